@@ -1,0 +1,162 @@
+"""The frozen records that the rooms share: what a source reads, what a concept finds, what is turned away.
+
+Boxes are xyxy in pixels, half-open (``x1`` and ``y1`` lie just outside); masks are COCO run lengths over the whole
+picture. Records carry names and counts, never pixels, so they travel cheaply between processes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+ObjectKind = Literal["thing", "stuff", "crowd"]
+
+
+class Reason(StrEnum):
+    """Why a sample or an annotation was turned away: the short codes of ``rejected-*.parquet``."""
+
+    MISSING_IMAGE = "missing_image"
+    EMPTY_FILE = "empty_file"
+    NOT_AN_IMAGE = "not_an_image"
+    TRUNCATED_IMAGE = "truncated_image"
+    UNSUPPORTED_MODE = "unsupported_mode"
+    TOO_SMALL = "too_small"
+    SIZE_MISMATCH = "size_mismatch"
+    UNSAFE_PATH = "unsafe_path"
+    MALFORMED_JSON = "malformed_json"
+    INVALID_UTF8 = "invalid_utf8"
+    MALFORMED_RECORD = "malformed_record"
+    DUPLICATE_ID = "duplicate_id"
+    NULL_CAPTION = "null_caption"
+    NO_NOUNS = "no_nouns"
+    OUTSIDE_IMAGE = "outside_image"
+    DEGENERATE_POLYGON = "degenerate_polygon"
+    EMPTY_MASK = "empty_mask"
+    NO_OBJECTS = "no_objects"
+    NO_VALID_MASK = "no_valid_mask"
+
+
+class RejectedError(Exception):
+    """One sample or annotation cannot be used; caught where samples are looped over, and counted there."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A row of ``rejected-*.parquet``: ``sample_id`` names the sample, or the annotation as ``…@annotation``."""
+
+    sample_id: str
+    stage: str
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """An axis-aligned box, xyxy in pixels, half-open: it covers ``x0 <= x < x1`` and ``y0 <= y < y1``."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @classmethod
+    def from_xywh(cls, x: float, y: float, width: float, height: float) -> Box:
+        """COCO's form: the top left corner and the two sides, in pixels."""
+        return cls(x0=x, y0=y, x1=x + width, y1=y + height)
+
+    @property
+    def width(self) -> float:
+        """Pixels; 0 where the box is empty."""
+        return max(0.0, self.x1 - self.x0)
+
+    @property
+    def height(self) -> float:
+        """Pixels; 0 where the box is empty."""
+        return max(0.0, self.y1 - self.y0)
+
+    @property
+    def area(self) -> float:
+        """Square pixels; 0 where the box is empty."""
+        return self.width * self.height
+
+    def clipped(self, width: int, height: int) -> Box:
+        """The part inside a picture of ``width × height`` pixels, possibly empty."""
+        return Box(
+            x0=min(max(self.x0, 0.0), width),
+            y0=min(max(self.y0, 0.0), height),
+            x1=min(max(self.x1, 0.0), width),
+            y1=min(max(self.y1, 0.0), height),
+        )
+
+    def xyxy(self) -> tuple[float, float, float, float]:
+        """The four numbers in the order manifests store them."""
+        return self.x0, self.y0, self.x1, self.y1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectMask:
+    """One object of a picture.
+
+    ``rle`` holds COCO's compressed counts over the whole picture and ``box`` the tight box of those pixels. ``noun`` is
+    None where the segmenter finds objects without naming them (saliency). ``score`` lies in [0, 1]; annotations have 1.
+    Only a ``thing`` is one countable object; ``stuff`` is a region (sky) and ``crowd`` an uncounted group of things.
+    """
+
+    noun: str | None
+    box: Box
+    rle: bytes
+    score: float = 1.0
+    kind: ObjectKind = "thing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One picture of a source and all that is known of it.
+
+    ``image_uri`` is relative to the dataset's root: a path, ``shard.tgz#member`` or ``file.parquet#row=…&column=…``.
+    ``width`` and ``height`` are pixels of the upright picture (EXIF rotation applied). ``captions`` are never empty
+    strings; there may be several, or none.
+    """
+
+    image_id: str
+    image_uri: str
+    width: int
+    height: int
+    split: str
+    captions: tuple[str, ...] = ()
+    objects: tuple[ObjectMask, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one index of a source yields: a picture or None, and every rejection met on the way to it."""
+
+    image: Image | None
+    rejections: tuple[Rejection, ...] = ()
+
+
+class Source(Protocol):
+    """A dataset on disk as a sequence of readings.
+
+    Opening is cheap and the same everywhere, so that a worker opens its own; ``read`` never raises for bad data.
+    """
+
+    name: str
+    annotated: bool
+    """Whether objects come with the dataset; otherwise the concepts have to be found first."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Reading:
+        """The picture at ``index`` with its annotations, pixels not decoded."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A hash of the listing (names and sizes, not pixels): it changes when an index would mean another picture."""
+        ...

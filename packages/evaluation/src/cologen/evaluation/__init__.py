@@ -1,0 +1,1 @@
+"""CoLoGen's evaluation: the metrics and benchmarks behind the paper's tables."""

@@ -1,0 +1,1 @@
+"""CoLoGen's trainer: the five stages of the curriculum, from manifests to adapters."""
