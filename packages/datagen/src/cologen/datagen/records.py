@@ -41,9 +41,12 @@ class RejectedError(Exception):
     """One sample or annotation cannot be used; caught where samples are looped over, and counted there."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

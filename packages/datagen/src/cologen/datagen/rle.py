@@ -22,7 +22,7 @@ Mask = UInt8[np.ndarray, "height width"]
 def encode(mask: Mask) -> bytes:
     """The compressed counts of a mask of {0, 1}; any nonzero value counts as 1."""
     # OpenCV's transpose copies into column order with vector code, nine times faster than np.asfortranarray.
-    return coco.encode(cast(Any, cv2.transpose(mask).T))["counts"]
+    return _counts(coco.encode(cast(Any, cv2.transpose(mask).T)))
 
 
 def decode(counts: bytes, height: int, width: int) -> Mask:
@@ -74,7 +74,14 @@ def runs(counts: bytes) -> Int64[np.ndarray, "num_runs"]:
 
 def area(counts: bytes) -> int:
     """The number of pixels set."""
-    return int(runs(counts)[1::2].sum())
+    return areas([counts])[0]
+
+
+def areas(masks: Sequence[bytes]) -> list[int]:
+    """The number of pixels set in each mask."""
+    # An area does not depend on the size, which only bounds what decoding may write.
+    rles = cast(Any, [_rle(counts, 0, 0) for counts in masks])
+    return cast(Any, coco.area(rles)).tolist() if masks else []
 
 
 def box(counts: bytes, height: int, width: int) -> Box:
@@ -91,10 +98,10 @@ def overlaps(
         return np.zeros(0), np.zeros(0)
     candidates = [_rle(counts, height, width) for counts in objects]
     # Against a "crowd" pycocotools divides the intersection by the first one's area alone: that is the coverage.
-    coverage = coco.iou(candidates, [_rle(mask, height, width)], [True])[:, 0]
-    mask_area, areas = coco.area([_rle(mask, height, width)])[0], coco.area(candidates)
-    intersection = coverage * areas
-    return intersection / np.maximum(mask_area + areas - intersection, 1), coverage
+    coverage = np.asarray(coco.iou(candidates, [_rle(mask, height, width)], [True]))[:, 0]
+    mask_area, *object_areas = areas([mask, *objects])
+    intersection = coverage * object_areas
+    return intersection / np.maximum(mask_area + np.asarray(object_areas) - intersection, 1), coverage
 
 
 def from_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> bytes:
@@ -112,7 +119,7 @@ def from_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) 
     low, high = points.min(axis=0), points.max(axis=0)
     if (high <= 0).any() or low[0] >= width or low[1] >= height:
         raise RejectedError(Reason.OUTSIDE_IMAGE, f"polygon x {low[0]:g} to {high[0]:g}, y {low[1]:g} to {high[1]:g}")
-    counts = coco.merge(coco.frPyObjects(cast(Any, usable), height, width))["counts"]
+    counts = _counts(coco.merge(coco.frPyObjects(cast(Any, usable), height, width)))
     if area(counts) == 0:
         raise RejectedError(Reason.DEGENERATE_POLYGON, f"covers no pixel: {usable[0][:8]}")
     return counts
@@ -126,8 +133,12 @@ def from_uncompressed(lengths: Sequence[int], height: int, width: int) -> bytes:
     """
     if any(length < 0 for length in lengths) or sum(lengths) != height * width:
         raise RejectedError(Reason.MALFORMED_RECORD, f"runs cover {sum(lengths)} pixels of {height} x {width}")
-    return coco.frPyObjects(cast(Any, {"size": [height, width], "counts": list(lengths)}), height, width)["counts"]
+    return _counts(coco.frPyObjects(cast(Any, {"size": [height, width], "counts": list(lengths)}), height, width))
 
 
 def _rle(counts: bytes, height: int, width: int) -> Any:
     return {"size": [height, width], "counts": counts}
+
+
+def _counts(encoded: Any) -> bytes:
+    return encoded["counts"]

@@ -1,0 +1,279 @@
+"""The contract between building and training: a folder of Parquet parts, their dead letters, and ``manifest.json``.
+
+A row is a recipe for one sample, never its pixels. A part is committed when both its files are there: the samples
+``part-00000.parquet`` first, then ``rejected-00000.parquet``, whose footer carries the report with the sample file's
+hash. A committed part is never written again, so that a run continues where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cologen.datagen.records import Rejection
+from cologen.datagen.storage import Folder
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+REPORT_NAME = "report.html"
+Task = Literal["concepts", "inpaint"]
+
+_REPORT_KEY = b"cologen.report"
+_BOX = pa.list_(pa.float32(), 4)  # xyxy, pixels
+_COMMON = [
+    pa.field("sample_id", pa.string(), nullable=False),
+    pa.field("task", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("split", pa.string(), nullable=False),
+    pa.field("image_uri", pa.string(), nullable=False),
+    pa.field("width", pa.int32(), nullable=False),
+    pa.field("height", pa.int32(), nullable=False),
+    pa.field("caption", pa.string(), nullable=False),
+    pa.field("seed", pa.uint64(), nullable=False),
+]
+_OBJECT = pa.struct(
+    [
+        pa.field("noun", pa.string()),
+        pa.field("box", _BOX, nullable=False),
+        pa.field("rle", pa.binary(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+    ]
+)
+SCHEMAS: dict[Task, pa.Schema] = {
+    "inpaint": pa.schema(
+        [
+            *_COMMON,
+            pa.field("mask_kind", pa.string(), nullable=False),
+            pa.field("mask_rle", pa.binary(), nullable=False),
+            pa.field("mask_area", pa.float32(), nullable=False),
+            pa.field("object_noun", pa.string()),
+            pa.field("object_box", _BOX),
+            pa.field("object_rle", pa.binary()),
+            pa.field("object_score", pa.float32()),
+            pa.field("max_object_iou", pa.float32(), nullable=False),
+            pa.field("max_object_coverage", pa.float32(), nullable=False),
+        ]
+    ),
+    "concepts": pa.schema(
+        [
+            *_COMMON,
+            pa.field("captions", pa.list_(pa.string()), nullable=False),
+            pa.field("nouns", pa.list_(pa.string()), nullable=False),
+            pa.field("objects", pa.list_(_OBJECT), nullable=False),
+        ]
+    ),
+}
+MIX_COLUMNS: dict[Task, str | None] = {"inpaint": "mask_kind", "concepts": None}
+REJECTED_SCHEMA = pa.schema(
+    [pa.field(name, pa.string(), nullable=False) for name in ("sample_id", "stage", "reason", "detail")]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PartContent:
+    """What becomes of a part: one list per column of the task's schema, and what was turned away."""
+
+    task: Task
+    columns: dict[str, list[Any]]
+    rejections: list[Rejection]
+
+    @classmethod
+    def of(cls, task: Task, rows: Sequence[dict[str, Any]], rejections: list[Rejection]) -> PartContent:
+        """Content from rows that each hold every column of the task's schema."""
+        return cls(task, {name: [row[name] for row in rows] for name in SCHEMAS[task].names}, rejections)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PartReport(_Frozen):
+    """One committed part: its two files with their hashes, and what they hold by count."""
+
+    index: int
+    file: str
+    rows: int
+    sha256: str
+    rejected_file: str
+    rejected_sha256: str
+    rejected: dict[str, int]
+    mix: dict[str, int]
+
+
+class Mix(_Frozen):
+    """The shares asked for, and the samples made of each kind."""
+
+    asked: dict[str, float]
+    achieved: dict[str, int]
+
+
+class Manifest(_Frozen):
+    """``manifest.json``. ``root`` is where the pictures lay; everything else is the same wherever it was built."""
+
+    schema_version: int = SCHEMA_VERSION
+    task: Task
+    source: str
+    recipe: dict[str, Any]
+    recipe_hash: str
+    num_parts: int
+    root: str
+    rows: int = 0
+    rejected: dict[str, int] = {}
+    mix: Mix
+    parts: tuple[PartReport, ...] = ()
+    complete: bool = False
+
+    @classmethod
+    def empty(
+        cls, task: Task, source: str, recipe: BaseModel, *, num_parts: int, root: Path, mix: dict[str, float]
+    ) -> Manifest:
+        """A manifest before its first part: the resolved recipe and what it asks for."""
+        resolved = recipe.model_dump(mode="json")
+        return cls(
+            task=task,
+            source=source,
+            recipe=resolved,
+            recipe_hash=recipe_hash(resolved),
+            num_parts=num_parts,
+            root=str(root),
+            mix=Mix(asked=mix, achieved={}),
+        )
+
+    def finished(self, parts: Sequence[PartReport]) -> Manifest:
+        """This manifest with all of its parts counted up, complete."""
+        ordered = tuple(sorted(parts, key=lambda part: part.index))
+        rejected, achieved = Counter[str](), Counter(dict.fromkeys(self.mix.asked, 0))
+        for part in ordered:
+            rejected.update(part.rejected)
+            achieved.update(part.mix)
+        return self.model_copy(
+            update={
+                "parts": ordered,
+                "rows": sum(part.rows for part in ordered),
+                "rejected": dict(sorted(rejected.items())),
+                "mix": Mix(asked=self.mix.asked, achieved=dict(achieved)),
+                "complete": True,
+            }
+        )
+
+
+def recipe_hash(recipe: dict[str, Any]) -> str:
+    """A hash of the resolved recipe; the order of its keys does not matter."""
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+
+
+def save_manifest(folder: Folder, manifest: Manifest) -> None:
+    """Write ``manifest.json`` at once."""
+    folder.write(MANIFEST_NAME, (manifest.model_dump_json(indent=1) + "\n").encode())
+
+
+def load_manifest(folder: Folder) -> Manifest:
+    """The folder's ``manifest.json``.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is of another schema version, or not a manifest.
+    """
+    if not folder.exists(MANIFEST_NAME):
+        raise FileNotFoundError(f"no {MANIFEST_NAME} in {folder}: expected the --out folder of a build")
+    text = folder.read(MANIFEST_NAME)
+    try:
+        version = json.loads(text).get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"{folder}/{MANIFEST_NAME} has schema version {version}, this code reads {SCHEMA_VERSION}")
+        return Manifest.model_validate_json(text)
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, ValidationError) as error:
+        raise ValueError(f"{folder}/{MANIFEST_NAME} is not a manifest: {error}") from error
+
+
+def part_file(index: int) -> str:
+    """The name of a part's samples."""
+    return f"part-{index:05d}.parquet"
+
+
+def rejected_file(index: int) -> str:
+    """The name of a part's dead letters."""
+    return f"rejected-{index:05d}.parquet"
+
+
+def commit_part(folder: Folder, index: int, content: PartContent) -> PartReport:
+    """Write a part's two files, rows sorted by sample id; the same content gives the same bytes."""
+    table = pa.table(content.columns, schema=SCHEMAS[content.task]).sort_by("sample_id")
+    samples = _parquet(table)
+    dead_letters = sorted((one.sample_id, one.stage, str(one.reason), one.detail) for one in content.rejections)
+    mix_column = MIX_COLUMNS[content.task]
+    report = {
+        "index": index,
+        "file": part_file(index),
+        "rows": table.num_rows,
+        "sha256": hashlib.sha256(samples).hexdigest(),
+        "rejected_file": rejected_file(index),
+        "rejected": dict(sorted(Counter(one.reason.value for one in content.rejections).items())),
+        "mix": dict(sorted(Counter(content.columns[mix_column]).items())) if mix_column else {},
+    }
+    rows = list(zip(*dead_letters, strict=True)) or [()] * len(REJECTED_SCHEMA)
+    rejected = pa.table(dict(zip(REJECTED_SCHEMA.names, rows, strict=True)), schema=REJECTED_SCHEMA)
+    rejected = _parquet(rejected.replace_schema_metadata({_REPORT_KEY: json.dumps(report)}))
+    folder.write(part_file(index), samples)
+    folder.write(rejected_file(index), rejected)
+    return PartReport.model_validate(report | {"rejected_sha256": hashlib.sha256(rejected).hexdigest()})
+
+
+def committed_part(folder: Folder, index: int) -> PartReport | None:
+    """The report of a part that is committed already, its files checked against it; None if it is not.
+
+    Raises:
+        ValueError: one of its files is damaged.
+    """
+    if not folder.exists(rejected_file(index)):
+        return None
+    rejected = folder.read(rejected_file(index))
+    try:
+        metadata = pq.read_metadata(pa.BufferReader(rejected)).metadata or {}
+        content = json.loads(metadata[_REPORT_KEY])
+        report = PartReport.model_validate(content | {"rejected_sha256": hashlib.sha256(rejected).hexdigest()})
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise _corrupt(folder, rejected_file(index), str(error)) from error
+    if not folder.exists(report.file) or hashlib.sha256(folder.read(report.file)).hexdigest() != report.sha256:
+        raise _corrupt(folder, report.file, "its bytes are not those that were written")
+    return report
+
+
+def read_part(folder: Folder, file: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of one part's file.
+
+    Raises:
+        ValueError: the file is missing or damaged.
+    """
+    try:
+        return pq.read_table(pa.BufferReader(folder.read(file)), columns=list(columns) if columns else None)
+    except (pa.ArrowException, OSError) as error:
+        raise _corrupt(folder, file, str(error)) from error
+
+
+def iterate_rows(folder: Folder, manifest: Manifest) -> Iterator[dict[str, Any]]:
+    """All rows in the order of parts and ids, one part in memory at a time."""
+    for part in manifest.parts:
+        yield from read_part(folder, part.file).to_pylist()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _corrupt(folder: Folder, file: str, why: str) -> ValueError:
+    return ValueError(
+        f"{folder}/{file} is damaged ({why}). Delete it and its twin of the same number, and build again."
+    )

@@ -1,0 +1,65 @@
+"""Which sample gets which kind of mask: random, object and irregular at 20 / 40 / 40 % (section 2.3 of the paper).
+
+The mix is held within one part, the only group of samples a worker sees, and is a pure function of that part. A
+picture without objects can only take a random mask; where there are more of them than random masks are asked for, the
+rest are turned away, since any other rule would bend the mix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from cologen.datagen.masks.drawing import Canvas, DrawnMask, MaskKind, draw, targets
+from cologen.datagen.masks.policy import MaskMix, MaskPolicy
+from cologen.datagen.randomness import generator
+from cologen.datagen.records import Reason, RejectedError
+
+
+def draw_masks(canvases: Sequence[Canvas], policy: MaskPolicy, seed: int, part: int) -> list[DrawnMask | RejectedError]:
+    """One mask or one reason for each canvas, in their order; a pure function of the arguments.
+
+    Random masks go to the pictures without objects first and then to others, in keyed order; the rest is split between
+    the two object kinds. A picture on which one kind cannot be drawn is given another, and the kind another picture.
+    """
+    order: list[int] = generator(seed, "mixture", part).permutation(len(canvases)).tolist()
+    has_targets = [bool(targets(canvas, policy)) for canvas in canvases]
+    left = _quotas(has_targets, policy.mix, rounding=generator(seed, "quotas", part).random())
+    outcomes: dict[int, DrawnMask | RejectedError] = {}
+    for index in sorted(order, key=has_targets.__getitem__):
+        outcome = _first_drawn(_kinds(left, has_targets[index]), canvases[index], policy, seed)
+        if isinstance(outcome, DrawnMask):
+            left[outcome.kind] -= 1
+        outcomes[index] = outcome
+    return [outcomes[index] for index in range(len(canvases))]
+
+
+def _quotas(has_targets: list[bool], mix: MaskMix, rounding: float) -> dict[MaskKind, int]:
+    """How many masks of each kind make the asked mix, with as many samples as the mix allows.
+
+    With m pictures that have objects no more than m / (1 − random) samples keep the shares. ``rounding`` in [0, 1)
+    decides the fractions, the same way for all three, so that their sum is right and their mean over parts exact.
+    """
+    usable = float(len(has_targets))
+    if mix.random < 1:
+        usable = min(usable, sum(has_targets) / (1 - mix.random))
+    up_to = [math.floor(usable * share + rounding) for share in (mix.random, mix.random + mix.object, 1.0)]
+    return {"random": up_to[0], "object": up_to[1] - up_to[0], "irregular": up_to[2] - up_to[1]}
+
+
+def _kinds(left: dict[MaskKind, int], has_targets: bool) -> list[MaskKind]:
+    """The kinds to try on the next sample: random while asked for, then whichever object kind lacks more."""
+    kinds: list[MaskKind] = ["random"] if left["random"] > 0 else []
+    if has_targets:
+        kinds += sorted(("object", "irregular"), key=left.__getitem__, reverse=True)
+    return kinds
+
+
+def _first_drawn(kinds: list[MaskKind], canvas: Canvas, policy: MaskPolicy, seed: int) -> DrawnMask | RejectedError:
+    outcome = RejectedError(Reason.NO_OBJECTS, "no object to mask, and the share of random masks is full")
+    for kind in kinds:
+        try:
+            return draw(kind, canvas, policy, seed)
+        except RejectedError as error:
+            outcome = error
+    return outcome

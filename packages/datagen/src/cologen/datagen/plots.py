@@ -1,0 +1,74 @@
+"""Small plots as inline SVG, for pages that open anywhere: grouped bars, histograms, heat maps."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+COLORS = ("#4269d0", "#efb118", "#3ca951", "#ff725c", "#a463f2", "#97bbf5")
+_WIDTH, _HEIGHT, _MARGIN = 320, 170, 28
+
+
+def shares(asked: Mapping[str, float], achieved: Mapping[str, int]) -> str:
+    """Per name a pale bar for the share asked for and a full one for the share achieved, in per cent."""
+    total = max(1, sum(achieved.values()))
+    step = (_WIDTH - 2 * _MARGIN) / max(1, len(asked))
+    bars: list[str] = []
+    for index, (name, share) in enumerate(asked.items()):
+        left, color = _MARGIN + index * step, COLORS[index % len(COLORS)]
+        made = achieved.get(name, 0) / total
+        bars.append(_bar(left + 0.08 * step, 0.4 * step, share, color, opacity=0.35))
+        bars.append(_bar(left + 0.5 * step, 0.4 * step, made, color))
+        bars.append(_text(left + step / 2, _HEIGHT - 10, f"{name} {100 * share:g} → {100 * made:.2f} %"))
+    return _svg(bars)
+
+
+def histogram(counts: Mapping[str, Int[np.ndarray, " num_bins"]], low: float, high: float) -> str:
+    """One line per name over equal bins from ``low`` to ``high``, each scaled to its own sum."""
+    lines = [_text(_MARGIN, _HEIGHT - 10, f"{low:g}"), _text(_WIDTH - _MARGIN, _HEIGHT - 10, f"{high:g}")]
+    parts = {name: values / max(1, values.sum()) for name, values in counts.items()}
+    top = max([1e-9, *(float(values.max(initial=0)) for values in parts.values())])
+    for index, (name, values) in enumerate(parts.items()):
+        color = COLORS[index % len(COLORS)]
+        xs = np.linspace(_MARGIN, _WIDTH - _MARGIN, 2 * len(values)) if len(values) else np.zeros(0)
+        ys = _HEIGHT - _MARGIN - np.repeat(values, 2) / top * (_HEIGHT - 2 * _MARGIN)
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+        lines.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.6"/>')
+        lines.append(_text(_WIDTH - _MARGIN, 14 + 14 * index, name, anchor="end", color=color))
+    return _svg(lines)
+
+
+def heat_map(values: Float[np.ndarray, "rows columns"]) -> str:
+    """A grid of cells from pale (0) to dark (the grid's maximum)."""
+    rows, columns = values.shape
+    cell = 150 / max(rows, columns)
+    top = max(1e-9, float(values.max()))
+    cells = [
+        f'<rect x="{column * cell:.2f}" y="{row * cell:.2f}" width="{cell:.2f}" height="{cell:.2f}" '
+        f'fill="#4269d0" fill-opacity="{values[row, column] / top:.3f}"/>'
+        for row in range(rows)
+        for column in range(columns)
+    ]
+    return f'<svg viewBox="0 0 150 150" width="150" height="150" class="map">{"".join(cells)}</svg>'
+
+
+def _bar(left: float, width: float, share: float, color: str, opacity: float = 1.0) -> str:
+    height = share * (_HEIGHT - 2 * _MARGIN)
+    return (
+        f'<rect x="{left:.1f}" y="{_HEIGHT - _MARGIN - height:.1f}" width="{width:.1f}" height="{height:.1f}" '
+        f'fill="{color}" fill-opacity="{opacity}"/>'
+    )
+
+
+def _text(x: float, y: float, words: str, anchor: str = "middle", color: str = "currentColor") -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} fill="{color}" font-size="9.5">{html.escape(words)}</text>'
+
+
+def _svg(elements: Sequence[str]) -> str:
+    floor = _HEIGHT - _MARGIN
+    axis = f'<line x1="{_MARGIN}" y1="{floor}" x2="{_WIDTH - _MARGIN}" y2="{floor}" stroke="currentColor"/>'
+    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}">{axis}{"".join(elements)}</svg>'

@@ -1,0 +1,55 @@
+"""From a manifest's row to pixels: the only room that knows how a task looks.
+
+A sample is what the model learns from: given ``source`` and ``prompt`` it shall paint ``target``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cologen.datagen import images, rle
+from cologen.datagen.concepts.segmenter import Picture
+from cologen.datagen.rle import Mask
+
+HOLE = 128  # mid-grey in pixel space; SPEC 2.12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One training sample in pixels: RGB in [0, 255]; ``mask`` is 1 where the target has to be made up."""
+
+    source: Picture
+    target: Picture
+    prompt: str
+    mask: Mask
+
+
+def render(row: Mapping[str, Any], root: Path) -> Sample:
+    """The sample of an inpainting row: its picture, and the same picture with the mask's pixels grey.
+
+    Raises:
+        RejectedError: the picture is missing, damaged or of another size than the row says.
+        ValueError: the row's task is not one that has pixels.
+    """
+    if row["task"] != "inpaint":
+        raise ValueError(f"cannot render a row of task {row['task']!r}; expected 'inpaint'")
+    width, height = row["width"], row["height"]
+    target = images.decode(images.read_bytes(root, row["image_uri"]), (width, height))
+    mask = rle.decode(row["mask_rle"], height, width)
+    source = target.copy()
+    source[mask.astype(bool)] = HOLE
+    return Sample(source=source, target=target, prompt=row["caption"], mask=mask)
+
+
+def fitted(picture: Picture, side: int) -> Picture:
+    """The picture with its longer side at most ``side`` pixels, for looking at."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) if scale < 1 else picture

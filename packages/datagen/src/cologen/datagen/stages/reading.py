@@ -1,0 +1,67 @@
+"""Which pictures a build reads: a source opened under its root, and the pictures of one part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cologen.datagen.parts import Part, SourceRecipe
+from cologen.datagen.records import Image, Reading, Reason, Rejection, Source
+from cologen.datagen.sources import open_source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReader:
+    """A recipe's pictures under the dataset's root on this machine or cluster."""
+
+    recipe: SourceRecipe
+    root: Path
+
+    @classmethod
+    def of(cls, name: str, root: Path, split: str, part_size: int, limit: int | None) -> SourceReader:
+        """The reader over the first ``limit`` pictures (None: all) that lie under ``root`` now.
+
+        Raises:
+            FileNotFoundError: the dataset is not there; the message says what was expected where.
+            ValueError: it holds no picture.
+        """
+        source = open_source(name, root, split)
+        num_images = len(source) if limit is None else min(limit, len(source))
+        if num_images == 0:
+            raise ValueError(f"{name} under {root} has no pictures in split {split!r}")
+        recipe = SourceRecipe(
+            name=source.name, split=split, num_images=num_images, part_size=part_size, fingerprint=source.fingerprint()
+        )
+        return cls(recipe=recipe, root=root)
+
+    def open(self) -> Source:
+        """The source itself, opened in this process."""
+        return open_source(self.recipe.name, self.root, self.recipe.split)
+
+
+def image_key(source: str, image_id: str) -> str:
+    """The part of a sample id that names the picture: ``source/image``; sample ids add ``#variant``."""
+    return f"{source}/{image_id}"
+
+
+def read_part_of(source: Source, part: Part) -> tuple[list[Image], list[Rejection]]:
+    """The usable pictures of a part and everything turned away; each id once."""
+    images: dict[str, Image] = {}
+    rejections: list[Rejection] = []
+    for index in range(part.start, part.stop):
+        reading: Reading = source.read(index)
+        rejections.extend(reading.rejections)
+        if reading.image is None:
+            continue
+        image = reading.image
+        if image.image_id in images:
+            rejections.append(_rejection(source, image, Reason.DUPLICATE_ID, f"listed again at row {index}"))
+        elif not image.captions:
+            rejections.append(_rejection(source, image, Reason.NULL_CAPTION, "no caption"))
+        else:
+            images[image.image_id] = image
+    return list(images.values()), rejections
+
+
+def _rejection(source: Source, image: Image, reason: Reason, detail: str) -> Rejection:
+    return Rejection(sample_id=image_key(source.name, image.image_id), stage="source", reason=reason, detail=detail)

@@ -1,0 +1,107 @@
+"""Which segmenter finds the objects: as a recipe records it, and with the weight files that a worker opens."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cologen.datagen.concepts.detect import Detector, DetectorSettings
+from cologen.datagen.concepts.grounded import GroundedSegmenter
+from cologen.datagen.concepts.saliency import SaliencySegmenter, SaliencySettings
+from cologen.datagen.concepts.segment import Sam
+from cologen.datagen.concepts.segmenter import Segmenter
+
+
+class SaliencyRecipe(BaseModel):
+    """The weight-free default: salient regions cut out by GrabCut. Its objects have no names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Literal["saliency+grabcut"] = "saliency+grabcut"
+    settings: SaliencySettings = SaliencySettings()
+
+
+class WeightFile(BaseModel):
+    """A file of weights, known by its content wherever it lies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> WeightFile:
+        """The file's name and hash.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"no file of weights at {path}")
+        with path.open("rb") as file:
+            return cls(name=path.name, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+
+
+class GroundedRecipe(BaseModel):
+    """The paper's way: GroundingDINO finds the caption's nouns, Segment Anything draws their masks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Literal["groundingdino+sam"] = "groundingdino+sam"
+    config: WeightFile
+    checkpoint: WeightFile
+    sam: WeightFile
+    text_encoder: str
+    detector: DetectorSettings = DetectorSettings()
+    mask_iou: float = Field(default=1.0, ge=0, le=1)
+    """Of two masks that overlap by more, the better one stays; 1 keeps both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundedFiles:
+    """Where GroundingDINO's and SAM's original files lie, and the device that holds them."""
+
+    config: Path
+    checkpoint: Path
+    sam: Path
+    text_encoder: str = "bert-base-uncased"
+    device: str = "auto"
+
+    def recipe(self, detector: DetectorSettings, mask_iou: float) -> GroundedRecipe:
+        """The recipe of these files, hashed."""
+        return GroundedRecipe(
+            config=WeightFile.of(self.config),
+            checkpoint=WeightFile.of(self.checkpoint),
+            sam=WeightFile.of(self.sam),
+            text_encoder=Path(self.text_encoder).name,
+            detector=detector,
+            mask_iou=mask_iou,
+        )
+
+
+SegmenterRecipe = SaliencyRecipe | GroundedRecipe
+
+
+def open_segmenter(recipe: SegmenterRecipe, files: GroundedFiles | None) -> Segmenter:
+    """The segmenter of a recipe, its weights loaded.
+
+    Raises:
+        FileNotFoundError: a file of weights is missing.
+        ValueError: the recipe asks for weights and no files are given, or a file does not hold such weights.
+    """
+    if isinstance(recipe, SaliencyRecipe):
+        return SaliencySegmenter(recipe.settings)
+    if files is None:
+        raise ValueError("groundingdino+sam needs its config, checkpoint and SAM checkpoint")
+    detector = Detector.load(
+        files.config,
+        files.checkpoint,
+        text_encoder=files.text_encoder,
+        device=files.device,
+        settings=recipe.detector,
+    )
+    return GroundedSegmenter(detector, Sam.load(files.sam, device=files.device), mask_iou=recipe.mask_iou)

@@ -1,0 +1,95 @@
+"""``python -m pipelines.build_world --out DIR --scenes N``: the synthetic world in every layout that exists."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from cologen.datagen.world.layouts import World, ensure, is_complete
+
+Layout = Literal["journeydb", "cocostuff", "ade20k", "ade20k_full"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Draw the synthetic world in the on-disk layouts of the public datasets.
+
+    Scene k is the same scene in every layout; about one in ten belongs to the validation split. A layout that is
+    already there with the same settings is kept; a folder that holds anything else is refused.
+    """
+
+    out: Path
+    """Folder for the layouts: each gets a folder of its own name in it."""
+    scenes: int
+    """Number of scenes, at least 1."""
+    width: int = 256
+    """Width of the pictures in pixels, 32 to 1024."""
+    height: int = 256
+    """Height of the pictures in pixels, 32 to 1024."""
+    seed: int = 0
+    """Which world: another seed has other scenes."""
+    layouts: tuple[Layout, ...] = ("journeydb", "cocostuff", "ade20k", "ade20k_full")
+    """The layouts to write."""
+    archives: bool = False
+    """Write JourneyDB as the published .tgz archives, not unpacked."""
+    workers: int = os.cpu_count() or 1
+    """Processes that draw; any number gives the same bytes."""
+    dry_run: bool = False
+    """Say what would be done, and write nothing."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError(f"workers must be at least 1, not {self.workers}")
+        # The world checks its own sizes; a ValueError here is shown as wrong usage.
+        _ = self.world
+
+    @property
+    def world(self) -> World:
+        """The scenes asked for."""
+        return World(num_scenes=self.scenes, width=self.width, height=self.height, seed=self.seed)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 2 for wrong usage, 1 for a folder that is taken or cannot be written."""
+    options = tyro.cli(Options, args=args, config=(tyro.conf.FlagCreatePairsOff,))
+    try:
+        _build(options, Console())
+    except (ValueError, OSError) as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print("Not built:", str(error), markup=False)
+        return 1
+    return 0
+
+
+def _build(options: Options, console: Console) -> None:
+    world = options.world
+    table = Table("layout", "folder", "state", "files", "bytes", "seconds", title=f"{world.num_scenes:,} scenes")
+    for name in options.layouts:
+        root = options.out / name
+        layout = "journeydb_archives" if options.archives and name == "journeydb" else name
+        start = time.perf_counter()
+        if options.dry_run:
+            state = "is there" if is_complete(layout, root, **asdict(world)) else "would be written"
+        else:
+            with Progress(console=console) as bar:
+                advance = partial(bar.advance, bar.add_task(name, total=world.num_scenes))
+                written = ensure(layout, root, **asdict(world), workers=options.workers, progress=advance)
+            state = "written" if written else "was there"
+        sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
+        seconds = time.perf_counter() - start
+        table.add_row(name, str(root), state, f"{len(sizes):,}", f"{sum(sizes):,}", f"{seconds:.1f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""What the command lines share: errors in one clear message, a progress bar over parts, a summary table."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from cologen.datagen.build import Job, PartDone
+from cologen.datagen.manifest import Manifest, rejected_file
+
+CONSOLE = Console()
+_ERRORS = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def exit_with(command: Callable[[], int]) -> None:
+    """Run a command and leave with its exit code: 0 done, 1 failed, with what to do next (wrong usage is 2)."""
+    try:
+        sys.exit(command())
+    except (ValueError, OSError, RuntimeError) as error:
+        _ERRORS.print(f"Failed: {error}", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _ERRORS.print("Stopped. What is committed is kept: run the same command again to continue.")
+        sys.exit(1)
+
+
+@contextmanager
+def progress_over(num_parts: int) -> Generator[Callable[[PartDone], None], None, None]:
+    """A bar over parts with the samples made and turned away; yields what to call when a part is done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("parts · {task.fields[made]:,} samples · {task.fields[rejected]:,} turned away"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=CONSOLE) as progress:
+        task = progress.add_task("building", total=num_parts, made=0, rejected=0)
+        made, rejected = 0, 0
+
+        def advance(done: PartDone) -> None:
+            nonlocal made, rejected
+            made, rejected = made + done.report.rows, rejected + sum(done.report.rejected.values())
+            progress.update(task, advance=1, made=made, rejected=rejected)
+
+        yield advance
+
+
+@contextmanager
+def progress_over_scenes(num_scenes: int) -> Generator[Callable[[int], None], None, None]:
+    """A bar over the scenes of the synthetic world; yields what to call with the number of scenes just drawn."""
+    with Progress(console=CONSOLE) as progress:
+        task = progress.add_task("drawing the world", total=num_scenes)
+        yield lambda num: progress.advance(task, num)
+        progress.update(task, completed=num_scenes)
+
+
+@contextmanager
+def timed() -> Generator[Callable[[], float], None, None]:
+    """Yields a clock that tells the seconds since the block began."""
+    start = time.perf_counter()
+    yield lambda: time.perf_counter() - start
+
+
+def print_plan(jobs: Sequence[Job]) -> None:
+    """What a build would do: for each of its manifests where it goes, how many parts, and the resolved recipe."""
+    for job in jobs:
+        manifest = job.stage.manifest()
+        done = sum(job.stage.folder.exists(rejected_file(index)) for index in range(manifest.num_parts))
+        parts = f"{manifest.num_parts:,} parts, {done:,} of them committed"
+        CONSOLE.print(f"{manifest.task}: {parts}, into {job.stage.folder}", markup=False)
+        CONSOLE.print_json(json.dumps(manifest.recipe))
+
+
+def print_summary(manifest: Manifest, out: object, seconds: float | None = None, reused: int = 0) -> None:
+    """Rows, the mix asked and achieved, what was turned away and why, and where the report lies."""
+    table = Table(title=f"{manifest.task} from {manifest.source}", show_header=False, title_justify="left")
+    made = f"{manifest.rows:,} in {len(manifest.parts):,} parts"
+    if reused:
+        made += f" ({reused:,} parts were there already)"
+    table.add_row("samples", made)
+    for kind, share in manifest.mix.asked.items():
+        achieved = manifest.mix.achieved.get(kind, 0)
+        percent = 100 * achieved / max(1, manifest.rows)
+        table.add_row(f"  {kind}", f"{achieved:,} = {percent:.2f} % (asked {100 * share:g} %)")
+    table.add_row("turned away", f"{sum(manifest.rejected.values()):,}")
+    for reason, count in manifest.rejected.items():
+        table.add_row(f"  {reason}", f"{count:,}")
+    if seconds:
+        table.add_row("time", f"{seconds:.1f} s, {manifest.rows / seconds:,.0f} samples/s")
+    table.add_row("manifest", f"{out}/manifest.json")
+    table.add_row("report", f"{out}/report.html")
+    CONSOLE.print(table)

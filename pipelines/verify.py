@@ -1,0 +1,54 @@
+"""``python -m pipelines.verify DIR``: recompute every hash, count and rule of a manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.progress import Progress
+
+from cologen.datagen.manifest import load_manifest
+from cologen.datagen.storage import Folder
+from cologen.datagen.verify import Finding, verify
+from pipelines.console import CONSOLE, exit_with
+
+MAX_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """Recompute every hash, count and rule of a manifest from its files: exit code 0 if all hold, 1 if any does not."""
+
+    folder: Annotated[str, tyro.conf.Positional]
+    """The manifest's folder: a path, or a URI that pyarrow opens (s3://…)."""
+    root: Path | None = None
+    """Where the pictures lie, to check their sizes too; by default where the manifest was built from."""
+    workers: int | None = None
+    """Processes; by default one per core."""
+
+
+def main(options: VerifyOptions) -> int:
+    """Print what is wrong, and say how much was checked."""
+    folder = Folder.open(options.folder)
+    manifest = load_manifest(folder)
+    root = options.root or Path(manifest.root)
+    pictures = root if root.is_dir() else None
+    findings: list[Finding] = []
+    with Progress(console=CONSOLE) as progress:
+        steps = verify(folder, pictures, options.workers)
+        for found in progress.track(steps, total=len(manifest.parts) + 2, description="verifying"):
+            findings.extend(found)
+    for finding in findings[:MAX_SHOWN]:
+        CONSOLE.print(f"{finding.file} {finding.sample_id}: {finding.problem}", markup=False)
+    if len(findings) > MAX_SHOWN:
+        CONSOLE.print(f"… and {len(findings) - MAX_SHOWN:,} more")
+    looked = f"pictures under {root} looked at" if pictures else f"pictures not looked at: no folder {root}"
+    verdict = f"{len(findings):,} problems" if findings else "all hold"
+    CONSOLE.print(f"{manifest.rows:,} samples in {len(manifest.parts):,} parts, {looked}: {verdict}", markup=False)
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    exit_with(lambda: main(tyro.cli(VerifyOptions)))

@@ -1,0 +1,54 @@
+"""``python -m pipelines.view DIR``: see what a manifest holds, as a table here and as a page for the browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from cologen.datagen.manifest import REPORT_NAME, load_manifest
+from cologen.datagen.report import Selection, write_report
+from cologen.datagen.storage import Folder
+from pipelines.console import CONSOLE, exit_with, print_summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewOptions:
+    """Print a manifest's summary and draw its report anew, with other samples if you like."""
+
+    folder: Annotated[str, tyro.conf.Positional]
+    """The manifest's folder: a path, or a URI that pyarrow opens (s3://…)."""
+    root: Path | None = None
+    """Where the pictures lie; by default where the manifest was built from."""
+    per_kind: int = 8
+    """Samples of each kind on the contact sheet."""
+    kind: str | None = None
+    """Show this kind alone: random, object or irregular."""
+    seed: int = 0
+    """Another seed shows other samples."""
+    browser: bool = False
+    """Open the page in the web browser."""
+
+
+def main(options: ViewOptions) -> int:
+    """Draw the report and say where it is."""
+    folder = Folder.open(options.folder)
+    manifest = load_manifest(folder)
+    if not manifest.complete:
+        raise ValueError(f"{folder} is not complete: run its build again to continue it, then view it")
+    if options.kind is not None and options.kind not in manifest.mix.asked:
+        raise ValueError(f"no kind {options.kind!r} in this manifest; there are {', '.join(manifest.mix.asked)}")
+    selection = Selection(per_kind=options.per_kind, kind=options.kind, seed=options.seed)
+    write_report(folder, manifest, options.root or Path(manifest.root), selection)
+    print_summary(manifest, options.folder)
+    if options.browser:
+        webbrowser.open(Path(folder.path, REPORT_NAME).as_uri())
+    CONSOLE.print(f"open {folder}/{REPORT_NAME}", markup=False)
+    return 0
+
+
+if __name__ == "__main__":
+    exit_with(lambda: main(tyro.cli(ViewOptions)))
