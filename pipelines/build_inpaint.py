@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import tyro
+import sys
+from collections.abc import Sequence
 
 from cologen.datagen.build import Job, build
 from cologen.datagen.report import write_report
 from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
-from pipelines.console import exit_with, print_plan, print_summary, progress_over, timed
+from pipelines.console import print_plan, print_summary, progress_over, run, timed
 from pipelines.inpaint_options import InpaintOptions
 
 
-def main(options: InpaintOptions) -> int:
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run(InpaintOptions, _build, args)
+
+
+def _build(options: InpaintOptions) -> int:
     """Compose the stages, run them, and show what was made."""
     out = options.build.folder("inpaint", options.src)
     reader = options.build.reader(options.src)
@@ -37,4 +43,4 @@ def main(options: InpaintOptions) -> int:
 
 
 if __name__ == "__main__":
-    exit_with(lambda: main(tyro.cli(InpaintOptions)))
+    sys.exit(main())

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -61,11 +62,11 @@ class Options:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 2 for wrong usage, 1 for a folder that is taken or cannot be written."""
+    """Exit codes: 0 done, 2 for wrong usage, 1 where a folder is taken or cannot be written, or a worker was killed."""
     options = tyro.cli(Options, args=args, config=(tyro.conf.FlagCreatePairsOff,))
     try:
         _build(options, Console())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, BrokenExecutor) as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print("Not built:", str(error), markup=False)
         return 1
     return 0

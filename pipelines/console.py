@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
+import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -15,20 +16,25 @@ from rich.table import Table
 from cologen.datagen.build import Job, PartDone
 from cologen.datagen.manifest import Manifest, rejected_file
 
+_Options = TypeVar("_Options")
+
 CONSOLE = Console()
 _ERRORS = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
-def exit_with(command: Callable[[], int]) -> None:
-    """Run a command and leave with its exit code: 0 done, 1 failed, with what to do next (wrong usage is 2)."""
+def run(options: type[_Options], command: Callable[[_Options], int], args: Sequence[str] | None = None) -> int:
+    """Parse the arguments (None: the process's own), run the command, and return its exit code.
+
+    0 done, 1 failed with one message that says what to do next; wrong usage leaves with 2.
+    """
+    parsed = tyro.cli(options, args=args, config=(tyro.conf.FlagCreatePairsOff,))
     try:
-        sys.exit(command())
+        return command(parsed)
     except (ValueError, OSError, RuntimeError) as error:
         _ERRORS.print(f"Failed: {error}", markup=False)
-        sys.exit(1)
     except KeyboardInterrupt:
         _ERRORS.print("Stopped. What is committed is kept: run the same command again to continue.")
-        sys.exit(1)
+    return 1
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+from pydantic import ValidationError
 
 from cologen.datagen.build import Job
 from cologen.datagen.concepts.detect import DetectorSettings
@@ -35,6 +36,12 @@ class MaskOptions:
     """The most of any object that a random mask may hide; 1 is the paper's rule alone."""
     dilation: float = 0.0
     """How far object masks grow, in pixels at 512 x 512."""
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.policy
+        except ValidationError as error:
+            raise ValueError("; ".join(problem["msg"] for problem in error.errors())) from error
 
     @property
     def policy(self) -> MaskPolicy:

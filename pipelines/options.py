@@ -44,6 +44,12 @@ class BuildOptions:
     dry_run: bool = False
     """Say what would be built, and write no manifest."""
 
+    def __post_init__(self) -> None:
+        for name in ("limit", "part_size", "scenes", "cpus"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+
     @property
     def cluster(self) -> Cluster:
         """Where to run."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +14,7 @@ from rich.progress import Progress
 from cologen.datagen.manifest import load_manifest
 from cologen.datagen.storage import Folder
 from cologen.datagen.verify import Finding, verify
-from pipelines.console import CONSOLE, exit_with
+from pipelines.console import CONSOLE, run
 
 MAX_SHOWN = 50
 
@@ -29,7 +31,12 @@ class VerifyOptions:
     """Processes; by default one per core."""
 
 
-def main(options: VerifyOptions) -> int:
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run(VerifyOptions, _verify, args)
+
+
+def _verify(options: VerifyOptions) -> int:
     """Print what is wrong, and say how much was checked."""
     folder = Folder.open(options.folder)
     manifest = load_manifest(folder)
@@ -51,4 +58,4 @@ def main(options: VerifyOptions) -> int:
 
 
 if __name__ == "__main__":
-    exit_with(lambda: main(tyro.cli(VerifyOptions)))
+    sys.exit(main())

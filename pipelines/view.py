@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import webbrowser
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +14,7 @@ import tyro
 from cologen.datagen.manifest import REPORT_NAME, load_manifest
 from cologen.datagen.report import Selection, write_report
 from cologen.datagen.storage import Folder
-from pipelines.console import CONSOLE, exit_with, print_summary
+from pipelines.console import CONSOLE, print_summary, run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,12 @@ class ViewOptions:
     """Open the page in the web browser."""
 
 
-def main(options: ViewOptions) -> int:
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run(ViewOptions, _view, args)
+
+
+def _view(options: ViewOptions) -> int:
     """Draw the report and say where it is."""
     folder = Folder.open(options.folder)
     manifest = load_manifest(folder)
@@ -51,4 +58,4 @@ def main(options: ViewOptions) -> int:
 
 
 if __name__ == "__main__":
-    exit_with(lambda: main(tyro.cli(ViewOptions)))
+    sys.exit(main())

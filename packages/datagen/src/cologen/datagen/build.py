@@ -173,13 +173,10 @@ def _run(jobs: Sequence[Job], num_parts: int, cluster: Cluster) -> Iterator[list
         dataset = ray.data.range(num_parts, override_num_blocks=num_parts)
         for job in jobs:
             dataset = _append(ray, dataset, job)
-        try:
-            for row in dataset.iter_rows():
-                yield [
-                    PartDone(PartReport.model_validate(report), reused) for report, reused in json.loads(row["done"])
-                ]
-        except ray.exceptions.RayError as error:
-            raise _root_cause(error) from error
+        for row in dataset.iter_rows():
+            if row["failure"]:
+                raise ValueError(row["failure"])
+            yield [PartDone(PartReport.model_validate(report), reused) for report, reused in json.loads(row["done"])]
 
 
 def _append(ray: ModuleType, dataset: Any, job: Job) -> Any:
@@ -198,12 +195,14 @@ def _append(ray: ModuleType, dataset: Any, job: Job) -> Any:
 def _connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
     # Otherwise Ray under `uv run` copies the working folder and builds a second environment for its workers.
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    if cluster.address is None:
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray's name for "listen on the loopback only"
     import ray
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
-    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
+    logging.getLogger("ray._private").setLevel(logging.ERROR)
     already = ray.is_initialized()
     if not already and cluster.address:
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.WARNING)
@@ -226,39 +225,34 @@ def _connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
             ray.shutdown()
 
 
-def _root_cause(error: BaseException) -> BaseException:
-    """The exception that a stage raised, out of Ray's wrappings; Ray's own where it was Ray that failed."""
-    while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
-        error = inner
-    return error
+class _StageActor:
+    """A process of its own for a stage; what the stage loads with its first part stays loaded."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        return _run_stage(row, self._stage)
 
 
 def _run_stage(row: dict[str, Any], stage: Stage) -> dict[str, Any]:
-    """One part through one stage, in whichever worker process; the stage stays open there."""
-    return _advance(row, stage, lambda: _opened(stage))
+    """Commit the part unless it is committed already; ``done`` grows by this stage's report.
+
+    A user's mistake (a missing file of weights, a full disk) travels as ``failure``: Ray would bury its message.
+    """
+    index, done = int(row["id"]), json.loads(row.get("done", "[]"))
+    if row.get("failure"):
+        return row
+    try:
+        report = committed_part(stage.folder, index)
+        reused = report is not None
+        if report is None:
+            report = commit_part(stage.folder, index, _opened(stage)(stage.part(index)))
+    except (ValueError, OSError) as error:
+        return {"id": index, "done": json.dumps(done), "failure": f"part {index}: {error}"}
+    return {"id": index, "done": json.dumps([*done, [report.model_dump(), reused]]), "failure": ""}
 
 
 @lru_cache(maxsize=4)
 def _opened(stage: Stage) -> Callable[[Part], PartContent]:
     return stage.open()
-
-
-class _StageActor:
-    """A stage that is opened when the actor starts, before its first part."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage, self._work = stage, stage.open()
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return _advance(row, self._stage, lambda: self._work)
-
-
-def _advance(row: dict[str, Any], stage: Stage, opened: Callable[[], Callable[[Part], PartContent]]) -> dict[str, Any]:
-    """Commit the part unless it is committed already; ``done`` grows by this stage's report."""
-    index = int(row["id"])
-    report = committed_part(stage.folder, index)
-    reused = report is not None
-    if report is None:
-        report = commit_part(stage.folder, index, opened()(stage.part(index)))
-    done = json.loads(row.get("done", "[]"))
-    return {"id": index, "done": json.dumps([*done, [report.model_dump(), reused]])}

@@ -22,7 +22,8 @@ def shares(asked: Mapping[str, float], achieved: Mapping[str, int]) -> str:
         made = achieved.get(name, 0) / total
         bars.append(_bar(left + 0.08 * step, 0.4 * step, share, color, opacity=0.35))
         bars.append(_bar(left + 0.5 * step, 0.4 * step, made, color))
-        bars.append(_text(left + step / 2, _HEIGHT - 10, f"{name} {100 * share:g} → {100 * made:.2f} %"))
+        bars.append(_text(left + step / 2, _HEIGHT - 15, name))
+        bars.append(_text(left + step / 2, _HEIGHT - 3, f"{100 * share:g} → {100 * made:.2f} %"))
     return _svg(bars)
 
 
@@ -52,7 +53,8 @@ def heat_map(values: Float[np.ndarray, "rows columns"]) -> str:
         for row in range(rows)
         for column in range(columns)
     ]
-    return f'<svg viewBox="0 0 150 150" width="150" height="150" class="map">{"".join(cells)}</svg>'
+    style = "display:block;border:1px solid #8884"
+    return f'<svg viewBox="0 0 150 150" width="150" height="150" style="{style}">{"".join(cells)}</svg>'
 
 
 def _bar(left: float, width: float, share: float, color: str, opacity: float = 1.0) -> str:

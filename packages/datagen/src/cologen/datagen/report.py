@@ -127,7 +127,8 @@ def _card(row: dict[str, Any], root: Path) -> str:
     return (
         f"<figure><div class=tiles>{tiles}</div><figcaption><b>{row['mask_kind']}</b> · "
         f"{html.escape(row['object_noun'] or 'no name')} · {100 * row['mask_area']:.1f} % of the picture · "
-        f"IoU {row['max_object_iou']:.2f} · covers {100 * row['max_object_coverage']:.0f} %<br>"
+        f"largest IoU {row['max_object_iou']:.2f} · hides up to {100 * row['max_object_coverage']:.0f} % of an "
+        "object<br>"
         f"{html.escape(row['caption'])}<br><code>{html.escape(row['sample_id'])}</code></figcaption></figure>"
     )
 
@@ -161,7 +162,7 @@ Recipe <code>{manifest.recipe_hash[:12]}</code>.</p>
 _STYLE = """
 body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:110rem;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.5rem;margin:0}h2{font-size:1rem;margin:.8rem 0 .3rem}
-.row{display:flex;flex-wrap:wrap;gap:1.5rem}.map{border:1px solid #8884}
+.row{display:flex;flex-wrap:wrap;gap:1.5rem}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(27rem,1fr));gap:1rem}
 figure{margin:0;border:1px solid #8884;border-radius:8px;padding:.5rem}.tiles{display:flex;gap:.4rem}
 .tiles div{flex:1;min-width:0}img{width:100%;border-radius:4px;display:block}small,code{color:#6a737d}

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyarrow import fs
@@ -29,7 +29,7 @@ _OBJECT_STORES = ("s3", "gcs", "abfs")
 class Folder:
     """A folder on a pyarrow filesystem; names inside it are plain file names or ``subfolder/name``."""
 
-    filesystem: fs.FileSystem
+    filesystem: fs.FileSystem = field(hash=False)
     path: str
 
     @classmethod
@@ -175,12 +175,14 @@ def _lease(folder: Folder) -> Generator[None, None, None]:
     released = threading.Event()
 
     def renew() -> None:
-        while True:
-            folder.write(LOCK_NAME, json.dumps(_owner() | {"renewed": time.time()}).encode())
-            if released.wait(LEASE_SECONDS / 4):
-                return
+        folder.write(LOCK_NAME, json.dumps(_owner() | {"renewed": time.time()}).encode())
 
-    thread = threading.Thread(target=renew, daemon=True)
+    def keep_renewing() -> None:
+        while not released.wait(LEASE_SECONDS / 4):
+            renew()
+
+    renew()
+    thread = threading.Thread(target=keep_renewing, daemon=True)
     thread.start()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which segmenter finds the objects: as a recipe records it, and with the weight files that a worker opens."""
+"""Which segmenter finds the objects: as a recipe records it, and where its files of weights lie."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cologen.datagen.concepts.detect import Detector, DetectorSettings
-from cologen.datagen.concepts.grounded import GroundedSegmenter
-from cologen.datagen.concepts.saliency import SaliencySegmenter, SaliencySettings
-from cologen.datagen.concepts.segment import Sam
-from cologen.datagen.concepts.segmenter import Segmenter
+from cologen.datagen.concepts.detect import DetectorSettings
+from cologen.datagen.concepts.saliency import SaliencySettings
 
 
 class SaliencyRecipe(BaseModel):
@@ -84,24 +81,3 @@ class GroundedFiles:
 
 
 SegmenterRecipe = SaliencyRecipe | GroundedRecipe
-
-
-def open_segmenter(recipe: SegmenterRecipe, files: GroundedFiles | None) -> Segmenter:
-    """The segmenter of a recipe, its weights loaded.
-
-    Raises:
-        FileNotFoundError: a file of weights is missing.
-        ValueError: the recipe asks for weights and no files are given, or a file does not hold such weights.
-    """
-    if isinstance(recipe, SaliencyRecipe):
-        return SaliencySegmenter(recipe.settings)
-    if files is None:
-        raise ValueError("groundingdino+sam needs its config, checkpoint and SAM checkpoint")
-    detector = Detector.load(
-        files.config,
-        files.checkpoint,
-        text_encoder=files.text_encoder,
-        device=files.device,
-        settings=recipe.detector,
-    )
-    return GroundedSegmenter(detector, Sam.load(files.sam, device=files.device), mask_iou=recipe.mask_iou)

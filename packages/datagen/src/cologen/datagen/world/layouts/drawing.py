@@ -1,0 +1,149 @@
+"""Every scene of a world drawn once, in order, by one process or many: what all layouts share.
+
+A layout gives a task that turns one drawn scene into files and a row; the rows come back in the order of the scenes, so
+the index files it writes from them are the same for any number of workers.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from cologen.datagen.world.render import Rendering, render
+from cologen.datagen.world.scene import Scene, sample_scene
+from cologen.datagen.world.words import captions
+
+Row = TypeVar("Row")
+Split = Literal["train", "val"]
+SPLITS: tuple[Split, Split] = ("train", "val")
+
+Progress = Callable[[int], None]
+"""Called with the number of scenes finished since the last call."""
+
+JPEG_QUALITY = 95
+CAPTIONS_PER_SCENE = 5
+_SIDE_LIMITS = (32, 1024)
+_SCENES_PER_CHUNK = 8
+_CHUNKS_AHEAD = 4
+
+
+def silent(_num_scenes: int) -> None:
+    """The progress of those who do not watch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Which world: all that its pixels and words depend on; sides are pixels.
+
+    Raises:
+        ValueError: fewer than one scene, or a side outside 32 to 1024.
+    """
+
+    num_scenes: int
+    width: int
+    height: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        low, high = _SIDE_LIMITS
+        if self.num_scenes < 1:
+            raise ValueError(f"num_scenes must be at least 1, not {self.num_scenes}")
+        for name, side in (("width", self.width), ("height", self.height)):
+            if not low <= side <= high:
+                raise ValueError(f"{name} must be {low} to {high} pixels, not {side}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """One scene with its pixels and its ``CAPTIONS_PER_SCENE`` captions, as a layout's task gets it."""
+
+    world: World
+    index: int
+    split: Split
+    scene: Scene
+    rendering: Rendering
+    captions: tuple[str, ...]
+
+
+def split_of(index: int) -> Split:
+    """Every tenth scene is for validation, the second one first: a world of two scenes has both splits."""
+    return "val" if index % 10 == 1 else "train"
+
+
+def draw(world: World, index: int) -> Drawing:
+    """Scene ``index`` of a world, the same in every layout."""
+    scene = sample_scene(world.seed, index)
+    return Drawing(
+        world=world,
+        index=index,
+        split=split_of(index),
+        scene=scene,
+        rendering=render(scene, world.width, world.height),
+        captions=captions(scene, CAPTIONS_PER_SCENE),
+    )
+
+
+def each_scene(
+    world: World, task: Callable[[Drawing], Row], *, workers: int, progress: Progress = silent
+) -> Iterator[Row]:
+    """The task's row of every scene, in order.
+
+    With several workers the task and its rows are pickled, and the caller's script needs its ``__main__`` guard.
+
+    Raises:
+        ValueError: fewer than one worker.
+    """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+    run = partial(_rows, world, task)
+    starts = range(0, world.num_scenes, _SCENES_PER_CHUNK)
+    chunks = [range(start, min(start + _SCENES_PER_CHUNK, world.num_scenes)) for start in starts]
+    for rows in map(run, chunks) if workers == 1 else _in_processes(run, chunks, workers):
+        progress(len(rows))
+        yield from rows
+
+
+def jpeg(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """An RGB picture as JPEG of quality 95."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
+
+
+def png(picture: UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """A map as PNG of mode L, or an RGB picture as PNG of mode RGB."""
+    pixels = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def save(path: Path, content: bytes | str) -> None:
+    """Write a file, text as UTF-8, and the folders it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _rows(world: World, task: Callable[[Drawing], Row], indices: range) -> list[Row]:
+    return [task(draw(world, index)) for index in indices]
+
+
+def _in_processes(run: Callable[[range], list[Row]], chunks: Iterable[range], workers: int) -> Iterator[list[Row]]:
+    # Spawned, not forked: a fork copies the locks of whatever threads the caller has running.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        waiting: deque[Future[list[Row]]] = deque()
+        for chunk in chunks:
+            waiting.append(pool.submit(run, chunk))
+            # Rows that nobody has taken yet lie in memory, so only so many chunks are begun ahead.
+            if len(waiting) > _CHUNKS_AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,104 @@
+"""Worlds on disk: each layout by name, written whole or not at all, and used again where one already lies."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from cologen.datagen.world.layouts import ade20k_challenge, ade20k_full, coco, journeydb
+from cologen.datagen.world.layouts.drawing import Progress, World, save, silent
+
+MARKER = "world.json"
+WORLD_VERSION = 1
+"""Raised whenever the same world comes to have other bytes."""
+
+
+Writer = Callable[..., None]
+"""``writer(root, *, num_scenes, width, height, seed, workers, progress)``: writes one layout into a folder."""
+
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {
+        "journeydb": journeydb.write,
+        "journeydb_archives": journeydb.write_archives,
+        "cocostuff": coco.write,
+        "ade20k": ade20k_challenge.write,
+        "ade20k_full": ade20k_full.write,
+    }
+)
+
+
+def is_complete(layout: str, root: Path, *, num_scenes: int, width: int, height: int, seed: int) -> bool:
+    """Whether the folder holds exactly this world; False where it is absent or empty.
+
+    Raises:
+        ValueError: it holds something else; the message names what differs.
+    """
+    wanted = _marker(layout, World(num_scenes=num_scenes, width=width, height=height, seed=seed))
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    if not (root / MARKER).is_file():
+        raise ValueError(f"{root} is not empty and holds no synthetic world: choose another folder, or empty this one")
+    found = json.loads((root / MARKER).read_text())
+    differences = [
+        f"{name} {found.get(name)}, not {value}" for name, value in wanted.items() if found.get(name) != value
+    ]
+    if differences:
+        raise ValueError(f"{root} holds another world ({'; '.join(differences)}): choose another folder, or remove it")
+    return True
+
+
+def ensure(
+    layout: str,
+    root: Path,
+    *,
+    num_scenes: int,
+    width: int,
+    height: int,
+    seed: int,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> bool:
+    """Have this world at ``root`` and return whether it had to be written.
+
+    It is written beside ``root`` and takes that name when it is whole, so that no reader ever sees a half one, and of
+    two processes that write the same world at once either may win.
+
+    Raises:
+        ValueError: an unknown layout, an impossible size, or a folder that holds something else.
+    """
+    if layout not in WRITERS:
+        raise ValueError(f"unknown layout {layout!r}; there are {', '.join(WRITERS)}")
+    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
+    if is_complete(layout, root, **asdict(world)):
+        return False
+    building = root.with_name(f".{root.name}.{secrets.token_hex(4)}.building")
+    building.mkdir(parents=True)
+    try:
+        WRITERS[layout](building, **asdict(world), workers=workers, progress=progress)
+        save(building / MARKER, json.dumps(_marker(layout, world), indent=2) + "\n")
+        if _moved(building, root):
+            return True
+        return not is_complete(layout, root, **asdict(world))
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _moved(building: Path, root: Path) -> bool:
+    """Whether the name was still free; False if another process has put a world there."""
+    try:
+        building.rename(root)
+    except OSError:
+        if not (root / MARKER).is_file():
+            raise
+        return False
+    return True
+
+
+def _marker(layout: str, world: World) -> dict[str, Any]:
+    return {"layout": layout, **asdict(world), "version": WORLD_VERSION}

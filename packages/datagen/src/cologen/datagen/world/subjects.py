@@ -1,0 +1,92 @@
+"""Subject pairs: the same object in two scenes that otherwise have nothing in common, with words for it in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cologen.datagen.randomness import generator
+from cologen.datagen.world.directions import PLACES
+from cologen.datagen.world.nouns import Said, described, listed, sentence, with_article
+from cologen.datagen.world.objects import SceneObject
+from cologen.datagen.world.scene import Scene, place, sample_object, with_depths
+from cologen.datagen.world.vocabulary import GROUNDS, SHAPES
+
+_MAX_COMPANIONS = 3
+_SUBJECT_SIZES = ("medium", "large")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectPair:
+    """Two scenes with one subject: ``first.objects[first_index]`` and ``second.objects[second_index]``.
+
+    Its shape, colour, texture, grain and scale are the same in both; its place, turn and ground are not. ``item``
+    names it without an article; ``first_words`` and ``second_words`` tell what it does in each scene.
+    """
+
+    first: Scene
+    second: Scene
+    first_index: int
+    second_index: int
+    item: str
+    first_words: str
+    second_words: str
+
+
+def subject_pair(seed: int, index: int) -> SubjectPair:
+    """The pair at ``index`` of the endless world ``seed``; the subject is in front, so that nothing hides it."""
+    draw = generator(seed, "subject", index)
+    subject = _sample_subject(draw, grounds := _two_grounds(draw))
+    scenes = [_scene_with(subject, seed, f"subject-{index:08d}-{i}", grounds[i], draw) for i in range(2)]
+    item = described(subject, _SAID if subject.texture == "plain" else replace(_SAID, texture=True))
+    words = [_words(scene, item, draw) for scene in scenes]
+    return SubjectPair(
+        first=scenes[0],
+        second=scenes[1],
+        first_index=len(scenes[0].objects) - 1,
+        second_index=len(scenes[1].objects) - 1,
+        item=item,
+        first_words=words[0],
+        second_words=words[1],
+    )
+
+
+_SAID = Said(color=True)
+
+
+def _two_grounds(draw: np.random.Generator) -> tuple[str, str]:
+    first, second = draw.choice(len(GROUNDS), size=2, replace=False)
+    return tuple(GROUNDS)[first], tuple(GROUNDS)[second]
+
+
+def _sample_subject(draw: np.random.Generator, grounds: tuple[str, str]) -> SceneObject:
+    """An object large enough to be recognised, of a colour that shows on both grounds."""
+    while True:
+        thing = sample_object(draw, grounds[0])
+        if thing.size in _SUBJECT_SIZES and thing.color not in GROUNDS[grounds[1]].camouflages:
+            return thing
+
+
+def _scene_with(subject: SceneObject, seed: int, key: str, ground: str, draw: np.random.Generator) -> Scene:
+    """The subject in front, turned anew, and up to three things of other shapes behind it."""
+    turned = replace(subject, angle=draw.uniform(-1, 1) * SHAPES[subject.shape].tilt)
+    front = place(turned, draw)
+    assert front is not None, "an object always finds a place in an empty scene"
+    behind: tuple[SceneObject, ...] = ()
+    for _ in range(draw.integers(_MAX_COMPANIONS + 1)):
+        thing = sample_object(draw, ground)
+        found = place(thing, draw, behind=behind, before=(front,)) if thing.shape != subject.shape else None
+        behind = behind if found is None else (*behind, found)
+    return Scene(seed=seed, key=key, ground=ground, objects=with_depths((*behind, front), draw))
+
+
+def _words(scene: Scene, item: str, draw: np.random.Generator) -> str:
+    *companions, subject = scene.objects
+    true_places = [phrase for name in PLACES.values() if name.degree(subject) > 0 for phrase in name.phrases]
+    where = f" {true_places[draw.integers(len(true_places))]}" if true_places and draw.random() < 0.5 else ""
+    verb = ("lies", "sits", "is", "can be seen")[draw.integers(4)]
+    grounds = GROUNDS[scene.ground].places
+    others = listed([with_article(described(thing, _SAID)) for thing in companions]) if companions else ""
+    company = f", together with {others}" if others and draw.random() < 0.7 else ""
+    return sentence(f"{with_article(item)} {verb}{where} {grounds[draw.integers(len(grounds))]}{company}")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cologen.datagen.world.layouts import is_complete
+from pipelines.build_world import main
+
+SIZE = ["--width", "64", "--height", "64"]
+
+
+def _build(out: Path, *more: str) -> int:
+    return main(["--out", str(out), "--scenes", "4", *SIZE, *more])
+
+
+def test_every_layout_is_written_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _build(tmp_path, "--seed", "3", "--workers", "2") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ade20k", "ade20k_full", "cocostuff", "journeydb"]
+    for layout in tmp_path.iterdir():
+        assert is_complete(layout.name, layout, num_scenes=4, width=64, height=64, seed=3)
+    summary = capsys.readouterr().out
+    assert "4 scenes" in summary
+    assert summary.count("written") == 4
+
+
+def test_chosen_layouts_and_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _build(tmp_path, "--layouts", "journeydb", "--archives", "--workers", "1") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["journeydb"]
+    assert len([*tmp_path.rglob("*.tgz")]) == 4
+    assert json.loads((tmp_path / "journeydb/world.json").read_text())["layout"] == "journeydb_archives"
+    assert _build(tmp_path, "--layouts", "journeydb", "--archives") == 0
+    assert "was there" in capsys.readouterr().out
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _build(tmp_path / "new", "--dry-run") == 0
+    assert capsys.readouterr().out.count("would be") == 4
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_taken_is_one_message_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _build(tmp_path, "--layouts", "cocostuff", "--workers", "1") == 0
+    assert _build(tmp_path, "--layouts", "cocostuff", "--seed", "1") == 1
+    errors = capsys.readouterr().err
+    assert "seed 0, not 1" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--width", "8"], ["--workers", "0"], ["--layouts", "imagenet"], ["--colour", "red"]]
+)
+def test_wrong_usage_is_exit_code_2(wrong: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main(["--out", str(tmp_path / "out"), "--scenes", "2", *wrong])
+    except SystemExit as exit_:
+        code = exit_.code
+    assert code == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_says_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Which world" in words and "256" in words
