@@ -10,8 +10,7 @@ import tyro
 from pydantic import ValidationError
 
 from cologen.datagen.build import Job
-from cologen.datagen.concepts.detect import DetectorSettings
-from cologen.datagen.concepts.nouns import open_nouns
+from cologen.datagen.concepts.detector_settings import DetectorSettings
 from cologen.datagen.masks.policy import MaskMix, MaskPolicy
 from cologen.datagen.stages.concepts import ConceptRecipe, ConceptStage
 from cologen.datagen.stages.reading import SourceReader
@@ -86,6 +85,9 @@ class ConceptOptions:
 
     def stage(self, reader: SourceReader, out: Folder) -> ConceptStage:
         """The concept stage over these pictures, beside the manifest that will use it."""
+        # Here and not above: spaCy takes seconds to import, and --help needs none of it.
+        from cologen.datagen.concepts.nouns import open_nouns
+
         files = self._files()
         segmenter = files.recipe(self.detector, self.mask_iou) if files else SaliencyRecipe()
         return ConceptStage(

@@ -6,12 +6,13 @@ notes and the table of members lie in the cache folder; going through 16 GB take
 
 from __future__ import annotations
 
+import io
 import tarfile
 import zlib
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 import indexed_gzip
 import pyarrow as pa
@@ -39,13 +40,13 @@ def read_member(path: str, name: str) -> bytes:
         FileNotFoundError: there is no archive.
         RejectedError: it has no such member, or breaks off before it.
     """
-    return _opened(path).read(name)
+    state = Path(path).stat()
+    return _opened(path, state.st_size, state.st_mtime_ns).read(name)
 
 
 class _Archive:
-    def __init__(self, path: str) -> None:
-        status = Path(path).stat()
-        key = f"{_VERSION}|{Path(path).absolute()}|{status.st_size}|{status.st_mtime_ns}"
+    def __init__(self, path: str, size: int, changed_ns: int) -> None:
+        key = f"{_VERSION}|{Path(path).absolute()}|{size}|{changed_ns}"
         folder = cache.built_once("archives", key, partial(_build, path))
         table = pa.ipc.open_file(folder / _MEMBERS).read_all()
         names, *places = (column.to_pylist() for column in table.columns)
@@ -66,8 +67,8 @@ class _Archive:
 
 
 @lru_cache(maxsize=_OPEN_ARCHIVES)
-def _opened(path: str) -> _Archive:
-    return _Archive(path)
+def _opened(path: str, size: int, changed_ns: int) -> _Archive:
+    return _Archive(path, size, changed_ns)
 
 
 def _reader(path: str, seek_points: Path) -> Callable[[int, int], bytes]:
@@ -90,11 +91,11 @@ def _build(path: str, folder: Path) -> None:
             _write_members(folder, *_list_members(file))
     else:
         with indexed_gzip.IndexedGzipFile(path, spacing=_SEEK_POINT_BYTES) as file:
-            _write_members(folder, *_list_members(cast(IO[bytes], file)))
+            _write_members(folder, *_list_members(file))
             file.export_index(str(folder / _SEEK_POINTS))
 
 
-def _list_members(file: IO[bytes]) -> tuple[list[dict[str, object]], str]:
+def _list_members(file: io.BufferedReader) -> tuple[list[dict[str, object]], str]:
     """Name, offset and size of every file in the archive, and what broke it off, if anything."""
     rows: list[dict[str, object]] = []
     try:

@@ -209,7 +209,7 @@ def _open_pillow(data: bytes) -> PIL.Image.Image:
         raise RejectedError(Reason.NOT_AN_IMAGE, f"{len(data)} bytes starting with {data[:8]!r}") from None
 
 
-def _turn(pixels: Pixels, orientation: int) -> Pixels:
+def _turn(pixels: Pixels, orientation: int) -> UInt8[np.ndarray, "turned_height turned_width 3"]:
     """EXIF's orientation undone: a transpose from 5 on, then the flips of 2, 3 and 4."""
     if orientation >= 5:
         pixels = cv2.transpose(pixels).astype(np.uint8, copy=False)

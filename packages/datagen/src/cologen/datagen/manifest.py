@@ -2,7 +2,8 @@
 
 A row is a recipe for one sample, never its pixels. A part is committed when both its files are there: the samples
 ``part-00000.parquet`` first, then ``rejected-00000.parquet``, whose footer carries the report with the sample file's
-hash. A committed part is never written again, so that a run continues where it stopped.
+hash, and a seal over the report and the file's own rows. A committed part is never written again, so that a run
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ REPORT_NAME = "report.html"
 Task = Literal["concepts", "inpaint"]
 
 _REPORT_KEY = b"cologen.report"
+_SEAL_KEY = b"cologen.seal"
 _BOX = pa.list_(pa.float32(), 4)  # xyxy, pixels
 _COMMON = [
     pa.field("sample_id", pa.string(), nullable=False),
@@ -223,7 +225,8 @@ def commit_part(folder: Folder, index: int, content: PartContent) -> PartReport:
     }
     rows = list(zip(*dead_letters, strict=True)) or [()] * len(REJECTED_SCHEMA)
     rejected = pa.table(dict(zip(REJECTED_SCHEMA.names, rows, strict=True)), schema=REJECTED_SCHEMA)
-    rejected = _parquet(rejected.replace_schema_metadata({_REPORT_KEY: json.dumps(report)}))
+    words = json.dumps(report)
+    rejected = _parquet(rejected.replace_schema_metadata({_REPORT_KEY: words, _SEAL_KEY: _seal(words, rejected)}))
     folder.write(part_file(index), samples)
     folder.write(rejected_file(index), rejected)
     return PartReport.model_validate(report | {"rejected_sha256": hashlib.sha256(rejected).hexdigest()})
@@ -239,11 +242,16 @@ def committed_part(folder: Folder, index: int) -> PartReport | None:
         return None
     rejected = folder.read(rejected_file(index))
     try:
-        metadata = pq.read_metadata(pa.BufferReader(rejected)).metadata or {}
-        content = json.loads(metadata[_REPORT_KEY])
-        report = PartReport.model_validate(content | {"rejected_sha256": hashlib.sha256(rejected).hexdigest()})
+        table = pq.read_table(pa.BufferReader(rejected))
+        metadata = table.schema.metadata or {}
+        words = metadata[_REPORT_KEY].decode()
+        sealed = metadata[_SEAL_KEY].decode() == _seal(words, table)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise _corrupt(folder, rejected_file(index), str(error)) from error
+    if not sealed:
+        raise _corrupt(folder, rejected_file(index), "its rows are not those that were written")
+    content = json.loads(words)
+    report = PartReport.model_validate(content | {"rejected_sha256": hashlib.sha256(rejected).hexdigest()})
     if not folder.exists(report.file) or hashlib.sha256(folder.read(report.file)).hexdigest() != report.sha256:
         raise _corrupt(folder, report.file, "its bytes are not those that were written")
     return report
@@ -271,6 +279,10 @@ def _parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue().to_pybytes()
+
+
+def _seal(report: str, rejected: pa.Table) -> str:
+    return hashlib.sha256(ascii((report, rejected.to_pylist())).encode()).hexdigest()
 
 
 def _corrupt(folder: Folder, file: str, why: str) -> ValueError:

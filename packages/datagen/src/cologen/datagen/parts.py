@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,6 +43,7 @@ class SourceRecipe(BaseModel):
         return Part(index, index * self.part_size, min((index + 1) * self.part_size, self.num_images))
 
 
+@runtime_checkable
 class Stage(Protocol):
     """One pass over a source. Hashable and small: it is sent to every worker, which opens it once."""
 

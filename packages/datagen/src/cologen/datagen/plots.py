@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 COLORS = ("#4269d0", "#efb118", "#3ca951", "#ff725c", "#a463f2", "#97bbf5")
-_WIDTH, _HEIGHT, _MARGIN = 320, 170, 28
+_WIDTH, _HEIGHT, _MARGIN = 320.0, 170.0, 28.0
 
 
 def shares(asked: Mapping[str, float], achieved: Mapping[str, int]) -> str:
@@ -34,11 +34,11 @@ def histogram(counts: Mapping[str, Int[np.ndarray, " num_bins"]], low: float, hi
     top = max([1e-9, *(float(values.max(initial=0)) for values in parts.values())])
     for index, (name, values) in enumerate(parts.items()):
         color = COLORS[index % len(COLORS)]
-        xs = np.linspace(_MARGIN, _WIDTH - _MARGIN, 2 * len(values)) if len(values) else np.zeros(0)
+        xs = np.repeat(np.linspace(_MARGIN, _WIDTH - _MARGIN, len(values) + 1), 2)[1:-1]  # a bin from edge to edge
         ys = _HEIGHT - _MARGIN - np.repeat(values, 2) / top * (_HEIGHT - 2 * _MARGIN)
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
         lines.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.6"/>')
-        lines.append(_text(_WIDTH - _MARGIN, 14 + 14 * index, name, anchor="end", color=color))
+        lines.append(_text(_WIDTH - _MARGIN, 14.0 + 14 * index, name, anchor="end", color=color))
     return _svg(lines)
 
 
@@ -71,6 +71,7 @@ def _text(x: float, y: float, words: str, anchor: str = "middle", color: str = "
 
 
 def _svg(elements: Sequence[str]) -> str:
-    floor = _HEIGHT - _MARGIN
-    axis = f'<line x1="{_MARGIN}" y1="{floor}" x2="{_WIDTH - _MARGIN}" y2="{floor}" stroke="currentColor"/>'
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}">{axis}{"".join(elements)}</svg>'
+    left, right, floor = _MARGIN, _WIDTH - _MARGIN, _HEIGHT - _MARGIN
+    axis = f'<line x1="{left:g}" y1="{floor:g}" x2="{right:g}" y2="{floor:g}" stroke="currentColor"/>'
+    size = f'viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" width="{_WIDTH:g}" height="{_HEIGHT:g}"'
+    return f"<svg {size}>{axis}{''.join(elements)}</svg>"

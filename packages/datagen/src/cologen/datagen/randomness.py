@@ -24,5 +24,5 @@ def derived_seed(seed: int, *key: KeyPart) -> int:
 
 
 def _hash(seed: int, key: tuple[KeyPart, ...], size: int) -> int:
-    digest = hashlib.blake2b(repr((seed, *key)).encode(), digest_size=size).digest()
+    digest = hashlib.blake2b(ascii((seed, *key)).encode(), digest_size=size).digest()
     return int.from_bytes(digest, "little")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 ObjectKind = Literal["thing", "stuff", "crowd"]
 
@@ -91,10 +91,10 @@ class Box:
     def clipped(self, width: int, height: int) -> Box:
         """The part inside a picture of ``width × height`` pixels, possibly empty."""
         return Box(
-            x0=min(max(self.x0, 0.0), width),
-            y0=min(max(self.y0, 0.0), height),
-            x1=min(max(self.x1, 0.0), width),
-            y1=min(max(self.y1, 0.0), height),
+            x0=min(max(self.x0, 0.0), float(width)),
+            y0=min(max(self.y0, 0.0), float(height)),
+            x1=min(max(self.x1, 0.0), float(width)),
+            y1=min(max(self.y1, 0.0), float(height)),
         )
 
     def xyxy(self) -> tuple[float, float, float, float]:
@@ -144,6 +144,7 @@ class Reading:
     rejections: tuple[Rejection, ...] = ()
 
 
+@runtime_checkable
 class Source(Protocol):
     """A dataset on disk as a sequence of readings.
 

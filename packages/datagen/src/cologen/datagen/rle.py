@@ -6,6 +6,7 @@ starting with zeros. Counts do not hold their size: every reader passes ``height
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -17,12 +18,14 @@ from pycocotools import mask as coco
 from cologen.datagen.records import Box, Reason, RejectedError
 
 Mask = UInt8[np.ndarray, "height width"]
+# pycocotools walks along every edge: a stray coordinate of 1e7 costs it a gigabyte, one of 1e8 the process.
+FARTHEST_COORDINATE = 1e5
 
 
 def encode(mask: Mask) -> bytes:
     """The compressed counts of a mask of {0, 1}; any nonzero value counts as 1."""
     # OpenCV's transpose copies into column order with vector code, nine times faster than np.asfortranarray.
-    return _counts(coco.encode(cast(Any, cv2.transpose(mask).T)))
+    return _counts(coco.encode(cast(Any, cv2.transpose(mask.astype(bool).view(np.uint8)).T)))
 
 
 def decode(counts: bytes, height: int, width: int) -> Mask:
@@ -41,9 +44,10 @@ def check(counts: bytes, height: int, width: int) -> None:
     Raises:
         ValueError: the counts do not describe exactly ``height × width`` pixels.
     """
-    lengths = runs(counts)
-    if lengths.min(initial=0) < 0 or lengths.sum() != height * width:
-        raise ValueError(f"run lengths cover {lengths.sum()} pixels, expected {height} x {width} = {height * width}")
+    lengths, pixels = runs(counts), height * width
+    # No run may be longer than the picture: a sum of 60-bit numbers could come round to the right one.
+    if lengths.min() < 0 or lengths.max() > pixels or lengths.sum() != pixels:
+        raise ValueError(f"run lengths cover {lengths.sum()} pixels, expected {height} x {width} = {pixels}")
 
 
 def runs(counts: bytes) -> Int64[np.ndarray, "num_runs"]:
@@ -104,25 +108,34 @@ def overlaps(
     return intersection / np.maximum(mask_area + np.asarray(object_areas) - intersection, 1), coverage
 
 
-def from_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> bytes:
+def from_polygons(polygons: Sequence[Sequence[int | float]], height: int, width: int) -> bytes:
     """The union of COCO polygons ``[x0, y0, x1, y1, …]`` in pixels, clipped to the picture.
 
     Raises:
-        RejectedError: no polygon has three points or more (degenerate), or none touches the picture (outside).
+        RejectedError: no polygon has three points or more (degenerate), none touches the picture or one reaches far
+            beyond it (outside).
     """
     usable = [list(polygon) for polygon in polygons if len(polygon) >= 6 and len(polygon) % 2 == 0]
     if not usable:
         raise RejectedError(Reason.DEGENERATE_POLYGON, f"{len(polygons)} polygons, none of three points or more")
-    points = np.concatenate([np.asarray(polygon, dtype=np.float64).reshape(-1, 2) for polygon in usable])
-    if not np.isfinite(points).all():
+    # Plain lists: these are dozens of numbers, on which NumPy's calls cost more than the sums themselves.
+    xs, ys = [x for polygon in usable for x in polygon[::2]], [y for polygon in usable for y in polygon[1::2]]
+    if not math.isfinite(sum(xs) + sum(ys)):
         raise RejectedError(Reason.DEGENERATE_POLYGON, "a coordinate is not a finite number")
-    low, high = points.min(axis=0), points.max(axis=0)
-    if (high <= 0).any() or low[0] >= width or low[1] >= height:
-        raise RejectedError(Reason.OUTSIDE_IMAGE, f"polygon x {low[0]:g} to {high[0]:g}, y {low[1]:g} to {high[1]:g}")
-    counts = _counts(coco.merge(coco.frPyObjects(cast(Any, usable), height, width)))
-    if area(counts) == 0:
+    left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
+    far = max(right, bottom, -left, -top) > FARTHEST_COORDINATE
+    if far or right <= 0 or bottom <= 0 or left >= width or top >= height:
+        raise RejectedError(Reason.OUTSIDE_IMAGE, f"polygon x {left:g} to {right:g}, y {top:g} to {bottom:g}")
+    parts = cast(list[Any], coco.frPyObjects(cast(Any, usable), height, width))
+    counts = _counts(parts[0] if len(parts) == 1 else coco.merge(parts))
+    if _is_empty(counts):
         raise RejectedError(Reason.DEGENERATE_POLYGON, f"covers no pixel: {usable[0][:8]}")
     return counts
+
+
+def _is_empty(counts: bytes) -> bool:
+    """Whether the counts are one run of zeros: a single number, whose digits but the last say "more follow"."""
+    return all(digit - 48 & 0x20 for digit in counts[:-1])
 
 
 def from_uncompressed(lengths: Sequence[int], height: int, width: int) -> bytes:
@@ -131,12 +144,13 @@ def from_uncompressed(lengths: Sequence[int], height: int, width: int) -> bytes:
     Raises:
         RejectedError: the runs do not describe exactly ``height × width`` pixels.
     """
-    if any(length < 0 for length in lengths) or sum(lengths) != height * width:
+    if min(lengths, default=0) < 0 or sum(lengths) != height * width:
         raise RejectedError(Reason.MALFORMED_RECORD, f"runs cover {sum(lengths)} pixels of {height} x {width}")
-    return _counts(coco.frPyObjects(cast(Any, {"size": [height, width], "counts": list(lengths)}), height, width))
+    # Through pixels, which merges runs around one of no pixels: pycocotools' overlaps would end there.
+    return encode(coco.decode(coco.frPyObjects(_rle(list(lengths), height, width), height, width)))
 
 
-def _rle(counts: bytes, height: int, width: int) -> Any:
+def _rle(counts: bytes | list[int], height: int, width: int) -> Any:
     return {"size": [height, width], "counts": counts}
 
 

@@ -1,19 +1,20 @@
-"""What a segmenter is: pictures and their nouns in, objects with masks out; the masks room never asks which one it was."""
+"""What a segmenter is: pictures and their nouns in, objects with masks out; no later room asks which one it was."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 
 from cologen.datagen.records import ObjectMask
 
-Picture = UInt8[np.ndarray, "height width 3"]
-"""RGB in [0, 255], upright."""
+Picture = UInt8[np.ndarray, "_height _width 3"]
+"""RGB in [0, 255], upright. The underscores: the pictures of one call may differ in size."""
 
 
+@runtime_checkable
 class Segmenter(Protocol):
     """Finds the objects of pictures; what it finds for one picture never depends on the others in the call."""
 

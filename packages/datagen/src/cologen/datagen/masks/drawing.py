@@ -88,7 +88,7 @@ def _draw_random(stream: np.random.Generator, canvas: Canvas, policy: MaskPolicy
             return drawn
         worst = max(worst, drawn.max_object_iou)
     raise RejectedError(
-        Reason.NO_VALID_MASK, f"{policy.tries} random masks overlapped an object; IoU up to {worst:.2f}"
+        Reason.NO_VALID_MASK, f"{policy.tries} random masks hid too much of an object; IoU up to {worst:.2f}"
     )
 
 

@@ -46,7 +46,9 @@ class MaskPolicy(BaseModel):
     max_object_area: float = Field(default=0.8, gt=0, le=1)
 
     @model_validator(mode="after")
-    def _names_a_preset(self) -> MaskPolicy:
+    def _can_be_met(self) -> MaskPolicy:
         if self.random_preset not in PRESETS:
             raise ValueError(f"no preset {self.random_preset!r}; there are {', '.join(PRESETS)}")
+        if self.min_object_area > self.max_object_area:
+            raise ValueError(f"min_object_area {self.min_object_area} exceeds max_object_area {self.max_object_area}")
         return self

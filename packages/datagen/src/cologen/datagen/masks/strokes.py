@@ -114,7 +114,8 @@ def random_mask(generator: np.random.Generator, height: int, width: int, preset:
     """A mask of 1 where pixels are hidden; never empty, never full.
 
     Raises:
-        RejectedError: no try left something hidden and something visible (only on pictures of a few pixels).
+        RejectedError: no try left something hidden and something visible (only on pictures of a few pixels, or smaller
+            than the brushes of a preset in absolute pixels).
     """
     scale = 1.0 if preset.reference_side is None else math.sqrt(height * width) / preset.reference_side
     for _ in range(MAX_TRIES):

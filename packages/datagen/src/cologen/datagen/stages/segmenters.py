@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cologen.datagen.concepts.detect import DetectorSettings
+from cologen.datagen.concepts.detector_settings import DetectorSettings
 from cologen.datagen.concepts.saliency import SaliencySettings
 
 

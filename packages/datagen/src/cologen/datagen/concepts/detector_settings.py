@@ -1,0 +1,32 @@
+"""What a detector keeps and how large it sees: apart from the network, so that a command line can show it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorSettings:
+    """What is kept of the network's 900 queries, and how large it sees the pictures.
+
+    A query is kept if any of its token probabilities exceeds ``box_threshold``, and takes the noun of the highest
+    probability if that exceeds ``text_threshold`` (0.35 and 0.25 are those of GroundingDINO's own inference). Of kept
+    boxes that overlap by more than ``nms_iou``, whatever their nouns, the best stays. ``short_side`` and ``long_side``
+    are pixels: the first is aimed at, the second never exceeded.
+    """
+
+    box_threshold: float = 0.35
+    text_threshold: float = 0.25
+    nms_iou: float = 0.5
+    short_side: int = 800
+    long_side: int = 1333
+    batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("box_threshold", "text_threshold", "nms_iou"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        if not 32 <= self.short_side <= self.long_side:
+            raise ValueError(f"expected 32 <= short_side <= long_side, got {self.short_side} and {self.long_side}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")

@@ -1,0 +1,107 @@
+"""Captions for ADE20K, which has none: those of Captioned_ADE20K where at hand, else composed from the objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+import pyarrow.parquet as pq
+
+from cologen.datagen.records import ObjectMask, Reason, RejectedError
+from cologen.datagen.sources import fields
+
+_FOLDER = "Captioned_ADE20K"
+_MAX_NOUNS = 4
+_NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
+_NO_SCENE = frozenset({"", "misc", "unknown", "~not labeled", "outliers"})
+_UNCOUNTED = frozenset({"sky", "grass", "water", "sea", "sand", "earth", "land", "snow", "food", "clothes", "stairs"})
+_IRREGULAR = {"person": "people", "shelf": "shelves", "bookshelf": "bookshelves", "leaf": "leaves", "fish": "fish"}
+
+
+def find_caption_files(chosen: Path | None, *folders: Path) -> list[Path]:
+    """The Parquet files under ``chosen``, else under the first ``Captioned_ADE20K`` in one of ``folders``; sorted.
+
+    Raises:
+        FileNotFoundError: a folder is chosen and has none.
+    """
+    for folder in [chosen] if chosen else [folder / _FOLDER for folder in folders]:
+        if files := sorted(folder.rglob("*.parquet")):
+            return files
+    if chosen:
+        raise FileNotFoundError(f"no Parquet file of {_FOLDER} under {chosen}")
+    return []
+
+
+def read_captions(files: Iterable[Path]) -> dict[str, str | None]:
+    """The prompt of each picture by its file name without suffix; None where the row has none."""
+    captions: dict[str, str | None] = {}
+    for path in files:
+        table = pq.read_table(path, columns=["image_path", "prompt"])
+        for name, prompt in zip(table["image_path"].to_pylist(), table["prompt"].to_pylist(), strict=True):
+            if name:
+                captions[PurePosixPath(name).stem] = prompt
+    return captions
+
+
+def caption_of(row: fields.Record, objects: Sequence[ObjectMask]) -> str:
+    """The row's ``caption`` where it has that field, else one composed from its ``scene`` and ``objects``.
+
+    Raises:
+        RejectedError: no words in it.
+    """
+    caption = row["caption"] if "caption" in row else compose(fields.text(row, "scene"), objects)
+    words = fields.words(caption)
+    if not words:
+        raise RejectedError(Reason.NULL_CAPTION, "no words")
+    return words
+
+
+def compose(scene: str, objects: Sequence[ObjectMask]) -> str:
+    """``"a bedroom with a bed, two lamps and a window"``: the scene and its largest objects; "" where there is neither.
+
+    ``scene`` is ADE20K's own name, such as ``airport_terminal``.
+    """
+    place = " ".join(scene.replace("_", " ").split())
+    place = "" if place in _NO_SCENE else _with_article(place)
+    things = _enumeration(_phrases(objects))
+    return f"{place} with {things}" if place and things else place or things
+
+
+def _phrases(objects: Sequence[ObjectMask]) -> list[str]:
+    counts: dict[str, int] = {}
+    areas: dict[str, float] = {}
+    for item in objects:
+        if item.noun:
+            # Two patches of sky are one sky: regions are not counted.
+            counts[item.noun] = counts.get(item.noun, 0) + 1 if item.kind == "thing" else 1
+            areas[item.noun] = areas.get(item.noun, 0.0) + item.box.area
+    largest = sorted(areas, key=lambda noun: -areas[noun])[:_MAX_NOUNS]
+    return [_counted(noun, counts[noun]) for noun in largest]
+
+
+def _counted(noun: str, count: int) -> str:
+    if noun in _UNCOUNTED:
+        return noun
+    return _with_article(noun) if count == 1 else f"{_NUMBERS.get(count, 'several')} {_plural(noun)}"
+
+
+def _enumeration(phrases: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(phrases[:-1]), *phrases[-1:]]))
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
+
+
+def _plural(noun: str) -> str:
+    head, of, rest = noun.partition(" of ")
+    first, space, last = head.rpartition(" ")
+    if last in _IRREGULAR:
+        last = _IRREGULAR[last]
+    elif last.endswith(("s", "x", "ch", "sh")):
+        last += "es"
+    elif last.endswith("y") and last[-2:-1] not in "aeiou":
+        last = f"{last[:-1]}ies"
+    else:
+        last += "s"
+    return f"{first}{space}{last}{of}{rest}"

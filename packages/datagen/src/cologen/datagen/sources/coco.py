@@ -1,0 +1,166 @@
+"""COCO-Stuff 164k: COCO's pictures, captions and instances, and the stuff maps where they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cologen.datagen import images, rle
+from cologen.datagen.records import Image, ObjectMask, Reading, Reason, RejectedError, Rejection
+from cologen.datagen.sources import coco_stuff_classes, fields, regions
+from cologen.datagen.sources.coco_listing import ORPHANS, list_pictures
+from cologen.datagen.sources.index import open_index
+from cologen.datagen.sources.layout import first_folder, require_file, require_split
+from cologen.datagen.sources.reading import read_row, survivors
+
+_Part = TypeVar("_Part")
+
+_SPLITS = {"train": "train2017", "val": "val2017"}
+_STUFF_FOLDERS = ("stuffthingmaps_trainval2017", "stuffthingmaps", "annotations")
+
+
+class COCOStuff:
+    """``{train,val}2017/*.jpg`` with ``annotations/{instances,captions}_*.json``.
+
+    With ``stuff``, each connected region of a stuff class is an object too (``stuffthingmaps_trainval2017``).
+
+    Raises:
+        FileNotFoundError: the root or a file of annotations is missing.
+        ValueError: an unknown split, or malformed annotation files.
+    """
+
+    name = "cocostuff"
+    annotated = True
+
+    def __init__(self, root: Path, split: str = "train", stuff: bool = False) -> None:
+        self._root, self._split = root, split
+        self._images = require_split(self.name, split, _SPLITS)
+        instances = require_file(root / "annotations" / f"instances_{self._images}.json", root)
+        captions = require_file(root / "annotations" / f"captions_{self._images}.json", root)
+        self._stuff = self._stuff_folder() if stuff else None
+        build = partial(list_pictures, instances, captions)
+        self._rows = open_index(root, [instances, captions], [self.name, split], build)
+        self._nouns: dict[str, str] = self._rows.constants["categories"]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, index: int) -> Reading:
+        """The picture at ``index`` in the order of COCO's ids."""
+        return read_row(self.name, self._rows, index, self._interpret)
+
+    def fingerprint(self) -> str:
+        """A hash of the names and sizes of the annotation files and the number of rows."""
+        return f"{self._rows.fingerprint}{'-stuff' if self._stuff else ''}"
+
+    def _stuff_folder(self) -> str:
+        folder = first_folder(self._root, [f"{name}/{self._images}" for name in _STUFF_FOLDERS])
+        return folder.relative_to(self._root).as_posix()
+
+    def _interpret(self, key: str, payload: bytes) -> Reading:
+        row = fields.parse_record(payload)
+        if key == ORPHANS:
+            detail = f"{row['orphans']} annotations name pictures that are not listed"
+            raise RejectedError(Reason.MALFORMED_RECORD, detail)
+        image = fields.record(row, "image")
+        uri = f"{self._images}/{fields.text(image, 'file_name')}"
+        size = images.probe(self._root, uri, (fields.integer(image, "width"), fields.integer(image, "height")))
+        sample_id = f"{self.name}/{key}"
+        captions, bad_captions = survivors(sample_id, _named(row, "captions", "caption-", _caption))
+        if not captions:
+            raise RejectedError(Reason.NULL_CAPTION, f"{len(bad_captions)} captions, none with words")
+        objects, bad_objects = survivors(sample_id, _named(row, "annotations", "", partial(self._object, size)))
+        stuff, bad_stuff = self._stuff_objects(sample_id, uri, size)
+        return Reading(
+            image=Image(
+                image_id=key, image_uri=uri, width=size[0], height=size[1], split=self._split,
+                captions=captions, objects=objects + stuff,
+            ),
+            rejections=bad_captions + bad_objects + bad_stuff,
+        )  # fmt: skip
+
+    def _object(self, size: tuple[int, int], value: object) -> ObjectMask:
+        annotation = fields.as_record(value, "annotation")
+        noun = self._nouns.get(str(fields.integer(annotation, "category_id")))
+        if noun is None:
+            raise RejectedError(Reason.MALFORMED_RECORD, f"unknown category_id {annotation['category_id']}")
+        counts = _counts(annotation.get("segmentation"), height=size[1], width=size[0])
+        box = rle.box(counts, size[1], size[0])
+        if not box.area:
+            raise RejectedError(Reason.EMPTY_MASK, f"{noun}: no pixel is set")
+        return ObjectMask(noun=noun, box=box, rle=counts, kind="crowd" if annotation.get("iscrowd") else "thing")
+
+    def _stuff_objects(
+        self, sample_id: str, uri: str, size: tuple[int, int]
+    ) -> tuple[tuple[ObjectMask, ...], tuple[Rejection, ...]]:
+        if self._stuff is None:
+            return (), ()
+        map_uri = f"{self._stuff}/{Path(uri).stem}.png"
+        found, rejections = survivors(sample_id, [("stuff", partial(_stuff_of, self._root, map_uri, size))])
+        return tuple(mask for masks in found for mask in masks), rejections
+
+
+def _named(
+    row: fields.Record, name: str, prefix: str, make: Callable[[object], _Part]
+) -> Iterator[tuple[str, Callable[[], _Part]]]:
+    """Each element of array ``name`` under its own id, or its place where it has none."""
+    for place, value in enumerate(fields.items(row, name)):
+        yield prefix + fields.identity(value, place), partial(make, value)
+
+
+def _caption(value: object) -> str:
+    words = fields.words(fields.as_record(value, "caption").get("caption"))
+    if not words:
+        raise RejectedError(Reason.NULL_CAPTION, "no words")
+    return words
+
+
+def _counts(segmentation: object, *, height: int, width: int) -> bytes:
+    """Compressed counts of polygons, or of run lengths, compressed or not."""
+    if isinstance(segmentation, list):
+        return _from_polygons(segmentation, height, width)
+    runs = fields.as_record(segmentation, "segmentation")
+    if runs.get("size") != [height, width]:
+        detail = f"segmentation of size {ascii(runs.get('size'))[:40]}, picture [{height}, {width}]"
+        raise RejectedError(Reason.MALFORMED_RECORD, detail)
+    if isinstance(runs.get("counts"), str):
+        return _compressed(runs["counts"].encode(errors="replace"), height, width)
+    lengths = fields.items(runs, "counts")
+    if not set(map(type, lengths)) <= {int}:
+        raise RejectedError(Reason.MALFORMED_RECORD, "counts: expected whole numbers")
+    return rle.from_uncompressed(lengths, height, width)
+
+
+def _compressed(counts: bytes, height: int, width: int) -> bytes:
+    try:
+        rle.check(counts, height, width)
+    except ValueError as error:
+        raise RejectedError(Reason.MALFORMED_RECORD, str(error)) from None
+    return counts
+
+
+def _from_polygons(polygons: list[Any], height: int, width: int) -> bytes:
+    for polygon in polygons:
+        if not isinstance(polygon, list) or not set(map(type, polygon)) <= {int, float}:
+            raise RejectedError(Reason.MALFORMED_RECORD, f"polygon: expected numbers, found {ascii(polygon)[:60]}")
+    try:
+        return rle.from_polygons(polygons, height, width)
+    except OverflowError:
+        raise RejectedError(Reason.OUTSIDE_IMAGE, "a coordinate of more than 300 digits") from None
+
+
+def _stuff_of(root: Path, uri: str, size: tuple[int, int]) -> tuple[ObjectMask, ...]:
+    labels = images.decode_map(images.read_bytes(root, uri), size)
+    if labels.ndim != 2:
+        raise RejectedError(Reason.UNSUPPORTED_MODE, f"{uri}: expected one channel, found {labels.shape[2]}")
+    found: list[ObjectMask] = []
+    for value in regions.values(labels):
+        # Below the stuff lie the things, which the instances know better; 255 is void.
+        noun = coco_stuff_classes.noun_of(value)
+        if noun is not None:
+            found.extend(regions.connected((labels == value).astype(np.uint8), noun, "stuff"))
+    return tuple(found)

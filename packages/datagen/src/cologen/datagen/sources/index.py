@@ -1,0 +1,116 @@
+"""What a source lists, built once into memory-mapped Arrow files: opening is cheap and memory does not grow with it.
+
+A row is a key, which names the picture within its source, and a payload of raw bytes that only ``read`` interprets.
+Rows come back in the order of their keys, so that pictures of one archive stand together and double keys touch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cologen.datagen import cache
+
+_VERSION = 1
+_BATCH_ROWS = 1024
+_SCHEMA = pa.schema([("key", pa.string()), ("payload", pa.binary())])
+_ORDER = pa.schema([("position", pa.int64())])
+_ROWS_FILE, _ORDER_FILE, _CONSTANTS_FILE = "rows.arrow", "order.arrow", "constants.json"
+
+Row = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Rows in any order, and what holds for all of them (category names), as JSON."""
+
+    rows: Iterable[Row]
+    constants: dict[str, Any] = field(default_factory=dict)
+
+
+class Index:
+    """The rows of one dataset split, by position in key order."""
+
+    def __init__(self, folder: Path, inputs: str) -> None:
+        self._rows = pa.ipc.open_file(pa.memory_map(str(folder / _ROWS_FILE)))
+        self._order = pa.ipc.open_file(pa.memory_map(str(folder / _ORDER_FILE))).get_batch(0).column(0)
+        self._batch: tuple[int, pa.RecordBatch | None] = (-1, None)
+        self.constants: dict[str, Any] = json.loads((folder / _CONSTANTS_FILE).read_bytes())
+        self.fingerprint = _hash(inputs, str(len(self)))
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def key(self, index: int) -> str:
+        """What names the picture at ``index``; unique unless ``repeats`` says otherwise."""
+        return self._cell(index, 0)
+
+    def payload(self, index: int) -> bytes:
+        """The raw bytes of the row at ``index``."""
+        return self._cell(index, 1)
+
+    def repeats(self, index: int) -> bool:
+        """Whether the row before has the same key; of equal keys the first one listed comes first."""
+        return index > 0 and self.key(index) == self.key(index - 1)
+
+    def _cell(self, index: int, column: int) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        batch, row = divmod(self._order[index].as_py(), _BATCH_ROWS)
+        return self._batch_at(batch).column(column)[row].as_py()
+
+    def _batch_at(self, number: int) -> pa.RecordBatch:
+        held, batch = self._batch
+        if held != number or batch is None:
+            batch = self._rows.get_batch(number)
+            self._batch = (number, batch)
+        return batch
+
+
+def open_index(root: Path, files: Sequence[Path], options: Sequence[str], build: Callable[[], Listing]) -> Index:
+    """The index made from ``files`` under ``root`` with ``options``, built first if no process has done so.
+
+    Raises:
+        ValueError: the cache folder cannot be written.
+        FileNotFoundError: there is nothing to list.
+    """
+    states = [path.stat() for path in files]
+    inputs = json.dumps([[(path.name, state.st_size) for path, state in zip(files, states, strict=True)], *options])
+    # Times tell a rewritten file from its cached listing, but differ between machines: not for the fingerprint.
+    times = ",".join(str(state.st_mtime_ns) for state in states)
+    key = "|".join((str(_VERSION), str(root.absolute()), inputs, times))
+    folder = cache.built_once("index", key, lambda partial: _write(partial, root, build()))
+    return Index(folder, inputs)
+
+
+def _write(folder: Path, root: Path, listing: Listing) -> None:
+    keys: list[pa.Array] = []
+    rows = iter(listing.rows)
+    with pa.ipc.new_file(folder / _ROWS_FILE, _SCHEMA) as writer:
+        for batch in _batches(rows):
+            keys.append(batch.column(0))
+            writer.write_batch(batch)
+    if not keys:
+        raise FileNotFoundError(f"{root}: no pictures are listed there")
+    # Arrow's sort is stable: of equal keys the first one listed stays first.
+    order = pc.call_function("array_sort_indices", [pa.concat_arrays(keys)]).cast(pa.int64())
+    with pa.ipc.new_file(folder / _ORDER_FILE, _ORDER) as writer:
+        writer.write_batch(pa.record_batch([order], schema=_ORDER))
+    (folder / _CONSTANTS_FILE).write_text(json.dumps(listing.constants))
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
+    while batch := list(islice(rows, _BATCH_ROWS)):
+        yield pa.record_batch([list(column) for column in zip(*batch, strict=True)], schema=_SCHEMA)
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()

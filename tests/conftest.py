@@ -1,0 +1,18 @@
+"""One profile for every property test: the same examples on every machine, and no deadline on a slow one."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# Before any test imports Ray: under `uv run` it would build a second environment for its workers.
+os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+
+settings.register_profile(
+    "same-everywhere",
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("same-everywhere")

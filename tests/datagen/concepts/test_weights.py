@@ -1,0 +1,70 @@
+"""Laws of reading checkpoints: prefixes fall away, nothing is run, nothing missing goes unnoticed."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from cologen.datagen.concepts.weights import device_named, fill, read_state_dict
+
+
+class _Payload:
+    def __reduce__(self):
+        return os.mkdir, ("ran",)
+
+
+def test_prefixes_and_the_model_key_fall_away(tmp_path: Path) -> None:
+    layer = nn.Linear(2, 3)
+    state = layer.state_dict()
+    for number, content in enumerate([state, {"model": {f"module.{name}": value for name, value in state.items()}}]):
+        path = tmp_path / f"{number}.pth"
+        torch.save(content, path)
+        read = read_state_dict(path)
+        assert read.keys() == {"weight", "bias"}
+        assert torch.equal(read["weight"], layer.weight)
+
+
+def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model": _Payload()}, tmp_path / "evil.pth")
+    with pytest.raises(ValueError, match=r"evil\.pth is not a checkpoint of tensors alone"):
+        read_state_dict(tmp_path / "evil.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut off"])
+def test_broken_files_are_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.pth"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"broken\.pth"):
+        read_state_dict(path)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"model": {"epoch": 3}}, {}])
+def test_files_without_tensors_by_name_are_named(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "other.pth"
+    torch.save(content, path)
+    with pytest.raises(ValueError, match="holds no tensors by name"):
+        read_state_dict(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pth"):
+        read_state_dict(tmp_path / "nowhere.pth")
+
+
+def test_filling_forgives_too_much_and_never_too_little() -> None:
+    layer, state = nn.Linear(2, 3), nn.Linear(2, 3).state_dict()
+    fill(layer, state | {"only.training": torch.zeros(1)}, Path("a.pth"))
+    assert torch.equal(layer.weight, state["weight"])
+    with pytest.raises(ValueError, match=r"a\.pth lacks 1 weights of the network, such as 'bias'"):
+        fill(layer, {"weight": state["weight"]}, Path("a.pth"))
+    with pytest.raises(ValueError, match="of another network"):
+        fill(layer, nn.Linear(4, 3).state_dict(), Path("a.pth"))
+
+
+def test_auto_is_a_device_of_this_machine() -> None:
+    assert torch.zeros(1, device=device_named("auto")).device.type in {"cpu", "cuda"}
+    assert device_named("cpu") == torch.device("cpu")

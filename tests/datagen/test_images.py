@@ -1,0 +1,245 @@
+import io
+import os
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import pytest
+
+from cologen.datagen import images
+from cologen.datagen.records import Reason, RejectedError
+
+PHOTOS = sorted((Path(__file__).resolve().parents[3] / "shared/real/photos").glob("*.[jp][pn]g"))
+
+
+def pattern(width: int = 48, height: int = 32, channels: int = 3) -> np.ndarray:
+    """Smooth, so that JPEG keeps it, and without any symmetry."""
+    y, x = np.mgrid[:height, :width]
+    planes = [x * 4, y * 6, (x + 2 * y) * 2, 255 - x * 3]
+    return np.stack(planes[:channels], axis=-1).astype(np.uint8)
+
+
+def encoded(image: PIL.Image.Image, form: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def jpeg(**options: object) -> bytes:
+    return encoded(PIL.Image.fromarray(pattern()), "JPEG", quality=95, **options)
+
+
+def png(mode: str = "RGB") -> bytes:
+    return encoded(PIL.Image.fromarray(pattern()).convert(mode), "PNG")
+
+
+def turned(orientation: int, form: str = "JPEG") -> bytes:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(PIL.Image.fromarray(pattern()), form, exif=exif.tobytes())
+
+
+def probe(folder: Path, data: bytes, size: tuple[int, int] | None = None) -> tuple[int, int]:
+    (folder / "picture").write_bytes(data)
+    return images.probe(folder, "picture", size)
+
+
+def refusals(folder: Path, data: bytes) -> tuple[Reason, Reason]:
+    with pytest.raises(RejectedError) as by_probe:
+        probe(folder, data)
+    with pytest.raises(RejectedError) as by_decode:
+        images.decode(data)
+    return by_probe.value.reason, by_decode.value.reason
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF"])
+def test_probe_and_decode_agree_with_pillow(form: str, tmp_path: Path) -> None:
+    data = encoded(PIL.Image.fromarray(pattern()), form)
+    expected = np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGB"))
+    assert probe(tmp_path, data) == (48, 32)
+    np.testing.assert_array_equal(images.decode(data), expected)
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+def test_every_kind_of_jpeg_decodes_as_in_pillow(options: dict[str, object], tmp_path: Path) -> None:
+    data = jpeg(**options)
+    assert probe(tmp_path, data) == (48, 32)
+    np.testing.assert_array_equal(images.decode(data), np.asarray(PIL.Image.open(io.BytesIO(data))))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "LA"])
+def test_other_modes_become_rgb(mode: str, tmp_path: Path) -> None:
+    data = png(mode)
+    assert probe(tmp_path, data) == (48, 32)
+    expected = PIL.Image.open(io.BytesIO(data)).convert("RGB")
+    np.testing.assert_array_equal(images.decode(data), np.asarray(expected))
+
+
+def test_grey_jpeg_becomes_rgb() -> None:
+    pixels = images.decode(encoded(PIL.Image.fromarray(pattern()).convert("L"), "JPEG"))
+    assert pixels.shape == (32, 48, 3)
+    assert (pixels[..., :1] == pixels).all()
+
+
+def test_alpha_is_laid_over_white() -> None:
+    picture = np.zeros((20, 20, 4), dtype=np.uint8)
+    picture[:10, :, 3] = 255
+    pixels = images.decode(encoded(PIL.Image.fromarray(picture), "PNG"))
+    assert (pixels[:10] == 0).all()
+    assert (pixels[10:] == 255).all()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_turns_pixels_and_size(orientation: int, form: str, tmp_path: Path) -> None:
+    data = turned(orientation, form)
+    expected = PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(data))).convert("RGB")
+    assert probe(tmp_path, data) == expected.size
+    np.testing.assert_array_equal(images.decode(data), np.asarray(expected))
+
+
+def test_an_annotation_on_the_stored_pixels_keeps_them_unturned(tmp_path: Path) -> None:
+    data = turned(6)
+    stored = np.asarray(PIL.Image.open(io.BytesIO(data)))
+    assert probe(tmp_path, data) == (32, 48)
+    assert probe(tmp_path, data, (48, 32)) == (48, 32)
+    np.testing.assert_array_equal(images.decode(data, (48, 32)), stored)
+    assert images.decode(data, (32, 48)).shape == (48, 32, 3)
+
+
+def test_an_annotation_of_another_size_is_refused(tmp_path: Path) -> None:
+    for attempt in (lambda: probe(tmp_path, jpeg(), (48, 33)), lambda: images.decode(jpeg(), (48, 33))):
+        with pytest.raises(RejectedError, match="annotated 48x33, picture 48x32") as error:
+            attempt()
+        assert error.value.reason is Reason.SIZE_MISMATCH
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("whole", [jpeg(), jpeg(progressive=True), png()], ids=["jpeg", "progressive", "png"])
+def test_a_cut_file_is_truncated(whole: bytes, share: float, tmp_path: Path) -> None:
+    part = whole[: max(10, int(len(whole) * share))]
+    assert refusals(tmp_path, part) == (Reason.TRUNCATED_IMAGE, Reason.TRUNCATED_IMAGE)
+    # A download into a file of full length leaves zeros behind the break.
+    padded = part + bytes(len(whole) - len(part))
+    assert set(refusals(tmp_path, padded)) <= {Reason.TRUNCATED_IMAGE, Reason.NOT_AN_IMAGE}
+
+
+def test_a_cut_behind_an_embedded_thumbnail_is_truncated(tmp_path: Path) -> None:
+    thumbnail = b"Exif\0\0" + jpeg()
+    segment = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
+    whole = jpeg()[:2] + segment + jpeg()[2:]
+    assert probe(tmp_path, whole) == (48, 32)
+    assert refusals(tmp_path, whole[:-40]) == (Reason.TRUNCATED_IMAGE, Reason.TRUNCATED_IMAGE)
+
+
+def test_a_png_damaged_in_the_middle_is_refused_when_decoded() -> None:
+    data = bytearray(png())
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(RejectedError) as error:
+        images.decode(bytes(data))
+    assert error.value.reason is Reason.TRUNCATED_IMAGE
+
+
+@pytest.mark.parametrize("trailer", [bytes(3), bytes(1000), b"SEFT camera data" * 20])
+@pytest.mark.parametrize("whole", [jpeg(), png()], ids=["jpeg", "png"])
+def test_what_cameras_append_does_no_harm(whole: bytes, trailer: bytes, tmp_path: Path) -> None:
+    assert probe(tmp_path, whole + trailer) == (48, 32)
+    assert images.decode(whole + trailer).shape == (32, 48, 3)
+
+
+def test_a_header_longer_than_the_first_read_is_followed(tmp_path: Path) -> None:
+    comment = b"\xff\xfe" + struct.pack(">H", 60_002) + bytes(60_000)
+    assert probe(tmp_path, jpeg()[:2] + comment + jpeg()[2:]) == (48, 32)
+
+
+@pytest.mark.parametrize("data", [b"<html>not here</html>", b"\xff\xd8\xff\xd9" * 5, bytes(100), b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_is_refused(data: bytes, tmp_path: Path) -> None:
+    assert set(refusals(tmp_path, data)) <= {Reason.NOT_AN_IMAGE, Reason.TRUNCATED_IMAGE}
+
+
+def test_cmyk_and_deep_pictures_are_refused(tmp_path: Path) -> None:
+    deep = PIL.Image.fromarray(np.arange(32 * 32, dtype=np.uint16).reshape(32, 32))
+    cmyk = PIL.Image.new("CMYK", (32, 32))
+    for data in (encoded(deep, "PNG"), encoded(deep, "TIFF"), encoded(cmyk, "JPEG"), encoded(cmyk, "TIFF")):
+        assert refusals(tmp_path, data) == (Reason.UNSUPPORTED_MODE, Reason.UNSUPPORTED_MODE)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP"])
+@pytest.mark.parametrize("size", [(1, 1), (15, 200), (200, 15)])
+def test_small_pictures_are_refused(size: tuple[int, int], form: str, tmp_path: Path) -> None:
+    data = encoded(PIL.Image.new("RGB", size), form)
+    assert refusals(tmp_path, data) == (Reason.TOO_SMALL, Reason.TOO_SMALL)
+    smallest = encoded(PIL.Image.new("RGB", (16, 16)), form)
+    assert probe(tmp_path, smallest) == (16, 16)
+
+
+def test_decompression_bombs_are_refused_before_they_unfold(tmp_path: Path) -> None:
+    data = bytearray(png())
+    data[16:24] = struct.pack(">II", 60_000, 60_000)
+    assert refusals(tmp_path, bytes(data)) == (Reason.UNSUPPORTED_MODE, Reason.UNSUPPORTED_MODE)
+    bmp = bytearray(encoded(PIL.Image.fromarray(pattern()), "BMP"))
+    for side in (10_000, 60_000):
+        bmp[18:26] = struct.pack("<ii", side, side)
+        assert refusals(tmp_path, bytes(bmp)) == (Reason.UNSUPPORTED_MODE, Reason.UNSUPPORTED_MODE)
+
+
+def test_label_maps_keep_their_values() -> None:
+    values = np.arange(32 * 48, dtype=np.uint8).reshape(32, 48)
+    palette = PIL.Image.fromarray(values, "L").convert("P")
+    palette.putdata(values.ravel().tolist())
+    np.testing.assert_array_equal(images.decode_map(encoded(PIL.Image.fromarray(values), "PNG"), (48, 32)), values)
+    np.testing.assert_array_equal(images.decode_map(encoded(palette, "PNG")), values)
+    np.testing.assert_array_equal(images.decode_map(png()), pattern())
+    with pytest.raises(RejectedError) as error:
+        images.decode_map(png(), (32, 48))
+    assert error.value.reason is Reason.SIZE_MISMATCH
+
+
+def reason_of(root: Path, uri: str) -> Reason:
+    with pytest.raises(RejectedError) as by_probe:
+        images.probe(root, uri)
+    with pytest.raises(RejectedError) as by_read:
+        images.read_bytes(root, uri)
+    assert by_probe.value.reason is by_read.value.reason
+    return by_probe.value.reason
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["../a.jpg", "b/../../a.jpg", "/etc/passwd", "C:/a.jpg", "..\\a.jpg", "a\0.jpg", "", "./", "a.tar#../b", "\ud800"],
+)
+def test_paths_that_leave_the_root_are_refused(uri: str, tmp_path: Path) -> None:
+    assert reason_of(tmp_path, uri) is Reason.UNSAFE_PATH
+
+
+def test_absent_and_empty_files_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.jpg").touch()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for uri in ("none.jpg", "folder", "empty.jpg/a.jpg", "a" * 300, "pipe.jpg", "none.tgz#a.jpg"):
+        assert reason_of(tmp_path, uri) is Reason.MISSING_IMAGE
+    assert reason_of(tmp_path, "empty.jpg") is Reason.EMPTY_FILE
+
+
+def test_a_dot_and_a_member_are_part_of_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLOGEN_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b#c.jpg").write_bytes(jpeg())
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        archive.add(tmp_path / "a/b#c.jpg", "./000/b.jpg")
+    for uri in ("./a//b#c.jpg", "shard.tar#000/b.jpg", "shard.tar#./000/b.jpg"):
+        assert images.read_bytes(tmp_path, uri) == jpeg()
+        assert images.probe(tmp_path, uri) == (48, 32)
+
+
+@pytest.mark.skipif(not PHOTOS, reason="no photographs at hand")
+def test_photographs_decode_as_in_pillow() -> None:
+    for path in PHOTOS[:6]:
+        expected = PIL.ImageOps.exif_transpose(PIL.Image.open(path)).convert("RGB")
+        assert images.probe(path.parent, path.name) == expected.size
+        pixels = images.decode(path.read_bytes())
+        if path.suffix == ".jpg":
+            np.testing.assert_array_equal(pixels, np.asarray(expected))
