@@ -20,11 +20,8 @@ import cv2
 import psutil
 from rich.console import Console
 
-os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-
 from cologen.datagen import rle
-from cologen.datagen.build import Cluster, Job, PartDone, build
+from cologen.datagen.build import Cluster, Job, PartDone, build, connected
 from cologen.datagen.manifest import PartContent, commit_part
 from cologen.datagen.masks.drawing import Canvas, DrawnMask
 from cologen.datagen.masks.mixture import draw_masks
@@ -55,15 +52,12 @@ def _report(bench: Bench) -> None:
     start = time.process_time()
     bench.reader(LARGE)
     CONSOLE.print(f"listing {LARGE:,} pictures once: {time.process_time() - start:.1f} CPU s (not part of the builds)")
-    import ray
-
-    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
-    bench.build("warm-up", PART_SIZE)
-    small = [bench.build(f"small-{number}", SMALL) for number in range(3)]
-    kernels = [bench.kernels("kernels-0")]
-    large = [bench.build(f"large-{number}", LARGE) for number in range(2)]
-    kernels.append(bench.kernels("kernels-1"))
-    ray.shutdown()
+    with connected(Cluster(num_cpus=1)):
+        bench.build("warm-up", PART_SIZE)
+        small = [bench.build(f"small-{number}", SMALL) for number in range(3)]
+        kernels = [bench.kernels("kernels-0")]
+        large = [bench.build(f"large-{number}", LARGE) for number in range(2)]
+        kernels.append(bench.kernels("kernels-1"))
     per_kernel = sum(kernels) / len(kernels) / LARGE
     per_small = median(run.cpu_seconds for run in small) / SMALL
     per_large = sum(run.cpu_seconds for run in large) / len(large) / LARGE

@@ -61,7 +61,7 @@ class BuildOptions:
 
     def reader(self, source: str) -> SourceReader:
         """The pictures: the dataset's under ``root``, or the synthetic world's, drawn now if it is not there yet."""
-        root = (self.root or self._world(source)).absolute()
+        root = (self.root or self._world(source)).resolve()
         part_size = self.part_size or (PART_SIZE if self.root else WORLD_PART_SIZE)
         reader = SourceReader.of(source, root, self.split, part_size, self.limit)
         CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {root}", markup=False)

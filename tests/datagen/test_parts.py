@@ -39,7 +39,7 @@ def test_empty_sources_and_parts_are_refused(num_images: int, part_size: int):
 def test_a_recipe_is_a_value_that_survives_json():
     source = recipe(10, 3)
     assert SourceRecipe.model_validate_json(source.model_dump_json()) == source
-    assert len({source, recipe(10, 3), recipe(10, 4)}) == 2
+    assert hash(source) == hash(recipe(10, 3)) != hash(recipe(10, 4))
     with pytest.raises(ValidationError, match="frozen"):
         source.num_images = 11
     with pytest.raises(ValidationError, match="Extra inputs"):

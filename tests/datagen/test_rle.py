@@ -1,6 +1,7 @@
 """Run lengths hold a mask exactly, agree with dense arrays, and refuse to be read as anything else."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -167,7 +168,7 @@ def test_numbers_of_no_picture_are_refused():
 )
 def test_polygons_cover_what_pycocotools_says(polygons: list[list[float]]):
     height, width = 15, 19
-    expected = coco.merge(coco.frPyObjects(polygons, height, width))
+    expected = coco.merge(coco.frPyObjects(cast(Any, polygons), height, width))
     try:
         counts = rle.from_polygons(polygons, height, width)
     except RejectedError:

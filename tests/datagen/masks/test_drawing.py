@@ -38,7 +38,7 @@ def scenes(draw: st.DrawFn, smallest: int = 0) -> Scene:
     height, width = draw(st.integers(16, 64)), draw(st.integers(16, 64))
     centers = st.tuples(st.integers(0, width - 1), st.integers(0, height - 1))
     axes = st.tuples(st.integers(0, width // 2), st.integers(0, height // 2))
-    kinds = st.sampled_from(["thing", "thing", "thing", "stuff", "crowd"])
+    kinds: st.SearchStrategy[ObjectKind] = st.sampled_from(["thing", "thing", "thing", "stuff", "crowd"])
     return (
         draw(st.integers(0, 99)),
         height,

@@ -1,6 +1,7 @@
 """Irregular masks always cover their object's box, swell only into the free space, and scale with the picture."""
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -160,6 +161,6 @@ def test_the_same_stream_gives_the_same_mask_and_another_one_another():
         {"reference_side": 0},
     ],
 )
-def test_impossible_shapes_are_refused(wrong: dict[str, float]):
+def test_impossible_shapes_are_refused(wrong: dict[str, Any]):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         IrregularShape(**wrong)

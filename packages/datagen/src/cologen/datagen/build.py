@@ -169,7 +169,7 @@ def _finish(stage: Stage, manifest: Manifest, reports: dict[int, PartReport]) ->
 
 
 def _run(jobs: Sequence[Job], num_parts: int, cluster: Cluster) -> Iterator[list[PartDone]]:
-    with _connected(cluster) as ray:
+    with connected(cluster) as ray:
         dataset = ray.data.range(num_parts, override_num_blocks=num_parts)
         for job in jobs:
             dataset = _append(ray, dataset, job)
@@ -192,7 +192,8 @@ def _append(ray: ModuleType, dataset: Any, job: Job) -> Any:
 
 
 @contextmanager
-def _connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
+def connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
+    """Ray, joined to the cluster for the length of the block; inside another such block that one's cluster."""
     # Otherwise Ray under `uv run` copies the working folder and builds a second environment for its workers.
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
     if cluster.address is None:

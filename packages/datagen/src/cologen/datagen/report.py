@@ -18,66 +18,22 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from cologen.datagen import plots, rle
-from cologen.datagen.concepts.segmenter import Picture
+from cologen.datagen.images import Picture
 from cologen.datagen.manifest import MIX_COLUMNS, REPORT_NAME, Manifest, read_part
-from cologen.datagen.randomness import generator
 from cologen.datagen.records import RejectedError
-from cologen.datagen.samples import Sample, fitted, render
+from cologen.datagen.sheet import Selection, chosen_rows, some_rows, tiles_of
 from cologen.datagen.storage import Folder
 
-TILE_SIDE = 256  # pixels
 GRID = 24  # cells per side of a position map
 NUM_BINS = 40
-MAX_PARTS_SHOWN = 8
-_MASK_COLOR, _OBJECT_COLOR = (235, 64, 52), (255, 214, 10)  # RGB
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which samples to show: how many of each kind, of which kind (None: all), and the seed of the choice."""
-
-    per_kind: int = 8
-    kind: str | None = None
-    seed: int = 0
 
 
 def write_report(folder: Folder, manifest: Manifest, root: Path, selection: Selection | None = None) -> None:
     """Write ``report.html`` beside the manifest; pictures are read under ``root``."""
     rows = chosen_rows(folder, manifest, selection or Selection())
-    page = _page(manifest, _figures(folder, manifest), [_card(row, root) for row in rows])
+    plotted = _plots(_figures(folder, manifest), manifest) if MIX_COLUMNS[manifest.task] else ""
+    page = _page(manifest, plotted, [_card(row, root) for row in rows])
     folder.write(REPORT_NAME, page.encode())
-
-
-def chosen_rows(folder: Folder, manifest: Manifest, selection: Selection) -> list[dict[str, Any]]:
-    """Rows drawn by seed from up to ``MAX_PARTS_SHOWN`` parts, as many of each kind, in the order of kinds."""
-    column = MIX_COLUMNS[manifest.task] or "task"
-    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in manifest.mix.asked}
-    for row in _some_rows(folder, manifest, selection.seed):
-        if selection.kind in (None, row[column]) and len(by_kind.setdefault(row[column], [])) < selection.per_kind:
-            by_kind[row[column]].append(row)
-    return [row for rows in by_kind.values() for row in rows]
-
-
-def overlay(sample: Sample, row: Mapping[str, Any]) -> Picture:
-    """The target with the mask tinted red and the object's outline in yellow."""
-    picture = sample.target.copy()
-    hidden = sample.mask.astype(bool)
-    picture[hidden] = (0.5 * picture[hidden] + 0.5 * np.array(_MASK_COLOR)).astype(np.uint8)
-    if row["object_rle"] is not None:
-        outline = cv2.findContours(
-            rle.decode(row["object_rle"], row["height"], row["width"]), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-        )[0]
-        cv2.drawContours(picture, outline, -1, _OBJECT_COLOR, max(1, round(max(picture.shape) / 200)))
-    return picture
-
-
-def _some_rows(folder: Folder, manifest: Manifest, seed: int) -> Iterator[dict[str, Any]]:
-    """All rows of a few parts, shuffled by seed within each part."""
-    shown = generator(seed, "report").permutation(len(manifest.parts))[:MAX_PARTS_SHOWN]
-    for index in sorted(shown.tolist()):
-        rows = read_part(folder, manifest.parts[index].file).to_pylist()
-        for position in generator(seed, "report", index).permutation(len(rows)).tolist():
-            yield rows[position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +59,7 @@ def _figures(folder: Folder, manifest: Manifest) -> _Figures:
             of_kind = kind_of == kind
             figures.areas[kind] += _binned(table["mask_area"].to_numpy()[of_kind])
             figures.ious[kind] += _binned(table["max_object_iou"].to_numpy()[of_kind])
-    for row in _some_rows(folder, manifest, seed=0):
+    for row in some_rows(folder, manifest, seed=0):
         mask = rle.decode(row["mask_rle"], row["height"], row["width"])
         figures.positions[row["mask_kind"]] += cv2.resize(
             mask.astype(np.float64), (GRID, GRID), interpolation=cv2.INTER_AREA
@@ -117,44 +73,52 @@ def _binned(values: np.ndarray) -> Int64[np.ndarray, " num_bins"]:
 
 def _card(row: dict[str, Any], root: Path) -> str:
     try:
-        sample = render(row, root)
+        tiles = tiles_of(row, root)
     except RejectedError as error:
         return f"<figure><figcaption>{html.escape(row['sample_id'])}: {html.escape(str(error))}</figcaption></figure>"
-    shown = (("source", sample.source), ("target", sample.target), ("mask and object", overlay(sample, row)))
-    tiles = "".join(
-        f'<div><img src="{_data_uri(picture)}" alt=""><small>{name}</small></div>' for name, picture in shown
-    )
+    shown = "".join(f'<div><img src="{_data_uri(tile)}" alt=""><small>{name}</small></div>' for name, tile in tiles.items())
     return (
-        f"<figure><div class=tiles>{tiles}</div><figcaption><b>{row['mask_kind']}</b> · "
-        f"{html.escape(row['object_noun'] or 'no name')} · {100 * row['mask_area']:.1f} % of the picture · "
-        f"largest IoU {row['max_object_iou']:.2f} · hides up to {100 * row['max_object_coverage']:.0f} % of an "
-        "object<br>"
+        f"<figure><div class=tiles>{shown}</div><figcaption>{_facts(row)}<br>"
         f"{html.escape(row['caption'])}<br><code>{html.escape(row['sample_id'])}</code></figcaption></figure>"
     )
 
 
-def _data_uri(picture: Picture) -> str:
-    encoded = cv2.imencode(".jpg", fitted(picture, TILE_SIDE)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+def _facts(row: dict[str, Any]) -> str:
+    if row["task"] == "concepts":
+        return f"<b>{len(row['objects'])} objects</b> · nouns: {html.escape(', '.join(row['nouns']))}"
+    return (
+        f"<b>{row['mask_kind']}</b> · {html.escape(row['object_noun'] or 'no name')} · "
+        f"{100 * row['mask_area']:.1f} % of the picture · largest IoU {row['max_object_iou']:.2f} · "
+        f"hides up to {100 * row['max_object_coverage']:.0f} % of an object"
+    )
+
+
+def _data_uri(tile: Picture) -> str:
+    encoded = cv2.imencode(".jpg", tile[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
     return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
-def _page(manifest: Manifest, figures: _Figures, cards: list[str]) -> str:
+def _plots(figures: _Figures, manifest: Manifest) -> str:
     maps = "".join(
         f"<div>{plots.heat_map(grid)}<small>{kind}</small></div>" for kind, grid in figures.positions.items()
     )
+    titled = {
+        "Mix: asked → achieved": plots.shares(manifest.mix.asked, manifest.mix.achieved),
+        "Hidden part of the picture": plots.histogram(figures.areas, 0.0, 1.0),
+        "Largest IoU with an object": plots.histogram(figures.ious, 0.0, 1.0),
+        "Where masks lie": f"<div class=row>{maps}</div>",
+    }
+    return "".join(f"<div><h2>{title}</h2>{plot}</div>" for title, plot in titled.items())
+
+
+def _page(manifest: Manifest, plotted: str, cards: list[str]) -> str:
     reasons = "".join(f"<tr><td>{html.escape(name)}<td>{count}" for name, count in manifest.rejected.items())
     recipe = html.escape(manifest.model_dump_json(include={"recipe"}, indent=1))
     return f"""<!doctype html><html lang=en><meta charset=utf-8><title>{manifest.task} from {manifest.source}</title>
 <style>{_STYLE}</style><h1>{manifest.task} from {manifest.source}</h1>
 <p>{manifest.rows:,} samples in {len(manifest.parts):,} parts; {sum(manifest.rejected.values()):,} turned away.
 Recipe <code>{manifest.recipe_hash[:12]}</code>.</p>
-<section class=row>
-<div><h2>Mix: asked → achieved</h2>{plots.shares(manifest.mix.asked, manifest.mix.achieved)}</div>
-<div><h2>Hidden part of the picture</h2>{plots.histogram(figures.areas, 0, 1)}</div>
-<div><h2>Largest IoU with an object</h2>{plots.histogram(figures.ious, 0, 1)}</div>
-<div><h2>Where masks lie</h2><div class=row>{maps}</div></div>
-<div><h2>Turned away</h2><table>{reasons or "<tr><td>nothing"}</table></div>
-</section>
+<section class=row>{plotted}<div><h2>Turned away</h2><table>{reasons or "<tr><td>nothing"}</table></div></section>
 <h2>Samples</h2><section class=cards>{"".join(cards)}</section>
 <details><summary>Recipe</summary><pre>{recipe}</pre></details>"""
 

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from cologen.datagen import images, rle
-from cologen.datagen.concepts.segmenter import Picture
+from cologen.datagen.images import Picture
 from cologen.datagen.rle import Mask
 
 HOLE = 128  # mid-grey in pixel space; SPEC 2.12
@@ -45,11 +42,3 @@ def render(row: Mapping[str, Any], root: Path) -> Sample:
     source = target.copy()
     source[mask.astype(bool)] = HOLE
     return Sample(source=source, target=target, prompt=row["caption"], mask=mask)
-
-
-def fitted(picture: Picture, side: int) -> Picture:
-    """The picture with its longer side at most ``side`` pixels, for looking at."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) if scale < 1 else picture

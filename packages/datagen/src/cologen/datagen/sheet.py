@@ -1,0 +1,127 @@
+"""Which samples to look at, and how they are shown: tiles for the report, and contact sheets as one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cologen.datagen import images, rle
+from cologen.datagen.images import Picture
+from cologen.datagen.manifest import MIX_COLUMNS, Manifest, read_part
+from cologen.datagen.randomness import generator
+from cologen.datagen.samples import render
+from cologen.datagen.storage import Folder
+
+TILE_SIDE = 256  # pixels
+GAP = 6  # pixels between the tiles of a sheet
+MAX_PARTS_SHOWN = 8
+_MASK_COLOR, _OBJECT_COLOR = (235, 64, 52), (255, 214, 10)  # RGB
+_CONCEPT_COLORS = ((255, 89, 94), (25, 130, 196), (138, 201, 38), (255, 202, 58), (106, 76, 147))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which samples to show: how many of each kind, of which kind (None: all), and the seed of the choice."""
+
+    per_kind: int = 8
+    kind: str | None = None
+    seed: int = 0
+
+
+def chosen_rows(folder: Folder, manifest: Manifest, selection: Selection) -> list[dict[str, Any]]:
+    """Rows drawn by seed from up to ``MAX_PARTS_SHOWN`` parts, as many of each kind, in the order of kinds."""
+    column = MIX_COLUMNS[manifest.task] or "task"
+    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in manifest.mix.asked}
+    for row in some_rows(folder, manifest, selection.seed):
+        if selection.kind in (None, row[column]) and len(by_kind.setdefault(row[column], [])) < selection.per_kind:
+            by_kind[row[column]].append(row)
+    return [row for rows in by_kind.values() for row in rows]
+
+
+def some_rows(folder: Folder, manifest: Manifest, seed: int) -> Iterator[dict[str, Any]]:
+    """All rows of a few parts, shuffled by seed within each part."""
+    shown = generator(seed, "report").permutation(len(manifest.parts))[:MAX_PARTS_SHOWN]
+    for index in sorted(shown.tolist()):
+        rows = read_part(folder, manifest.parts[index].file).to_pylist()
+        for position in generator(seed, "report", index).permutation(len(rows)).tolist():
+            yield rows[position]
+
+
+def tiles_of(row: Mapping[str, Any], root: Path) -> dict[str, Picture]:
+    """What to show of a row, by name, at most ``TILE_SIDE`` pixels to a side.
+
+    Raises:
+        RejectedError: its picture cannot be read.
+    """
+    if row["task"] == "concepts":
+        picture = images.decode(images.read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
+        tiles = {"picture": picture, "objects": _with_concepts(picture, row)}
+    else:
+        sample = render(row, root)
+        tiles = {
+            "source": sample.source,
+            "target": sample.target,
+            "mask and object": _with_mask(sample.target, sample.mask, row),
+        }
+    return {name: fitted(tile, TILE_SIDE) for name, tile in tiles.items()}
+
+
+def contact_sheet(rows: Sequence[Mapping[str, Any]], root: Path, columns: int) -> Picture:
+    """The rows' tiles side by side on white, ``columns`` samples in a line.
+
+    Raises:
+        RejectedError: a picture cannot be read.
+    """
+    strips = [np.hstack([_framed(tile) for tile in tiles_of(row, root).values()]) for row in rows]
+    blank = np.full_like(strips[0], 255)
+    strips += [blank] * (-len(strips) % columns)
+    return np.vstack([np.hstack(strips[start : start + columns]) for start in range(0, len(strips), columns)])
+
+
+def fitted(picture: Picture, side: int) -> Picture:
+    """The picture with its longer side at most ``side`` pixels."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) if scale < 1 else picture
+
+
+def _framed(tile: Picture) -> Picture:
+    frame = np.full((TILE_SIDE + GAP, TILE_SIDE + GAP, 3), 255, dtype=np.uint8)
+    top, left = (TILE_SIDE - tile.shape[0]) // 2, (TILE_SIDE - tile.shape[1]) // 2
+    frame[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+    return frame
+
+
+def _with_mask(picture: Picture, mask: rle.Mask, row: Mapping[str, Any]) -> Picture:
+    """The mask tinted red and the object's outline in yellow."""
+    shown = _tinted(picture, mask, _MASK_COLOR)
+    if row["object_rle"] is not None:
+        _outline(shown, rle.decode(row["object_rle"], row["height"], row["width"]), _OBJECT_COLOR)
+    return shown
+
+
+def _with_concepts(picture: Picture, row: Mapping[str, Any]) -> Picture:
+    shown = picture.copy()
+    for number, item in enumerate(row["objects"]):
+        color = _CONCEPT_COLORS[number % len(_CONCEPT_COLORS)]
+        mask = rle.decode(item["rle"], row["height"], row["width"])
+        shown = _tinted(shown, mask, color)
+        _outline(shown, mask, color)
+    return shown
+
+
+def _tinted(picture: Picture, mask: rle.Mask, color: tuple[int, int, int]) -> Picture:
+    shown, hidden = picture.copy(), mask.astype(bool)
+    shown[hidden] = (0.5 * shown[hidden] + 0.5 * np.array(color)).astype(np.uint8)
+    return shown
+
+
+def _outline(picture: Picture, mask: rle.Mask, color: tuple[int, int, int]) -> None:
+    contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    cv2.drawContours(picture, contours, -1, color, max(1, round(max(picture.shape) / 200)))
