@@ -114,7 +114,7 @@ class Bench:
         start = time.process_time()
         for index in range(-(-LARGE // PART_SIZE)):
             canvases = [_canvas(*image) for image in images[index * PART_SIZE : (index + 1) * PART_SIZE]]
-            drawn = draw_masks(canvases, MaskPolicy(), 0, index)
+            drawn = draw_masks(canvases, MaskPolicy(), 0, index * PART_SIZE)
             commit_part(
                 folder,
                 index,

@@ -13,7 +13,12 @@ BIN = Path(sys.executable).parent
 
 @pytest.mark.parametrize(
     "command",
-    [["ruff", "format", "--check", "--quiet"], ["ruff", "check", "--quiet"], ["pyright"], ["lint-imports", "--no-cache"]],
+    [
+        ["ruff", "format", "--check", "--quiet"],
+        ["ruff", "check", "--quiet"],
+        ["pyright"],
+        ["lint-imports", "--no-cache"],
+    ],
     ids=["format", "lint", "types", "imports"],
 )
 def test_tool_is_content(command: list[str]) -> None:

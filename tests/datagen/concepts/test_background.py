@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from cologen.datagen.concepts.background import contrast, foreground
-from cologen.datagen.concepts.segmenter import Picture
 from cologen.datagen.concepts.superpixels import superpixels
+from cologen.datagen.images import Picture
 
 
 def disc(center: tuple[int, int]) -> Picture:

@@ -11,8 +11,8 @@ import pytest
 
 from cologen.datagen import rle
 from cologen.datagen.concepts.saliency import SaliencySegmenter, SaliencySettings
-from cologen.datagen.concepts.segmenter import Picture, Segmenter
-from cologen.datagen.images import decode
+from cologen.datagen.concepts.segmenter import Segmenter
+from cologen.datagen.images import Picture, decode
 from cologen.datagen.randomness import generator
 from cologen.datagen.records import ObjectMask
 from cologen.datagen.rle import Mask

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cologen.datagen.concepts.segmenter import Picture
 from cologen.datagen.concepts.superpixels import superpixels
+from cologen.datagen.images import Picture
 from cologen.datagen.randomness import generator
 
 

@@ -52,7 +52,7 @@ def test_the_mix_is_the_papers_to_half_a_point(without_objects: float, part_size
     made, usable = Counter[str](), 0
     for part in range(NUM_SAMPLES // part_size):
         of_part = canvases(part_size, without_objects, first=part * part_size)
-        made += kinds(draw_masks(of_part, DEFAULT, seed=0, part=part))
+        made += kinds(draw_masks(of_part, DEFAULT, seed=0, first=part * part_size))
         usable += sum(bool(canvas.objects) for canvas in of_part)
     total = made.total()
     shares = {kind: made[kind] / total for kind in ("random", "object", "irregular")}
@@ -66,14 +66,14 @@ def test_the_mix_is_the_papers_to_half_a_point(without_objects: float, part_size
 )
 def test_a_kind_that_is_not_asked_for_is_not_drawn(mix: MaskMix):
     policy = MaskPolicy(mix=mix, max_object_iou=1.0)
-    made = kinds(draw_masks(canvases(300), policy, seed=0, part=0))
+    made = kinds(draw_masks(canvases(300), policy, seed=0, first=0))
     assert made == {kind: 300 * share for kind, share in mix.model_dump().items() if share}
 
 
 def test_outcomes_stand_in_the_order_of_their_canvases_and_are_deterministic():
     of_part = canvases(60, without_objects=0.3)
-    outcomes = draw_masks(of_part, DEFAULT, seed=0, part=4)
-    again = draw_masks(of_part, DEFAULT, seed=0, part=4)
+    outcomes = draw_masks(of_part, DEFAULT, seed=0, first=4)
+    again = draw_masks(of_part, DEFAULT, seed=0, first=4)
     assert len(outcomes) == 60
     for canvas, one, two in zip(of_part, outcomes, again, strict=True):
         if isinstance(one, DrawnMask):
@@ -94,7 +94,7 @@ def test_seed_and_part_decide_which_picture_gets_which_kind():
 
 def test_pictures_without_objects_get_random_masks_or_a_reason():
     of_part = canvases(200, without_objects=0.7)
-    outcomes = draw_masks(of_part, DEFAULT, seed=0, part=0)
+    outcomes = draw_masks(of_part, DEFAULT, seed=0, first=0)
     bare = [one for canvas, one in zip(of_part, outcomes, strict=True) if not canvas.objects]
     assert kinds(bare).keys() == {"random"}
     rejected = [one for one in bare if isinstance(one, RejectedError)]
@@ -105,10 +105,10 @@ def test_pictures_without_objects_get_random_masks_or_a_reason():
 
 
 def test_without_any_object_nothing_can_be_mixed():
-    outcomes = draw_masks(canvases(40, without_objects=1.0), DEFAULT, seed=0, part=0)
+    outcomes = draw_masks(canvases(40, without_objects=1.0), DEFAULT, seed=0, first=0)
     assert all(isinstance(one, RejectedError) and one.reason is Reason.NO_OBJECTS for one in outcomes)
     only_random = MaskPolicy(mix=MaskMix(random=1.0, object=0.0, irregular=0.0))
-    assert kinds(draw_masks(canvases(40, without_objects=1.0), only_random, seed=0, part=0)) == {"random": 40}
+    assert kinds(draw_masks(canvases(40, without_objects=1.0), only_random, seed=0, first=0)) == {"random": 40}
 
 
 def full_canvas(index: int) -> Canvas:
@@ -119,7 +119,7 @@ def full_canvas(index: int) -> Canvas:
 
 def test_an_object_that_covers_everything_leaves_random_masks_or_a_reason():
     policy = MaskPolicy(max_object_area=1.0)
-    outcomes = draw_masks([full_canvas(index) for index in range(50)], policy, seed=0, part=0)
+    outcomes = draw_masks([full_canvas(index) for index in range(50)], policy, seed=0, first=0)
     rejected = [one for one in outcomes if isinstance(one, RejectedError)]
     assert kinds(outcomes).keys() <= {"random"}
     assert kinds(outcomes).total() + len(rejected) == 50
@@ -134,9 +134,9 @@ def test_where_one_kind_cannot_be_drawn_another_is():
     counts = rle.encode(cross)
     thing = ObjectMask(noun="cross", box=rle.box(counts, 16, 16), rle=counts)
     crosses = [Canvas(sample_id=f"cross/{index}#0", height=16, width=16, objects=(thing,)) for index in range(20)]
-    made = kinds(draw_masks([*crosses, *canvases(80)], DEFAULT, seed=0, part=0))
+    made = kinds(draw_masks([*crosses, *canvases(80)], DEFAULT, seed=0, first=0))
     assert made == {"random": 20, "object": 40, "irregular": 40}
 
 
 def test_no_canvases_have_no_masks():
-    assert draw_masks([], DEFAULT, seed=0, part=0) == []
+    assert draw_masks([], DEFAULT, seed=0, first=0) == []

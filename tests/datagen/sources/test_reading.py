@@ -8,7 +8,9 @@ from cologen.datagen.sources.reading import read_row, survivors
 def interpret(key: str, payload: bytes) -> Reading:
     if payload == b"bad":
         raise RejectedError(Reason.NULL_CAPTION, "no words")
-    return Reading(image=Image(image_id=key, image_uri="a.jpg", width=20, height=20, split="train"))
+    return Reading(
+        image=Image(image_id=key, image_uri="a.jpg", width=20, height=20, split="train", captions=("a dog",))
+    )
 
 
 def test_each_row_is_a_picture_or_one_rejection(tmp_path: Path) -> None:

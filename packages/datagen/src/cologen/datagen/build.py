@@ -144,16 +144,14 @@ def _flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _committed(jobs: Sequence[Job], num_parts: int) -> Iterator[list[PartDone]]:
-    """Every part of complete manifests, hashes checked, without starting Ray."""
+    """Every part of complete manifests, checked against them, without starting Ray."""
+    listed = [{part.index: part for part in load_manifest(job.stage.folder).parts} for job in jobs]
     for index in range(num_parts):
-        yield [PartDone(_require_committed(job.stage.folder, index), reused=True) for job in jobs]
-
-
-def _require_committed(folder: Folder, index: int) -> PartReport:
-    report = committed_part(folder, index)
-    if report is None:
-        raise ValueError(f"{folder} is complete but lacks part {index}. Build it again with --fresh.")
-    return report
+        row = [committed_part(job.stage.folder, index) for job in jobs]
+        for job, parts, report in zip(jobs, listed, row, strict=True):
+            if report is None or parts.get(index) != report:
+                raise ValueError(f"part {index} in {job.stage.folder} is not the one of its manifest: use --fresh")
+        yield [PartDone(report, reused=True) for report in row if report is not None]
 
 
 def _finish(stage: Stage, manifest: Manifest, reports: dict[int, PartReport]) -> Manifest:

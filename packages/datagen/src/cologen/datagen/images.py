@@ -21,7 +21,8 @@ from cologen.datagen import archives, image_headers, local_files
 from cologen.datagen.image_headers import IncompleteError
 from cologen.datagen.records import Reason, RejectedError
 
-Pixels = UInt8[np.ndarray, "height width 3"]
+Picture = UInt8[np.ndarray, "_height _width 3"]
+"""RGB in [0, 255], upright; pictures of one call may differ in size."""
 LabelMap = UInt8[np.ndarray, "height width *channels"]
 
 MIN_SIDE = 16
@@ -68,7 +69,7 @@ def probe(root: Path, uri: str, size: tuple[int, int] | None = None) -> tuple[in
     return _settle(stored, size)[:2]
 
 
-def decode(data: bytes, size: tuple[int, int] | None = None) -> Pixels:
+def decode(data: bytes, size: tuple[int, int] | None = None) -> Picture:
     """The upright picture in RGB; grey and palettes are converted, alpha is laid over white.
 
     ``size`` is the (width, height) an annotation was made on. Where that is the picture as stored and not as turned
@@ -169,7 +170,7 @@ def _settle(stored: tuple[int, int, int], size: tuple[int, int] | None) -> tuple
     raise RejectedError(Reason.SIZE_MISMATCH, detail)
 
 
-def _decode_jpeg(data: bytes) -> Pixels:
+def _decode_jpeg(data: bytes) -> Picture:
     # The same pixels as Pillow's, a quarter faster.
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
@@ -178,7 +179,7 @@ def _decode_jpeg(data: bytes) -> Pixels:
     return pixels.astype(np.uint8, copy=False)
 
 
-def _decode_other(data: bytes) -> Pixels:
+def _decode_other(data: bytes) -> Picture:
     image = _load(data)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
@@ -209,7 +210,7 @@ def _open_pillow(data: bytes) -> PIL.Image.Image:
         raise RejectedError(Reason.NOT_AN_IMAGE, f"{len(data)} bytes starting with {data[:8]!r}") from None
 
 
-def _turn(pixels: Pixels, orientation: int) -> UInt8[np.ndarray, "turned_height turned_width 3"]:
+def _turn(pixels: Picture, orientation: int) -> UInt8[np.ndarray, "turned_height turned_width 3"]:
     """EXIF's orientation undone: a transpose from 5 on, then the flips of 2, 3 and 4."""
     if orientation >= 5:
         pixels = cv2.transpose(pixels).astype(np.uint8, copy=False)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cologen.datagen.records import Rejection
 from cologen.datagen.storage import Folder
@@ -103,10 +103,10 @@ class PartReport(_Frozen):
     """One committed part: its two files with their hashes, and what they hold by count."""
 
     index: int
-    file: str
+    file: str = Field(pattern=r"^part-\d{5,}\.parquet$")
     rows: int
     sha256: str
-    rejected_file: str
+    rejected_file: str = Field(pattern=r"^rejected-\d{5,}\.parquet$")
     rejected_sha256: str
     rejected: dict[str, int]
     mix: dict[str, int]
@@ -252,6 +252,8 @@ def committed_part(folder: Folder, index: int) -> PartReport | None:
         raise _corrupt(folder, rejected_file(index), "its rows are not those that were written")
     content = json.loads(words)
     report = PartReport.model_validate(content | {"rejected_sha256": hashlib.sha256(rejected).hexdigest()})
+    if report.index != index:
+        raise _corrupt(folder, rejected_file(index), f"it belongs to part {report.index}")
     if not folder.exists(report.file) or hashlib.sha256(folder.read(report.file)).hexdigest() != report.sha256:
         raise _corrupt(folder, report.file, "its bytes are not those that were written")
     return report

@@ -123,8 +123,8 @@ class Image:
     """One picture of a source and all that is known of it.
 
     ``image_uri`` is relative to the dataset's root: a path, ``shard.tgz#member`` or ``file.parquet#row=…&column=…``.
-    ``width`` and ``height`` are pixels of the upright picture (EXIF rotation applied). ``captions`` are never empty
-    strings; there may be several, or none.
+    ``width`` and ``height`` are pixels of the upright picture (EXIF rotation applied). ``captions`` holds
+    one at least, none of them blank.
     """
 
     image_id: str
@@ -132,7 +132,7 @@ class Image:
     width: int
     height: int
     split: str
-    captions: tuple[str, ...] = ()
+    captions: tuple[str, ...]
     objects: tuple[ObjectMask, ...] = ()
 
 

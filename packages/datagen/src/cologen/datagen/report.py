@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +75,9 @@ def _card(row: dict[str, Any], root: Path) -> str:
         tiles = tiles_of(row, root)
     except RejectedError as error:
         return f"<figure><figcaption>{html.escape(row['sample_id'])}: {html.escape(str(error))}</figcaption></figure>"
-    shown = "".join(f'<div><img src="{_data_uri(tile)}" alt=""><small>{name}</small></div>' for name, tile in tiles.items())
+    shown = "".join(
+        f'<div><img src="{_data_uri(tile)}" alt=""><small>{name}</small></div>' for name, tile in tiles.items()
+    )
     return (
         f"<figure><div class=tiles>{shown}</div><figcaption>{_facts(row)}<br>"
         f"{html.escape(row['caption'])}<br><code>{html.escape(row['sample_id'])}</code></figcaption></figure>"
@@ -86,8 +87,9 @@ def _card(row: dict[str, Any], root: Path) -> str:
 def _facts(row: dict[str, Any]) -> str:
     if row["task"] == "concepts":
         return f"<b>{len(row['objects'])} objects</b> · nouns: {html.escape(', '.join(row['nouns']))}"
+    noun = row["object_noun"] or ("no name" if row["object_rle"] else "no object")
     return (
-        f"<b>{row['mask_kind']}</b> · {html.escape(row['object_noun'] or 'no name')} · "
+        f"<b>{row['mask_kind']}</b> · {html.escape(noun)} · "
         f"{100 * row['mask_area']:.1f} % of the picture · largest IoU {row['max_object_iou']:.2f} · "
         f"hides up to {100 * row['max_object_coverage']:.0f} % of an object"
     )

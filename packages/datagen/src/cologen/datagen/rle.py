@@ -2,6 +2,7 @@
 
 A mask is ``UInt8[height width]`` of {0, 1}; its run lengths are COCO's compressed counts: runs down the columns,
 starting with zeros. Counts do not hold their size: every reader passes ``height`` and ``width``, in that order.
+Only ``check`` and ``decode`` doubt the counts they are given; the others trust them.
 """
 
 from __future__ import annotations
@@ -146,8 +147,9 @@ def from_uncompressed(lengths: Sequence[int], height: int, width: int) -> bytes:
     """
     if min(lengths, default=0) < 0 or sum(lengths) != height * width:
         raise RejectedError(Reason.MALFORMED_RECORD, f"runs cover {sum(lengths)} pixels of {height} x {width}")
-    # Through pixels, which merges runs around one of no pixels: pycocotools' overlaps would end there.
-    return encode(coco.decode(coco.frPyObjects(_rle(list(lengths), height, width), height, width)))
+    compressed = coco.frPyObjects(_rle(list(lengths), height, width), height, width)
+    # Through pixels, which merges the runs around one of no pixels: pycocotools' overlaps would end there.
+    return encode(coco.decode(compressed)) if 0 in lengths[1:] else _counts(compressed)
 
 
 def _rle(counts: bytes | list[int], height: int, width: int) -> Any:

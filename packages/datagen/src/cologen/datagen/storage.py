@@ -169,9 +169,13 @@ def _file_lock(path: Path) -> Generator[None, None, None]:
 @contextmanager
 def _lease(folder: Folder) -> Generator[None, None, None]:
     if folder.exists(LOCK_NAME):
-        holder = json.loads(folder.read(LOCK_NAME))
-        if time.time() - holder["renewed"] < LEASE_SECONDS:
-            raise _taken(folder.path, json.dumps(holder))
+        holder = folder.read(LOCK_NAME).decode(errors="replace")
+        try:
+            age = time.time() - json.loads(holder)["renewed"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{folder}/{LOCK_NAME} is not a lock: delete it if nothing builds there") from error
+        if age < LEASE_SECONDS:
+            raise _taken(folder.path, holder)
     released = threading.Event()
 
     def renew() -> None:

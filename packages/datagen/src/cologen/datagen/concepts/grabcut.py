@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from cologen.datagen.concepts.segmenter import Picture
+from cologen.datagen.images import Picture
 from cologen.datagen.rle import Mask
 
 _MARGIN = 0.35

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cologen.datagen import rle
 from cologen.datagen.concepts.detect import Detector
 from cologen.datagen.concepts.segment import Sam
-from cologen.datagen.concepts.segmenter import Picture
+from cologen.datagen.images import Picture
 from cologen.datagen.records import ObjectMask
 
 

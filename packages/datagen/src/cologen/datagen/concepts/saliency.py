@@ -17,8 +17,8 @@ from cologen.datagen.concepts.background import contrast, foreground
 from cologen.datagen.concepts.candidates import Groups, candidates
 from cologen.datagen.concepts.grabcut import refined
 from cologen.datagen.concepts.objectness import objectness
-from cologen.datagen.concepts.segmenter import Picture
 from cologen.datagen.concepts.superpixels import Superpixels, superpixels
+from cologen.datagen.images import Picture
 from cologen.datagen.records import ObjectMask
 from cologen.datagen.rle import Mask
 

@@ -21,8 +21,8 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor, nn
 
 from cologen.datagen import rle
-from cologen.datagen.concepts.segmenter import Picture
 from cologen.datagen.concepts.weights import StateDict, device_named, fill, read_state_dict
+from cologen.datagen.images import Picture
 from cologen.datagen.records import Box
 
 DECODER_HEADS = 8

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-from jaxtyping import UInt8
-
+from cologen.datagen.images import Picture
 from cologen.datagen.records import ObjectMask
-
-Picture = UInt8[np.ndarray, "_height _width 3"]
-"""RGB in [0, 255], upright. The underscores: the pictures of one call may differ in size."""
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
-from cologen.datagen.concepts.segmenter import Picture
+from cologen.datagen.images import Picture
 
 _SMALLEST_CELL = 4
 """Pixels; a marker of 3 x 3 fits inside."""

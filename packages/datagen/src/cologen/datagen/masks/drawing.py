@@ -35,8 +35,8 @@ class DrawnMask:
     """A mask and what it hides.
 
     ``target`` is the object the mask was made for or, under a random mask, the one it overlaps most by IoU (None where
-    the picture has no objects). ``max_object_iou`` and ``max_object_coverage`` range over all the picture's countable
-    objects and crowds; ``area`` is a fraction of the picture. All three lie in [0, 1].
+    it overlaps none). ``max_object_iou`` and ``max_object_coverage`` range over all the picture's countable objects and
+    crowds; ``area`` is a fraction of the picture. All three lie in [0, 1].
     """
 
     kind: MaskKind
@@ -110,7 +110,7 @@ def _measured(kind: MaskKind, canvas: Canvas, counts: bytes, target: ObjectMask 
     """The mask with its overlaps; a random mask's target becomes the object it overlaps most."""
     objects = [item for item in canvas.objects if item.kind != "stuff"]
     iou, coverage = rle.overlaps(counts, [item.rle for item in objects], canvas.height, canvas.width)
-    if target is None and objects:
+    if target is None and iou.max(initial=0.0) > 0:
         target = objects[int(iou.argmax())]
     return DrawnMask(
         kind=kind,

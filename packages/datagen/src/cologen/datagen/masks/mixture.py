@@ -15,16 +15,22 @@ from cologen.datagen.masks.policy import MaskMix, MaskPolicy
 from cologen.datagen.randomness import generator
 from cologen.datagen.records import Reason, RejectedError
 
+_EPSILON = 1e-9  # a fifth of five is one whole sample
 
-def draw_masks(canvases: Sequence[Canvas], policy: MaskPolicy, seed: int, part: int) -> list[DrawnMask | RejectedError]:
+
+def draw_masks(
+    canvases: Sequence[Canvas], policy: MaskPolicy, seed: int, first: int
+) -> list[DrawnMask | RejectedError]:
     """One mask or one reason for each canvas, in their order; a pure function of the arguments.
 
+    ``first`` is the place of the part's first sample among all that are asked for, which decides what becomes of the
+    fractions of a quota: where nothing is turned away, the mix is exact to one sample over the whole manifest.
     Random masks go to the pictures without objects first and then to others, in keyed order; the rest is split between
     the two object kinds. A picture on which one kind cannot be drawn is given another, and the kind another picture.
     """
-    order: list[int] = generator(seed, "mixture", part).permutation(len(canvases)).tolist()
+    order: list[int] = generator(seed, "mixture", first).permutation(len(canvases)).tolist()
     has_targets = [bool(targets(canvas, policy)) for canvas in canvases]
-    left = _quotas(has_targets, policy.mix, rounding=generator(seed, "quotas", part).random())
+    left = _quotas(has_targets, policy.mix, first)
     outcomes: dict[int, DrawnMask | RejectedError] = {}
     for index in sorted(order, key=has_targets.__getitem__):
         outcome = _first_drawn(_kinds(left, has_targets[index]), canvases[index], policy, seed)
@@ -34,16 +40,19 @@ def draw_masks(canvases: Sequence[Canvas], policy: MaskPolicy, seed: int, part: 
     return [outcomes[index] for index in range(len(canvases))]
 
 
-def _quotas(has_targets: list[bool], mix: MaskMix, rounding: float) -> dict[MaskKind, int]:
+def _quotas(has_targets: list[bool], mix: MaskMix, first: int) -> dict[MaskKind, int]:
     """How many masks of each kind make the asked mix, with as many samples as the mix allows.
 
-    With m pictures that have objects no more than m / (1 − random) samples keep the shares. ``rounding`` in [0, 1)
-    decides the fractions, the same way for all three, so that their sum is right and their mean over parts exact.
+    With m pictures that have objects no more than m / (1 − random) samples keep the shares. Of n samples from ``first``
+    on, those up to the cumulative share c are ⌊(first + n) c⌋ − ⌊first c⌋: part by part they add up to the exact mix.
     """
     usable = float(len(has_targets))
     if mix.random < 1:
         usable = min(usable, sum(has_targets) / (1 - mix.random))
-    up_to = [math.floor(usable * share + rounding) for share in (mix.random, mix.random + mix.object, 1.0)]
+    up_to = [
+        math.floor((first + usable) * share + _EPSILON) - math.floor(first * share + _EPSILON)
+        for share in (mix.random, mix.random + mix.object, 1.0)
+    ]
     return {"random": up_to[0], "object": up_to[1] - up_to[0], "irregular": up_to[2] - up_to[1]}
 
 

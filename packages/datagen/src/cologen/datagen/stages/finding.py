@@ -14,8 +14,8 @@ from cologen.datagen.concepts.grounded import GroundedSegmenter
 from cologen.datagen.concepts.nouns import open_nouns
 from cologen.datagen.concepts.saliency import SaliencySegmenter
 from cologen.datagen.concepts.segment import Sam
-from cologen.datagen.concepts.segmenter import Picture, Segmenter
-from cologen.datagen.images import decode, read_bytes
+from cologen.datagen.concepts.segmenter import Segmenter
+from cologen.datagen.images import Picture, decode, read_bytes
 from cologen.datagen.manifest import PartContent
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import Image, ObjectMask, Reason, RejectedError, Rejection

@@ -77,7 +77,8 @@ class MaskStage:
             for sample_id, image in samples.items()
         ]
         rows: list[dict[str, Any]] = []
-        masks = draw_masks(canvases, self.recipe.policy, self.recipe.seed, part.index)
+        first = part.start * self.recipe.variants
+        masks = draw_masks(canvases, self.recipe.policy, self.recipe.seed, first)
         for (sample_id, image), mask in zip(samples.items(), masks, strict=True):
             if isinstance(mask, DrawnMask):
                 rows.append(self._row(sample_id, image, mask))

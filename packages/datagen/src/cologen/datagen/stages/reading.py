@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cologen.datagen.parts import Part, SourceRecipe
-from cologen.datagen.records import Image, Reading, Reason, Rejection, Source
+from cologen.datagen.records import Image, Rejection, Source
 from cologen.datagen.sources import open_source
 
 
@@ -45,23 +45,7 @@ def image_key(source: str, image_id: str) -> str:
 
 
 def read_part_of(source: Source, part: Part) -> tuple[list[Image], list[Rejection]]:
-    """The usable pictures of a part and everything turned away; each id once."""
-    images: dict[str, Image] = {}
-    rejections: list[Rejection] = []
-    for index in range(part.start, part.stop):
-        reading: Reading = source.read(index)
-        rejections.extend(reading.rejections)
-        if reading.image is None:
-            continue
-        image = reading.image
-        if image.image_id in images:
-            rejections.append(_rejection(source, image, Reason.DUPLICATE_ID, f"listed again at row {index}"))
-        elif not image.captions:
-            rejections.append(_rejection(source, image, Reason.NULL_CAPTION, "no caption"))
-        else:
-            images[image.image_id] = image
-    return list(images.values()), rejections
-
-
-def _rejection(source: Source, image: Image, reason: Reason, detail: str) -> Rejection:
-    return Rejection(sample_id=image_key(source.name, image.image_id), stage="source", reason=reason, detail=detail)
+    """The usable pictures of a part, in the source's order, and everything turned away."""
+    readings = [source.read(index) for index in range(part.start, part.stop)]
+    images = [reading.image for reading in readings if reading.image is not None]
+    return images, [rejection for reading in readings for rejection in reading.rejections]
