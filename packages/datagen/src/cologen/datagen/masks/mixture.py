@@ -30,37 +30,43 @@ def draw_masks(
     """
     order: list[int] = generator(seed, "mixture", first).permutation(len(canvases)).tolist()
     has_targets = [bool(targets(canvas, policy)) for canvas in canvases]
-    left = _quotas(has_targets, policy.mix, first)
+    left = _quotas(has_targets, policy.mix, first, shift=generator(seed, "quotas", first).random())
     outcomes: dict[int, DrawnMask | RejectedError] = {}
-    for index in sorted(order, key=has_targets.__getitem__):
-        outcome = _first_drawn(_kinds(left, has_targets[index]), canvases[index], policy, seed)
+    for place, index in enumerate(sorted(order, key=has_targets.__getitem__), start=first):
+        outcome = _first_drawn(_kinds(left, has_targets[index], place), canvases[index], policy, seed)
         if isinstance(outcome, DrawnMask):
             left[outcome.kind] -= 1
         outcomes[index] = outcome
     return [outcomes[index] for index in range(len(canvases))]
 
 
-def _quotas(has_targets: list[bool], mix: MaskMix, first: int) -> dict[MaskKind, int]:
+def _quotas(has_targets: list[bool], mix: MaskMix, first: int, shift: float) -> dict[MaskKind, int]:
     """How many masks of each kind make the asked mix, with as many samples as the mix allows.
 
     With m pictures that have objects no more than m / (1 − random) samples keep the shares. Of n samples from ``first``
     on, those up to the cumulative share c are ⌊(first + n) c⌋ − ⌊first c⌋: part by part they add up to the exact mix.
+    Where fewer are usable the parts do not join, and ``shift``, uniform in [0, 1), makes each right in the mean.
     """
     usable = float(len(has_targets))
     if mix.random < 1:
         usable = min(usable, sum(has_targets) / (1 - mix.random))
+    shift = _EPSILON if usable == len(has_targets) else shift
     up_to = [
-        math.floor((first + usable) * share + _EPSILON) - math.floor(first * share + _EPSILON)
+        math.floor((first + usable) * share + shift) - math.floor(first * share + shift)
         for share in (mix.random, mix.random + mix.object, 1.0)
     ]
     return {"random": up_to[0], "object": up_to[1] - up_to[0], "irregular": up_to[2] - up_to[1]}
 
 
-def _kinds(left: dict[MaskKind, int], has_targets: bool) -> list[MaskKind]:
-    """The kinds to try on the next sample: random while asked for, then whichever object kind lacks more."""
+def _kinds(left: dict[MaskKind, int], has_targets: bool, place: int) -> list[MaskKind]:
+    """The kinds to try on the next sample: random while asked for, then whichever object kind lacks more.
+
+    Where both lack as much they take turns, or the one named first would be favoured in every part.
+    """
     kinds: list[MaskKind] = ["random"] if left["random"] > 0 else []
     if has_targets:
-        kinds += sorted(("object", "irregular"), key=left.__getitem__, reverse=True)
+        turn: tuple[MaskKind, ...] = ("object", "irregular") if place % 2 else ("irregular", "object")
+        kinds += sorted(turn, key=left.__getitem__, reverse=True)
     return kinds
 
 

@@ -41,8 +41,9 @@ class Index:
 
     def __init__(self, folder: Path, inputs: str) -> None:
         self._rows = pa.ipc.open_file(pa.memory_map(str(folder / _ROWS_FILE)))
-        self._order = pa.ipc.open_file(pa.memory_map(str(folder / _ORDER_FILE))).get_batch(0).column(0)
-        self._batch: tuple[int, pa.RecordBatch | None] = (-1, None)
+        self._order = pa.ipc.open_file(pa.memory_map(str(folder / _ORDER_FILE))).get_batch(0).column(0).to_numpy()
+        # One batch as Python's own lists: rows are mostly read in order, and a scalar of Arrow's costs microseconds.
+        self._held, self._columns = -1, dict[str, list[Any]]()
         self.constants: dict[str, Any] = json.loads((folder / _CONSTANTS_FILE).read_bytes())
         self.fingerprint = _hash(inputs, str(len(self)))
 
@@ -51,28 +52,24 @@ class Index:
 
     def key(self, index: int) -> str:
         """What names the picture at ``index``; unique unless ``repeats`` says otherwise."""
-        return self._cell(index, 0)
+        return self._cell(index, "key")
 
     def payload(self, index: int) -> bytes:
         """The raw bytes of the row at ``index``."""
-        return self._cell(index, 1)
+        return self._cell(index, "payload")
 
     def repeats(self, index: int) -> bool:
         """Whether the row before has the same key; of equal keys the first one listed comes first."""
         return index > 0 and self.key(index) == self.key(index - 1)
 
-    def _cell(self, index: int, column: int) -> Any:
+    def _cell(self, index: int, column: str) -> Any:
         if not 0 <= index < len(self):
             raise IndexError(f"row {index} of {len(self)}")
-        batch, row = divmod(self._order[index].as_py(), _BATCH_ROWS)
-        return self._batch_at(batch).column(column)[row].as_py()
-
-    def _batch_at(self, number: int) -> pa.RecordBatch:
-        held, batch = self._batch
-        if held != number or batch is None:
-            batch = self._rows.get_batch(number)
-            self._batch = (number, batch)
-        return batch
+        batch, row = divmod(int(self._order[index]), _BATCH_ROWS)
+        if self._held != batch:
+            self._columns = self._rows.get_batch(batch).to_pydict()
+            self._held = batch
+        return self._columns[column][row]
 
 
 def open_index(root: Path, files: Sequence[Path], options: Sequence[str], build: Callable[[], Listing]) -> Index:
