@@ -19,6 +19,7 @@ from pycocotools import mask as coco
 from cologen.datagen.records import Box, Reason, RejectedError
 
 Mask = UInt8[np.ndarray, "height width"]
+Polygon = Sequence[int | float] | Float64[np.ndarray, " _num_coordinates"]
 # pycocotools walks along every edge: a stray coordinate of 1e7 costs it a gigabyte, one of 1e8 the process.
 FARTHEST_COORDINATE = 1e5
 
@@ -109,28 +110,28 @@ def overlaps(
     return intersection / np.maximum(mask_area + np.asarray(object_areas) - intersection, 1), coverage
 
 
-def from_polygons(polygons: Sequence[Sequence[int | float]], height: int, width: int) -> bytes:
+def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> bytes:
     """The union of COCO polygons ``[x0, y0, x1, y1, …]`` in pixels, clipped to the picture.
 
     Raises:
         RejectedError: no polygon has three points or more (degenerate), none touches the picture or one reaches far
             beyond it (outside).
     """
-    usable = [list(polygon) for polygon in polygons if len(polygon) >= 6 and len(polygon) % 2 == 0]
+    usable = [np.asarray(one, dtype=np.float64) for one in polygons if len(one) >= 6 and len(one) % 2 == 0]
     if not usable:
         raise RejectedError(Reason.DEGENERATE_POLYGON, f"{len(polygons)} polygons, none of three points or more")
-    # Plain lists: these are dozens of numbers, on which NumPy's calls cost more than the sums themselves.
-    xs, ys = [x for polygon in usable for x in polygon[::2]], [y for polygon in usable for y in polygon[1::2]]
-    if not math.isfinite(sum(xs) + sum(ys)):
+    numbers = usable[0] if len(usable) == 1 else np.concatenate(usable)
+    xs, ys = numbers[::2], numbers[1::2]
+    left, top, right, bottom = float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max())
+    if not math.isfinite(left + top + right + bottom):
         raise RejectedError(Reason.DEGENERATE_POLYGON, "a coordinate is not a finite number")
-    left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
     far = max(right, bottom, -left, -top) > FARTHEST_COORDINATE
     if far or right <= 0 or bottom <= 0 or left >= width or top >= height:
         raise RejectedError(Reason.OUTSIDE_IMAGE, f"polygon x {left:g} to {right:g}, y {top:g} to {bottom:g}")
     parts = cast(list[Any], coco.frPyObjects(cast(Any, usable), height, width))
     counts = _counts(parts[0] if len(parts) == 1 else coco.merge(parts))
     if _is_empty(counts):
-        raise RejectedError(Reason.DEGENERATE_POLYGON, f"covers no pixel: {usable[0][:8]}")
+        raise RejectedError(Reason.DEGENERATE_POLYGON, f"covers no pixel: {usable[0][:8].tolist()}")
     return counts
 
 

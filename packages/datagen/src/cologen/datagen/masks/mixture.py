@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cologen.datagen.masks.drawing import Canvas, DrawnMask, MaskKind, draw, targets
 from cologen.datagen.masks.policy import MaskMix, MaskPolicy
-from cologen.datagen.randomness import generator
+from cologen.datagen.randomness import derived_seed, generator
 from cologen.datagen.records import Reason, RejectedError
 
 _EPSILON = 1e-9  # a fifth of five is one whole sample
@@ -32,8 +32,9 @@ def draw_masks(
     has_targets = [bool(targets(canvas, policy)) for canvas in canvases]
     left = _quotas(has_targets, policy.mix, first, shift=generator(seed, "quotas", first).random())
     outcomes: dict[int, DrawnMask | RejectedError] = {}
-    for place, index in enumerate(sorted(order, key=has_targets.__getitem__), start=first):
-        outcome = _first_drawn(_kinds(left, has_targets[index], place), canvases[index], policy, seed)
+    for index in sorted(order, key=has_targets.__getitem__):
+        coin = derived_seed(seed, "mixture", canvases[index].sample_id) % 2
+        outcome = _first_drawn(_kinds(left, has_targets[index], coin), canvases[index], policy, seed)
         if isinstance(outcome, DrawnMask):
             left[outcome.kind] -= 1
         outcomes[index] = outcome
@@ -58,14 +59,14 @@ def _quotas(has_targets: list[bool], mix: MaskMix, first: int, shift: float) -> 
     return {"random": up_to[0], "object": up_to[1] - up_to[0], "irregular": up_to[2] - up_to[1]}
 
 
-def _kinds(left: dict[MaskKind, int], has_targets: bool, place: int) -> list[MaskKind]:
+def _kinds(left: dict[MaskKind, int], has_targets: bool, coin: int) -> list[MaskKind]:
     """The kinds to try on the next sample: random while asked for, then whichever object kind lacks more.
 
-    Where both lack as much they take turns, or the one named first would be favoured in every part.
+    Where both lack as much the coin decides, or the one named first would be favoured in every part.
     """
     kinds: list[MaskKind] = ["random"] if left["random"] > 0 else []
     if has_targets:
-        turn: tuple[MaskKind, ...] = ("object", "irregular") if place % 2 else ("irregular", "object")
+        turn: tuple[MaskKind, ...] = ("object", "irregular") if coin else ("irregular", "object")
         kinds += sorted(turn, key=left.__getitem__, reverse=True)
     return kinds
 

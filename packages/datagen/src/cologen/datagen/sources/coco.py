@@ -11,7 +11,7 @@ import numpy as np
 
 from cologen.datagen import images, rle
 from cologen.datagen.records import Image, ObjectMask, Reading, Reason, RejectedError, Rejection
-from cologen.datagen.sources import coco_stuff_classes, fields, regions
+from cologen.datagen.sources import coco_rows, coco_stuff_classes, fields, regions
 from cologen.datagen.sources.coco_listing import ORPHANS, list_pictures
 from cologen.datagen.sources.index import open_index
 from cologen.datagen.sources.layout import first_folder, require_file, require_split
@@ -62,7 +62,7 @@ class COCOStuff:
         return folder.relative_to(self._root).as_posix()
 
     def _interpret(self, key: str, payload: bytes) -> Reading:
-        row = fields.parse_record(payload)
+        row = coco_rows.unpacked(payload)
         if key == ORPHANS:
             detail = f"{row['orphans']} annotations name pictures that are not listed"
             raise RejectedError(Reason.MALFORMED_RECORD, detail)
@@ -145,6 +145,8 @@ def _compressed(counts: bytes, height: int, width: int) -> bytes:
 
 def _from_polygons(polygons: list[Any], height: int, width: int) -> bytes:
     for polygon in polygons:
+        if isinstance(polygon, np.ndarray):
+            continue
         if not isinstance(polygon, list) or not set(map(type, polygon)) <= {int, float}:
             raise RejectedError(Reason.MALFORMED_RECORD, f"polygon: expected numbers, found {ascii(polygon)[:60]}")
     try:

@@ -1,4 +1,4 @@
-"""COCO's annotation files as rows, one per picture, holding the raw bytes of all that is said of it.
+"""COCO's annotation files as rows, one per picture, holding all that reading it needs.
 
 The files are gone through once, element by element, and only numbers are kept: 450 MB of annotations need little
 memory.
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from cologen.datagen.records import RejectedError
-from cologen.datagen.sources import fields, json_scan
+from cologen.datagen.sources import coco_rows, fields, json_scan
 from cologen.datagen.sources.index import Listing, Row
 
 ORPHANS = "~orphans"
@@ -63,10 +63,10 @@ def _rows(objects: mmap.mmap, images: _Spans, annotations: _Groups, captions: _G
     for number, (key, start, end) in enumerate(zip(images.keys, images.starts, images.ends, strict=True)):
         name = f"{key:012d}" if key != _MISSING_ID else f"~image-{number}"
         parts = (objects[start:end], annotations.of(key), captions.of(key))
-        yield name, b'{"image":%b,"annotations":[%b],"captions":[%b]}' % parts
+        yield name, coco_rows.packed(b'{"image":%b,"annotations":[%b],"captions":[%b]}' % parts)
     known = set(images.keys)
     if orphans := annotations.outside(known) + captions.outside(known):
-        yield ORPHANS, b'{"orphans":%d}' % orphans
+        yield ORPHANS, coco_rows.packed(b'{"orphans":%d}' % orphans)
 
 
 @dataclass(frozen=True, slots=True)

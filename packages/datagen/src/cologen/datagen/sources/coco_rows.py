@@ -6,14 +6,16 @@ index stores them as float64, and a segmentation in the JSON only says how many 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
-import orjson
 from jaxtyping import Float64
 
 from cologen.datagen.records import RejectedError
 from cologen.datagen.sources import fields
+
+Numbers = Float64[np.ndarray, " _num_numbers"]
 
 _FIELDS = {
     "image": ("id", "file_name", "width", "height"),
@@ -34,14 +36,14 @@ def packed(row: bytes) -> bytes:
         record = fields.parse_record(row)
     except RejectedError:
         return _joined(row, [])
-    kept: fields.Record = {name: _only(record[name], names) for name, names in _FIELDS.items()}
-    numbers: list[float] = []
-    for annotation in kept["annotations"]:
+    kept: fields.Record = {name: _only(record[name], _FIELDS.get(name, ())) for name in record}
+    numbers: list[int | float] = []
+    for annotation in kept.get("annotations", ()):
         if isinstance(annotation, dict) and _is_polygons(annotation.get("segmentation")):
             polygons = annotation["segmentation"]
             annotation["segmentation"] = {_LENGTHS: [len(polygon) for polygon in polygons]}
             numbers.extend(number for polygon in polygons for number in polygon)
-    return _joined(orjson.dumps(kept), numbers)
+    return _joined(json.dumps(kept).encode(), numbers)
 
 
 def unpacked(payload: bytes) -> fields.Record:
@@ -71,16 +73,20 @@ def _only(value: Any, names: tuple[str, ...]) -> Any:
 def _is_polygons(value: Any) -> bool:
     """Whether it is a list of lists of numbers that a float64 holds."""
     return isinstance(value, list) and all(
-        isinstance(polygon, list) and set(map(type, polygon)) <= {int, float} and max(map(abs, polygon), default=0) < 1e300
+        isinstance(polygon, list)
+        and set(map(type, polygon)) <= {int, float}
+        and max(map(abs, polygon), default=0) < 1e300
         for polygon in value
     )
 
 
-def _joined(text: bytes, numbers: list[float]) -> bytes:
+def _joined(text: bytes, numbers: list[int | float]) -> bytes:
     padded = text + b" " * (-(_HEAD + len(text)) % _NUMBER)
     return b"%08d%b%b" % (len(padded), padded, np.array(numbers, dtype=np.float64).tobytes())
 
 
-def _cut(numbers: Float64[np.ndarray, " num_numbers"], lengths: list[int]) -> list[Float64[np.ndarray, " num_numbers"]]:
+def _cut(
+    numbers: Float64[np.ndarray, " num_numbers"], lengths: list[int]
+) -> list[Float64[np.ndarray, " _num_coordinates"]]:
     ends = np.cumsum(lengths).tolist()
     return [numbers[end - length : end] for end, length in zip(ends, lengths, strict=True)]

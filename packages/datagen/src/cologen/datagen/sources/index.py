@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from cologen.datagen import cache
 
-_VERSION = 1
+_VERSION = 2
 _BATCH_ROWS = 1024
 _SCHEMA = pa.schema([("key", pa.string()), ("payload", pa.binary())])
 _ORDER = pa.schema([("position", pa.int64())])
