@@ -7,6 +7,7 @@ gives the same bytes; the driver counts commits, so that nothing can end early u
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -254,4 +255,6 @@ def _run_stage(row: dict[str, Any], stage: Stage) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _opened(stage: Stage) -> Callable[[Part], PartContent]:
-    return stage.open()
+    work = stage.open()
+    gc.freeze()  # modules and indexes stay: collections need not go through them again and again
+    return work
