@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import cv2
 import tyro
 
 from cologen.datagen.manifest import REPORT_NAME, load_manifest
-from cologen.datagen.report import Selection, write_report
+from cologen.datagen.report import write_report
+from cologen.datagen.sheet import Selection, chosen_rows, contact_sheet
 from cologen.datagen.storage import Folder
 from pipelines.console import CONSOLE, print_summary, run
 
@@ -31,6 +33,10 @@ class ViewOptions:
     """Show this kind alone: random, object or irregular."""
     seed: int = 0
     """Another seed shows other samples."""
+    sheet: Path | None = None
+    """Also write the samples as one picture (.png or .jpg), for machines without a browser."""
+    columns: int = 2
+    """Samples in a line of that picture."""
     browser: bool = False
     """Open the page in the web browser."""
 
@@ -46,10 +52,17 @@ def _view(options: ViewOptions) -> int:
     manifest = load_manifest(folder)
     if not manifest.complete:
         raise ValueError(f"{folder} is not complete: run its build again to continue it, then view it")
+    kinds = ", ".join(manifest.mix.asked) or "none"
     if options.kind is not None and options.kind not in manifest.mix.asked:
-        raise ValueError(f"no kind {options.kind!r} in this manifest; there are {', '.join(manifest.mix.asked)}")
+        raise ValueError(f"no kind {options.kind!r} in this manifest; there are {kinds}")
     selection = Selection(per_kind=options.per_kind, kind=options.kind, seed=options.seed)
-    write_report(folder, manifest, options.root or Path(manifest.root), selection)
+    root = options.root or Path(manifest.root)
+    write_report(folder, manifest, root, selection)
+    if options.sheet:
+        sheet = contact_sheet(chosen_rows(folder, manifest, selection), root, options.columns)
+        if not cv2.imwrite(str(options.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+            raise ValueError(f"cannot write {options.sheet}: is its folder there?")
+        CONSOLE.print(f"wrote {options.sheet}", markup=False)
     print_summary(manifest, options.folder)
     if options.browser:
         webbrowser.open(Path(folder.path, REPORT_NAME).as_uri())

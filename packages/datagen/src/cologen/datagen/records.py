@@ -119,12 +119,23 @@ class ObjectMask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """Words that mean some objects of a picture and no others; ``targets`` are places in its ``objects``."""
+
+    text: str
+    targets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """One picture of a source and all that is known of it.
 
     ``image_uri`` is relative to the dataset's root: a path, ``shard.tgz#member`` or ``file.parquet#row=…&column=…``.
-    ``width`` and ``height`` are pixels of the upright picture (EXIF rotation applied). ``captions`` holds
-    one at least, none of them blank.
+    ``width`` and ``height`` are pixels of the upright picture (EXIF rotation applied). ``captions`` are
+    never blank, and none only where the source has none at all (RefCOCO, LVIS).
+
+    ``expressions`` refer to objects. ``absent_nouns`` are known not to be in the picture, and of ``partial_nouns`` there
+    may be more than ``objects`` says (LVIS's negative and not exhaustively annotated categories).
     """
 
     image_id: str
@@ -132,8 +143,11 @@ class Image:
     width: int
     height: int
     split: str
-    captions: tuple[str, ...]
+    captions: tuple[str, ...] = ()
     objects: tuple[ObjectMask, ...] = ()
+    expressions: tuple[Expression, ...] = ()
+    absent_nouns: tuple[str, ...] = ()
+    partial_nouns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
@@ -67,14 +69,21 @@ def verify(folder: Folder, root: Path | None = None, workers: int | None = None)
     manifest = load_manifest(folder)
     yield [Finding("manifest.json", "", problem) for problem in _manifest_problems(manifest)]
     hashes: list[bytes] = []
-    workers = workers or os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_check_part, folder, manifest, part, root) for part in manifest.parts]
-        for future in futures:
-            check = future.result()
+    with _parallel_map(workers or os.cpu_count() or 1) as run:
+        for check in run(partial(_check_part, folder, manifest, root), manifest.parts):
             hashes.append(check.id_hashes)
             yield check.findings
     yield _repeated(b"".join(hashes))
+
+
+@contextmanager
+def _parallel_map(workers: int) -> Generator[Callable[..., Iterator[_PartCheck]], None, None]:
+    """``map`` over processes, in order; in this one where one is enough."""
+    if workers == 1:
+        yield map
+    else:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield pool.map
 
 
 def _manifest_problems(manifest: Manifest) -> Iterator[str]:
@@ -88,7 +97,7 @@ def _manifest_problems(manifest: Manifest) -> Iterator[str]:
         yield "the totals are not the sums over the parts"
 
 
-def _check_part(folder: Folder, manifest: Manifest, part: PartReport, root: Path | None) -> _PartCheck:
+def _check_part(folder: Folder, manifest: Manifest, root: Path | None, part: PartReport) -> _PartCheck:
     findings = [Finding(file, "", problem) for file, problem in _file_problems(folder, manifest, part)]
     if findings:
         return _PartCheck(findings, b"")
