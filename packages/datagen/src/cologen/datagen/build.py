@@ -79,11 +79,10 @@ def build(
         manifests = [_claim(job, locks) for job in jobs]
         for job, manifest in zip(jobs, manifests, strict=True):
             _prepare(job, manifest)
+        num_parts = manifests[0].num_parts
         complete = all(load_manifest(job.stage.folder).complete for job in jobs)
         reports = [dict[int, PartReport]() for _ in jobs]
-        for row in (
-            _committed(jobs, manifests[0].num_parts) if complete else _run(jobs, manifests[0].num_parts, cluster)
-        ):
+        for row in _committed(jobs, num_parts) if complete else _run(jobs, num_parts, cluster):
             for stage_reports, done in zip(reports, row, strict=True):
                 stage_reports[done.report.index] = done.report
             on_part(row[-1])
@@ -112,7 +111,7 @@ def _prepare(job: Job, manifest: Manifest) -> None:
     known = load_manifest(folder).recipe_hash if folder.exists(MANIFEST_NAME) and not job.fresh else None
     if known != manifest.recipe_hash:
         for name in folder.names():
-            if name in (MANIFEST_NAME, REPORT_NAME) or _is_part(name):
+            if name == REPORT_NAME or _is_part(name):
                 folder.delete(name)
         save_manifest(folder, manifest)
 
@@ -238,7 +237,8 @@ class _StageActor:
 def _run_stage(row: dict[str, Any], stage: Stage) -> dict[str, Any]:
     """Commit the part unless it is committed already; ``done`` grows by this stage's report.
 
-    A user's mistake (a missing file of weights, a full disk) travels as ``failure``: Ray would bury its message.
+    A user's mistake (a missing file of weights, a full disk) travels as ``failure``: Ray would bury its message. Where
+    it came from stands in the worker's log, for the case that the mistake is ours.
     """
     index, done = int(row["id"]), json.loads(row.get("done", "[]"))
     if row.get("failure"):
@@ -249,6 +249,7 @@ def _run_stage(row: dict[str, Any], stage: Stage) -> dict[str, Any]:
         if report is None:
             report = commit_part(stage.folder, index, _opened(stage)(stage.part(index)))
     except (ValueError, OSError) as error:
+        logging.getLogger(__name__).exception("part %d of %s", index, stage.folder)
         return {"id": index, "done": json.dumps(done), "failure": f"part {index}: {error}"}
     return {"id": index, "done": json.dumps([*done, [report.model_dump(), reused]]), "failure": ""}
 
