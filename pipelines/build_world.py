@@ -6,18 +6,16 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import tyro
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from cologen.datagen.world.layouts import World, ensure, is_complete
+from pipelines.console import CONSOLE, run
 
 Layout = Literal["journeydb", "cocostuff", "ade20k", "ade20k_full"]
 
@@ -62,17 +60,12 @@ class Options:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 2 for wrong usage, 1 where a folder is taken or cannot be written, or a worker was killed."""
-    options = tyro.cli(Options, args=args, config=(tyro.conf.FlagCreatePairsOff,))
-    try:
-        _build(options, Console())
-    except (ValueError, OSError, BrokenExecutor) as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print("Not built:", str(error), markup=False)
-        return 1
-    return 0
+    """Run the command line and return its exit code."""
+    return run(Options, _build, args)
 
 
-def _build(options: Options, console: Console) -> None:
+def _build(options: Options) -> int:
+    """Write the layouts one after the other, and say what is there now."""
     world = options.world
     table = Table("layout", "folder", "state", "files", "bytes", "seconds", title=f"{world.num_scenes:,} scenes")
     for name in options.layouts:
@@ -82,14 +75,15 @@ def _build(options: Options, console: Console) -> None:
         if options.dry_run:
             state = "is there" if is_complete(layout, root, **asdict(world)) else "would be written"
         else:
-            with Progress(console=console) as bar:
+            with Progress(console=CONSOLE) as bar:
                 advance = partial(bar.advance, bar.add_task(name, total=world.num_scenes))
                 written = ensure(layout, root, **asdict(world), workers=options.workers, progress=advance)
             state = "written" if written else "was there"
         sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
         seconds = time.perf_counter() - start
         table.add_row(name, str(root), state, f"{len(sizes):,}", f"{sum(sizes):,}", f"{seconds:.1f}")
-    console.print(table)
+    CONSOLE.print(table)
+    return 0
 
 
 if __name__ == "__main__":

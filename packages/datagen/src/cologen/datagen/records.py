@@ -134,8 +134,8 @@ class Image:
     ``width`` and ``height`` are pixels of the upright picture (EXIF rotation applied). ``captions`` are
     never blank, and none only where the source has none at all (RefCOCO, LVIS).
 
-    ``expressions`` refer to objects. ``absent_nouns`` are known not to be in the picture, and of ``partial_nouns`` there
-    may be more than ``objects`` says (LVIS's negative and not exhaustively annotated categories).
+    ``expressions`` refer to objects. ``absent_nouns`` are known not to be in the picture, and of ``partial_nouns``
+    there may be more than ``objects`` says (LVIS's negative and not exhaustively annotated categories).
     """
 
     image_id: str
