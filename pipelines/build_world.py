@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.progress import Progress
 from rich.table import Table
@@ -17,7 +17,7 @@ from rich.table import Table
 from cologen.datagen.world.layouts import World, ensure, is_complete
 from pipelines.console import CONSOLE, run
 
-Layout = Literal["journeydb", "cocostuff", "ade20k", "ade20k_full"]
+Layout = Literal["journeydb", "cocostuff", "ade20k", "ade20k_full", "refcoco", "lvis"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Options:
     """Height of the pictures in pixels, 32 to 1024."""
     seed: int = 0
     """Which world: another seed has other scenes."""
-    layouts: tuple[Layout, ...] = ("journeydb", "cocostuff", "ade20k", "ade20k_full")
+    layouts: tuple[Layout, ...] = get_args(Layout)
     """The layouts to write."""
     archives: bool = False
     """Write JourneyDB as the published .tgz archives, not unpacked."""

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     DUPLICATE_ID = "duplicate_id"
     NULL_CAPTION = "null_caption"
     NO_NOUNS = "no_nouns"
+    AMBIGUOUS = "ambiguous"
     OUTSIDE_IMAGE = "outside_image"
     DEGENERATE_POLYGON = "degenerate_polygon"
     EMPTY_MASK = "empty_mask"

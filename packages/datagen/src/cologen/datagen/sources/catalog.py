@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +14,8 @@ from cologen.datagen.sources.ade20k_full import ADE20KFull
 from cologen.datagen.sources.coco import COCOStuff
 from cologen.datagen.sources.journeydb import JourneyDB
 from cologen.datagen.sources.layout import first_folder
+from cologen.datagen.sources.lvis import LVIS
+from cologen.datagen.sources.refcoco import RefCOCO
 
 
 def open_ade20k(root: Path, split: str = "train") -> Source:
@@ -28,7 +31,15 @@ def open_ade20k(root: Path, split: str = "train") -> Source:
 
 
 SOURCES: Mapping[str, Callable[[Path, str], Source]] = MappingProxyType(
-    {"journeydb": JourneyDB, "cocostuff": COCOStuff, "ade20k": open_ade20k}
+    {
+        "journeydb": JourneyDB,
+        "cocostuff": COCOStuff,
+        "ade20k": open_ade20k,
+        "refcoco": partial(RefCOCO, name="refcoco"),
+        "refcoco+": partial(RefCOCO, name="refcoco+"),
+        "refcocog": partial(RefCOCO, name="refcocog"),
+        "lvis": LVIS,
+    }
 )
 
 

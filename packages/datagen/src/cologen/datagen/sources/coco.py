@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from cologen.datagen import images, rle
+from cologen.datagen import images
 from cologen.datagen.records import Image, ObjectMask, Reading, Reason, RejectedError, Rejection
 from cologen.datagen.sources import coco_rows, coco_stuff_classes, fields, regions
 from cologen.datagen.sources.coco_listing import ORPHANS, list_pictures
+from cologen.datagen.sources.coco_objects import read_objects
 from cologen.datagen.sources.index import open_index
 from cologen.datagen.sources.layout import first_folder, require_file, require_split
 from cologen.datagen.sources.reading import read_row, survivors
@@ -73,26 +74,15 @@ class COCOStuff:
         captions, bad_captions = survivors(sample_id, _named(row, "captions", "caption-", _caption))
         if not captions:
             raise RejectedError(Reason.NULL_CAPTION, f"{len(bad_captions)} captions, none with words")
-        objects, bad_objects = survivors(sample_id, _named(row, "annotations", "", partial(self._object, size)))
+        annotated = read_objects(sample_id, row, self._nouns, size)
         stuff, bad_stuff = self._stuff_objects(sample_id, uri, size)
         return Reading(
             image=Image(
                 image_id=key, image_uri=uri, width=size[0], height=size[1], split=self._split,
-                captions=captions, objects=objects + stuff,
+                captions=captions, objects=annotated.objects + stuff,
             ),
-            rejections=bad_captions + bad_objects + bad_stuff,
+            rejections=bad_captions + annotated.rejections + bad_stuff,
         )  # fmt: skip
-
-    def _object(self, size: tuple[int, int], value: object) -> ObjectMask:
-        annotation = fields.as_record(value, "annotation")
-        noun = self._nouns.get(str(fields.integer(annotation, "category_id")))
-        if noun is None:
-            raise RejectedError(Reason.MALFORMED_RECORD, f"unknown category_id {annotation['category_id']}")
-        counts = _counts(annotation.get("segmentation"), height=size[1], width=size[0])
-        box = rle.box(counts, size[1], size[0])
-        if not box.area:
-            raise RejectedError(Reason.EMPTY_MASK, f"{noun}: no pixel is set")
-        return ObjectMask(noun=noun, box=box, rle=counts, kind="crowd" if annotation.get("iscrowd") else "thing")
 
     def _stuff_objects(
         self, sample_id: str, uri: str, size: tuple[int, int]
@@ -117,42 +107,6 @@ def _caption(value: object) -> str:
     if not words:
         raise RejectedError(Reason.NULL_CAPTION, "no words")
     return words
-
-
-def _counts(segmentation: object, *, height: int, width: int) -> bytes:
-    """Compressed counts of polygons, or of run lengths, compressed or not."""
-    if isinstance(segmentation, list):
-        return _from_polygons(segmentation, height, width)
-    runs = fields.as_record(segmentation, "segmentation")
-    if runs.get("size") != [height, width]:
-        detail = f"segmentation of size {ascii(runs.get('size'))[:40]}, picture [{height}, {width}]"
-        raise RejectedError(Reason.MALFORMED_RECORD, detail)
-    if isinstance(runs.get("counts"), str):
-        return _compressed(runs["counts"].encode(errors="replace"), height, width)
-    lengths = fields.items(runs, "counts")
-    if not set(map(type, lengths)) <= {int}:
-        raise RejectedError(Reason.MALFORMED_RECORD, "counts: expected whole numbers")
-    return rle.from_uncompressed(lengths, height, width)
-
-
-def _compressed(counts: bytes, height: int, width: int) -> bytes:
-    try:
-        # Through pixels: foreign counts may hold runs of no pixel, at which pycocotools' overlaps end early.
-        return rle.encode(rle.decode(counts, height, width))
-    except ValueError as error:
-        raise RejectedError(Reason.MALFORMED_RECORD, str(error)) from None
-
-
-def _from_polygons(polygons: list[Any], height: int, width: int) -> bytes:
-    for polygon in polygons:
-        if isinstance(polygon, np.ndarray):
-            continue
-        if not isinstance(polygon, list) or not set(map(type, polygon)) <= {int, float}:
-            raise RejectedError(Reason.MALFORMED_RECORD, f"polygon: expected numbers, found {ascii(polygon)[:60]}")
-    try:
-        return rle.from_polygons(polygons, height, width)
-    except OverflowError:
-        raise RejectedError(Reason.OUTSIDE_IMAGE, "a coordinate of more than 300 digits") from None
 
 
 def _stuff_of(root: Path, uri: str, size: tuple[int, int]) -> tuple[ObjectMask, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from cologen.datagen.sources.index import Listing, Row
 ORPHANS = "~orphans"
 """The key of the row that counts annotations of pictures that are not listed; it sorts behind all others."""
 
-_MISSING_ID = -1
+MISSING_ID = -1
+"""Stands for a picture's id that is none."""
 
 
 def list_pictures(instances: Path, captions: Path) -> Listing:
@@ -31,42 +32,62 @@ def list_pictures(instances: Path, captions: Path) -> Listing:
     Raises:
         ValueError: a file is not a JSON object of arrays, or malformed, or a category is.
     """
-    objects, sentences = _mapped(instances), _mapped(captions)
-    images, annotations, categories = _Spans(), _Spans(), dict[str, str]()
-    for element in json_scan.elements(objects, instances):
-        if element.section == "images":
-            images.add(element, "id")
-        elif element.section == "annotations":
-            annotations.add(element, "image_id")
-        elif element.section == "categories":
-            number, name = _category(objects[element.start : element.end], instances)
-            categories[str(number)] = name
-    quotes = _Spans()
+    scan, sentences, quotes = Scan(instances), _mapped(captions), _Spans()
     for element in json_scan.elements(sentences, captions):
         if element.section == "annotations":
             quotes.add(element, "image_id")
-    return Listing(
-        rows=_rows(objects, images, annotations.sorted(objects), quotes.sorted(sentences)),
-        constants={"categories": categories},
-    )
+    names = {str(category["id"]): category["name"] for category in scan.categories}
+    return Listing(rows=scan.rows({"captions": quotes.sorted(sentences)}), constants={"categories": names})
 
 
-def _category(data: bytes, path: Path) -> tuple[int, str]:
+def picture_id(record: object, name: str) -> int:
+    """The picture's id in field ``name``, or ``MISSING_ID`` where there is none that an index can hold."""
+    key = record.get(name) if isinstance(record, dict) else None
+    return key if type(key) is int and 0 <= key < 1 << 62 else MISSING_ID
+
+
+class Scan:
+    """A file of pictures, annotations and categories, gone through once.
+
+    Raises:
+        ValueError: not a JSON object of arrays, or malformed, or a category is, which has at least an id and a name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file, self._images, annotations = _mapped(path), _Spans(), _Spans()
+        self.categories: list[fields.Record] = []
+        for element in json_scan.elements(self._file, path):
+            if element.section == "images":
+                self._images.add(element, "id")
+            elif element.section == "annotations":
+                annotations.add(element, "image_id")
+            elif element.section == "categories":
+                self.categories.append(_category(self._file[element.start : element.end], path))
+        self._annotations = annotations.sorted(self._file)
+
+    def pictures(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """Each picture's id, its own JSON, and that of its annotations, separated by commas."""
+        for key, start, end in zip(self._images.keys, self._images.starts, self._images.ends, strict=True):
+            yield key, self._file[start:end], self._annotations.of(key)
+
+    def rows(self, others: Mapping[str, _Groups], kept: coco_rows.Kept = coco_rows.FIELDS) -> Iterator[Row]:
+        """A row for each picture with what ``others`` hold of it, and one that counts what belongs to no picture."""
+        for number, (key, image, objects) in enumerate(self.pictures()):
+            name = f"{key:012d}" if key != MISSING_ID else f"~image-{number}"
+            parts = [b'"image":%b' % image, b'"annotations":[%b]' % objects]
+            parts += [b'"%b":[%b]' % (other.encode(), elements.of(key)) for other, elements in others.items()]
+            yield name, coco_rows.packed(b"{%b}" % b",".join(parts), kept)
+        known = set(self._images.keys)
+        if orphans := sum(elements.outside(known) for elements in (self._annotations, *others.values())):
+            yield ORPHANS, coco_rows.packed(b'{"orphans":%d}' % orphans)
+
+
+def _category(data: bytes, path: Path) -> fields.Record:
     try:
         category = fields.parse_record(data)
-        return fields.integer(category, "id"), fields.text(category, "name")
+        return {**category, "id": fields.integer(category, "id"), "name": fields.text(category, "name")}
     except RejectedError as error:
         raise ValueError(f"{path}: a malformed category: {error.detail}") from error
-
-
-def _rows(objects: mmap.mmap, images: _Spans, annotations: _Groups, captions: _Groups) -> Iterator[Row]:
-    for number, (key, start, end) in enumerate(zip(images.keys, images.starts, images.ends, strict=True)):
-        name = f"{key:012d}" if key != _MISSING_ID else f"~image-{number}"
-        parts = (objects[start:end], annotations.of(key), captions.of(key))
-        yield name, coco_rows.packed(b'{"image":%b,"annotations":[%b],"captions":[%b]}' % parts)
-    known = set(images.keys)
-    if orphans := annotations.outside(known) + captions.outside(known):
-        yield ORPHANS, coco_rows.packed(b'{"orphans":%d}' % orphans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +99,7 @@ class _Spans:
     ends: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, element: json_scan.Element, key_field: str) -> None:
-        key = element.value.get(key_field) if isinstance(element.value, dict) else None
-        self.keys.append(key if type(key) is int and 0 <= key < 1 << 62 else _MISSING_ID)
+        self.keys.append(picture_id(element.value, key_field))
         self.starts.append(element.start)
         self.ends.append(element.end)
 
@@ -100,7 +120,7 @@ class _Groups:
 
     def of(self, key: int) -> bytes:
         """The elements of one picture, separated by commas."""
-        if key == _MISSING_ID:
+        if key == MISSING_ID:
             return b""
         first, last = np.searchsorted(self.keys, [key, key + 1]).tolist()
         spans = zip(self.starts[first:last].tolist(), self.ends[first:last].tolist(), strict=True)
@@ -108,7 +128,7 @@ class _Groups:
 
     def outside(self, keys: set[int]) -> int:
         """The number of elements whose picture is not among ``keys``."""
-        return int((~np.isin(self.keys, list(keys - {_MISSING_ID}))).sum())
+        return int((~np.isin(self.keys, list(keys - {MISSING_ID}))).sum())
 
 
 def _mapped(path: Path) -> mmap.mmap:

@@ -1,4 +1,4 @@
-"""How the index holds one COCO picture: what reading needs of it as JSON, and its polygons as a block of numbers.
+"""How the index holds one picture of a COCO file: what reading needs as JSON, and its polygons as a block of numbers.
 
 Polygons are most of COCO's bytes, and parsing their numbers would be the largest part of reading a picture. So the
 index stores them as float64, and a segmentation in the JSON only says how many numbers each polygon takes from there.
@@ -7,6 +7,8 @@ index stores them as float64, and a segmentation in the JSON only says how many 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,17 +19,24 @@ from cologen.datagen.sources import fields
 
 Numbers = Float64[np.ndarray, " _num_numbers"]
 
-_FIELDS = {
-    "image": ("id", "file_name", "width", "height"),
-    "annotations": ("id", "category_id", "iscrowd", "segmentation"),
-    "captions": ("id", "caption"),
-}
+Kept = Mapping[str, tuple[str, ...]]
+"""Of each part of a row the fields that reading needs."""
+
+FIELDS: Kept = MappingProxyType(
+    {
+        "image": ("id", "file_name", "width", "height"),
+        "annotations": ("id", "category_id", "iscrowd", "segmentation"),
+        "captions": ("id", "caption"),
+    }
+)
+"""What is kept of COCO's own rows."""
+
 _LENGTHS = "polygon_lengths"
 _HEAD = 8  # bytes: the length of the JSON in decimal digits
 _NUMBER = 8  # bytes of a float64, to whose multiple the JSON is padded
 
 
-def packed(row: bytes) -> bytes:
+def packed(row: bytes, kept_fields: Kept = FIELDS) -> bytes:
     """The row ``{"image": …, "annotations": […], "captions": […]}`` in the index's form.
 
     What is malformed is kept as it is, for ``unpacked`` and its caller to reject with the picture's name.
@@ -36,7 +45,7 @@ def packed(row: bytes) -> bytes:
         record = fields.parse_record(row)
     except RejectedError:
         return _joined(row, [])
-    kept: fields.Record = {name: _only(record[name], _FIELDS.get(name, ())) for name in record}
+    kept: fields.Record = {name: _only(record[name], kept_fields.get(name, ())) for name in record}
     numbers: list[int | float] = []
     for annotation in kept.get("annotations", ()):
         if isinstance(annotation, dict) and _is_polygons(annotation.get("segmentation")):

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from cologen.datagen.world.layouts import ade20k_challenge, ade20k_full, coco, journeydb
+from cologen.datagen.world.layouts import ade20k_challenge, ade20k_full, coco, journeydb, lvis, refcoco
 from cologen.datagen.world.layouts.drawing import Progress, World, save, silent
 
 MARKER = "world.json"
@@ -29,6 +29,8 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "cocostuff": coco.write,
         "ade20k": ade20k_challenge.write,
         "ade20k_full": ade20k_full.write,
+        "refcoco": refcoco.write,
+        "lvis": lvis.write,
     }
 )
 

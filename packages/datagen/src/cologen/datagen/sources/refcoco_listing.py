@@ -1,0 +1,86 @@
+"""RefCOCO's pictures as rows: each picture that is referred to in a split, with its annotations and its refs.
+
+Refs that cannot be joined with a picture get rows of their own, so that each is counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from cologen.datagen.sources import coco_rows, fields, refcoco_pickle
+from cologen.datagen.sources.coco_listing import MISSING_ID, Scan, picture_id
+from cologen.datagen.sources.index import Listing, Row
+
+LOST = "~refs"
+"""The key of the row of refs that say no picture or no split; it sorts behind all others."""
+
+_KEPT: coco_rows.Kept = MappingProxyType({**coco_rows.FIELDS, "refs": ("id", "ann_id", "sentences")})
+
+_Refs = Mapping[int, list[fields.Record]]
+
+
+def list_referred(instances: Path, refs: Path, split: str) -> Listing:
+    """Rows ``{"image": …, "annotations": […], "refs": […]}``; the constants are category names by id.
+
+    A ref is ``{"id", "ann_id", "sentences": [{"id", "sent"}]}``, and belongs to the split if its own contains the
+    asked one (``test`` is both ``testA`` and ``testB``). ``image`` is null where the refs' picture is not listed.
+
+    Raises:
+        ValueError: a file is malformed, or the pickle holds more than data.
+    """
+    loaded = refcoco_pickle.load(refs)
+    if not isinstance(loaded, list):
+        raise ValueError(f"{refs}: expected a list of refs, found {type(loaded).__name__}")  # noqa: TRY004
+    scan = Scan(instances)
+    names = {str(category["id"]): category["name"] for category in scan.categories}
+    return Listing(rows=_rows(scan, _by_picture(loaded, split)), constants={"categories": names})
+
+
+def _rows(scan: Scan, refs: _Refs) -> Iterator[Row]:
+    unlisted = set(refs)
+    for key, image, objects in scan.pictures():
+        if key != MISSING_ID and key in refs:
+            unlisted.discard(key)
+            yield f"{key:012d}", _packed(image, objects, refs[key])
+    for key in sorted(unlisted):
+        yield LOST if key == MISSING_ID else f"{key:012d}", _packed(b"null", b"", refs[key])
+
+
+def _packed(image: bytes, objects: bytes, refs: list[fields.Record]) -> bytes:
+    parts = (image, objects, json.dumps(refs).encode())
+    return coco_rows.packed(b'{"image":%b,"annotations":[%b],"refs":%b}' % parts, _KEPT)
+
+
+def _by_picture(refs: list[Any], split: str) -> _Refs:
+    grouped: dict[int, list[fields.Record]] = defaultdict(list)
+    for ref in refs:
+        if not isinstance(ref, dict) or not isinstance(ref.get("split"), str):
+            grouped[MISSING_ID].append(_plain_ref(ref))
+        elif split in ref["split"]:
+            grouped[picture_id(ref, "image_id")].append(_plain_ref(ref))
+    return grouped
+
+
+def _plain_ref(ref: Any) -> fields.Record:
+    if not isinstance(ref, dict):
+        return {}
+    sentences = ref.get("sentences")
+    plain = [_plain_sentence(sentence) for sentence in sentences] if isinstance(sentences, list) else None
+    return {"id": _number(ref.get("ref_id")), "ann_id": _number(ref.get("ann_id")), "sentences": plain}
+
+
+def _plain_sentence(sentence: Any) -> fields.Record:
+    if not isinstance(sentence, dict):
+        return {}
+    text = sentence.get("sent")
+    return {"id": _number(sentence.get("sent_id")), "sent": text if isinstance(text, str) else None}
+
+
+def _number(value: Any) -> int | None:
+    """A whole number that JSON readers hold; a pickle may hold others, and lists that contain themselves."""
+    return value if type(value) is int and abs(value) < 1 << 62 else None
