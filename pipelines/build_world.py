@@ -17,7 +17,24 @@ from rich.table import Table
 from cologen.datagen.world.layouts import World, ensure, is_complete
 from pipelines.console import CONSOLE, run
 
-Layout = Literal["journeydb", "cocostuff", "ade20k", "ade20k_full", "refcoco", "lvis"]
+Layout = Literal[
+    "journeydb",
+    "cocostuff",
+    "ade20k",
+    "ade20k_full",
+    "refcoco",
+    "lvis",
+    "subjects200k",
+    "omniedit",
+    "magicbrush",
+    "magicbrush_test",
+    "triplets",
+    "triplets_parquet",
+    "multigen",
+    "multigen_parquet",
+    "multigen_depth",
+    "captioned_cocostuff",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ def print_summary(manifest: Manifest, out: object, seconds: float | None = None,
     for kind, share in manifest.mix.asked.items():
         achieved = manifest.mix.achieved.get(kind, 0)
         percent = 100 * achieved / max(1, manifest.rows)
-        table.add_row(f"  {kind}", f"{achieved:,} = {percent:.2f} % (asked {100 * share:g} %)")
+        table.add_row(f"  {kind}", f"{achieved:,} = {percent:.2f} % (asked {100 * share:.4g} %)")
     table.add_row("turned away", f"{sum(manifest.rejected.values()):,}")
     for reason, count in manifest.rejected.items():
         table.add_row(f"  {reason}", f"{count:,}")

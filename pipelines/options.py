@@ -12,6 +12,7 @@ from cologen.datagen.world.layouts import ensure
 from pipelines.console import CONSOLE, progress_over_scenes
 
 DATA = Path("data")
+WORLD_LAYOUTS = {"refcoco+": "refcoco", "refcocog": "refcoco"}  # one layout holds all three
 PART_SIZE, WORLD_PART_SIZE = 512, 32
 
 
@@ -67,9 +68,10 @@ class BuildOptions:
         CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {root}", markup=False)
         return reader
 
-    def _world(self, layout: str) -> Path:
+    def _world(self, source: str) -> Path:
+        layout = WORLD_LAYOUTS.get(source, source)
         root = DATA / "world" / f"{layout}-{self.scenes}x{self.scene_size}-seed{self.seed}"
-        CONSOLE.print(f"No --root: using the synthetic world, drawn in {layout}'s layout, not the real {layout}.")
+        CONSOLE.print(f"No --root: using the synthetic world, drawn in {source}'s layout, not the real {source}.")
         size = {"width": self.scene_size, "height": self.scene_size}
         with progress_over_scenes(self.scenes) as advance:
             ensure(

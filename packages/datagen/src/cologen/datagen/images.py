@@ -17,7 +17,7 @@ import numpy as np
 import PIL.Image
 from jaxtyping import UInt8
 
-from cologen.datagen import archives, image_headers, local_files
+from cologen.datagen import archives, image_headers, local_files, parquet_images
 from cologen.datagen.image_headers import IncompleteError
 from cologen.datagen.records import Reason, RejectedError
 
@@ -40,7 +40,9 @@ _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Ty
 
 
 def read_bytes(root: Path, uri: str) -> bytes:
-    """The encoded picture at ``uri``: a path relative to ``root``, or ``shard.tgz#member`` with such a path.
+    """The encoded picture at ``uri``, whose path is relative to ``root``.
+
+    It is a path, ``shard.tgz#member`` or ``file.parquet#row=17&column=image``, rows counted from 0 through the file.
 
     Raises:
         RejectedError: unsafe path, missing or empty file.
@@ -98,9 +100,11 @@ def decode_map(data: bytes, size: tuple[int, int] | None = None) -> LabelMap:
 
 def _read_member(path: str, member: str) -> bytes:
     try:
+        if path.endswith(parquet_images.SUFFIX):
+            return parquet_images.read_member(path, *parquet_images.parse_cell(member))
         return archives.read_member(path, member)
     except FileNotFoundError:
-        raise RejectedError(Reason.MISSING_IMAGE, f"no archive {path.rpartition('/')[2]}") from None
+        raise RejectedError(Reason.MISSING_IMAGE, f"no file {path.rpartition('/')[2]}") from None
 
 
 def _filled(data: bytes, uri: str) -> bytes:

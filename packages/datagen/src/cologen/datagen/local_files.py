@@ -13,7 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cologen.datagen import archives
+from cologen.datagen import archives, parquet_images
 from cologen.datagen.records import Reason, RejectedError
 
 _ABSENT = frozenset(
@@ -22,12 +22,14 @@ _ABSENT = frozenset(
 
 
 def locate(root: Path, uri: str) -> tuple[str, str | None]:
-    """The local path of ``uri``, and the archive member it names, if any.
+    """The local path of ``uri``, and the archive member or Parquet cell it names, if any.
 
     Raises:
         RejectedError: the path is absolute, climbs with ``..`` or cannot be a path.
     """
     shard, mark, member = uri.partition("#")
+    if mark and shard.endswith(parquet_images.SUFFIX):
+        return os.path.join(root, normal(shard)), member  # noqa: PTH118
     if mark and shard.endswith(archives.SUFFIXES):
         return os.path.join(root, normal(shard)), normal(member)  # noqa: PTH118  (pathlib takes five times as long)
     return os.path.join(root, normal(uri)), None  # noqa: PTH118

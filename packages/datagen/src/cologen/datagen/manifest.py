@@ -26,7 +26,7 @@ from cologen.datagen.storage import Folder
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 REPORT_NAME = "report.html"
-Task = Literal["concepts", "inpaint"]
+Task = Literal["concepts", "inpaint", "grounding"]
 
 _REPORT_KEY = b"cologen.report"
 _SEAL_KEY = b"cologen.seal"
@@ -66,6 +66,22 @@ SCHEMAS: dict[Task, pa.Schema] = {
             pa.field("max_object_coverage", pa.float32(), nullable=False),
         ]
     ),
+    "grounding": pa.schema(
+        [
+            *_COMMON,
+            pa.field("referring", pa.string(), nullable=False),
+            pa.field("phrase", pa.string(), nullable=False),
+            pa.field("instruction", pa.string(), nullable=False),
+            pa.field("boxes", pa.list_(_BOX), nullable=False),
+            pa.field("mask_rle", pa.binary()),
+            pa.field("color", pa.string(), nullable=False),
+            pa.field("color_rgb", pa.list_(pa.uint8(), 3), nullable=False),
+            pa.field("line_width", pa.int32()),
+            pa.field("opacity", pa.float32()),
+            pa.field("inverse", pa.bool_(), nullable=False),
+            pa.field("negative", pa.bool_(), nullable=False),
+        ]
+    ),
     "concepts": pa.schema(
         [
             *_COMMON,
@@ -75,7 +91,7 @@ SCHEMAS: dict[Task, pa.Schema] = {
         ]
     ),
 }
-MIX_COLUMNS: dict[Task, str | None] = {"inpaint": "mask_kind", "concepts": None}
+MIX_COLUMNS: dict[Task, str | None] = {"inpaint": "mask_kind", "grounding": "referring", "concepts": None}
 REJECTED_SCHEMA = pa.schema(
     [pa.field(name, pa.string(), nullable=False) for name in ("sample_id", "stage", "reason", "detail")]
 )

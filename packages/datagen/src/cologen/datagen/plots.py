@@ -23,7 +23,7 @@ def shares(asked: Mapping[str, float], achieved: Mapping[str, int]) -> str:
         bars.append(_bar(left + 0.08 * step, 0.4 * step, share, color, opacity=0.35))
         bars.append(_bar(left + 0.5 * step, 0.4 * step, made, color))
         bars.append(_text(left + step / 2, _HEIGHT - 15, name))
-        bars.append(_text(left + step / 2, _HEIGHT - 3, f"{100 * share:g} → {100 * made:.2f} %"))
+        bars.append(_text(left + step / 2, _HEIGHT - 3, f"{100 * share:.4g} → {100 * made:.2f} %"))
     return _svg(bars)
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Float64, Int64
 
 from cologen.datagen import plots, rle
 from cologen.datagen.images import Picture
-from cologen.datagen.manifest import MIX_COLUMNS, REPORT_NAME, Manifest, read_part
+from cologen.datagen.manifest import REPORT_NAME, Manifest, read_part
 from cologen.datagen.records import RejectedError
 from cologen.datagen.sheet import Selection, chosen_rows, some_rows, tiles_of
 from cologen.datagen.storage import Folder
@@ -30,7 +30,7 @@ NUM_BINS = 40
 def write_report(folder: Folder, manifest: Manifest, root: Path, selection: Selection | None = None) -> None:
     """Write ``report.html`` beside the manifest; pictures are read under ``root``."""
     rows = chosen_rows(folder, manifest, selection or Selection())
-    plotted = _plots(_figures(folder, manifest), manifest) if MIX_COLUMNS[manifest.task] else ""
+    plotted = _plots(folder, manifest)
     page = _page(manifest, plotted, [_card(row, root) for row in rows])
     folder.write(REPORT_NAME, page.encode())
 
@@ -87,6 +87,9 @@ def _card(row: dict[str, Any], root: Path) -> str:
 def _facts(row: dict[str, Any]) -> str:
     if row["task"] == "concepts":
         return f"<b>{len(row['objects'])} objects</b> · nouns: {html.escape(', '.join(row['nouns']))}"
+    if row["task"] == "grounding":
+        flags = "".join(f" · {flag}" for flag in ("inverse", "negative") if row[flag])
+        return f"<b>{row['referring']}</b> · {html.escape(row['phrase'])} · {html.escape(row['color'])}{flags}"
     noun = row["object_noun"] or ("no name" if row["object_rle"] else "no object")
     return (
         f"<b>{row['mask_kind']}</b> · {html.escape(noun)} · "
@@ -100,17 +103,24 @@ def _data_uri(tile: Picture) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
-def _plots(figures: _Figures, manifest: Manifest) -> str:
+def _plots(folder: Folder, manifest: Manifest) -> str:
+    titled: dict[str, str] = {}
+    if manifest.mix.asked:
+        titled["Mix: asked → achieved"] = plots.shares(manifest.mix.asked, manifest.mix.achieved)
+    if manifest.task == "inpaint":
+        titled |= _mask_plots(_figures(folder, manifest))
+    return "".join(f"<div><h2>{title}</h2>{plot}</div>" for title, plot in titled.items())
+
+
+def _mask_plots(figures: _Figures) -> dict[str, str]:
     maps = "".join(
         f"<div>{plots.heat_map(grid)}<small>{kind}</small></div>" for kind, grid in figures.positions.items()
     )
-    titled = {
-        "Mix: asked → achieved": plots.shares(manifest.mix.asked, manifest.mix.achieved),
+    return {
         "Hidden part of the picture": plots.histogram(figures.areas, 0.0, 1.0),
         "Largest IoU with an object": plots.histogram(figures.ious, 0.0, 1.0),
         "Where masks lie": f"<div class=row>{maps}</div>",
     }
-    return "".join(f"<div><h2>{title}</h2>{plot}</div>" for title, plot in titled.items())
 
 
 def _page(manifest: Manifest, plotted: str, cards: list[str]) -> str:

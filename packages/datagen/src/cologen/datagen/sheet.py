@@ -63,11 +63,9 @@ def tiles_of(row: Mapping[str, Any], root: Path) -> dict[str, Picture]:
         tiles = {"picture": picture, "objects": _with_concepts(picture, row)}
     else:
         sample = render(row, root)
-        tiles = {
-            "source": sample.source,
-            "target": sample.target,
-            "mask and object": _with_mask(sample.target, sample.mask, row),
-        }
+        tiles = {"source": sample.source, "target": sample.target}
+        if sample.mask is not None:
+            tiles["mask and object"] = _with_mask(sample.target, sample.mask, row)
     return {name: fitted(tile, TILE_SIDE) for name, tile in tiles.items()}
 
 

@@ -29,6 +29,7 @@ from cologen.datagen.manifest import (
     SCHEMAS,
     Manifest,
     PartReport,
+    Task,
     load_manifest,
     read_part,
     recipe_hash,
@@ -143,10 +144,7 @@ def _row_problems(row: Mapping[str, Any], manifest: Manifest, root: Path | None)
     if not row["caption"].strip():
         yield "its caption is blank"
     try:
-        if manifest.task == "inpaint":
-            yield from _inpaint_problems(row, MaskPolicy.model_validate(manifest.recipe["policy"]))
-        else:
-            yield from _concept_problems(row)
+        yield from _TASK_PROBLEMS[manifest.task](row, manifest)
     except ValueError as error:
         yield f"a mask does not decode: {error}"
     if root is not None:
@@ -163,7 +161,7 @@ def _picture_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
             yield f"its picture is {size[0]} x {size[1]}, the row says {row['width']} x {row['height']}"
 
 
-def _concept_problems(row: Mapping[str, Any]) -> Iterator[str]:
+def _concept_problems(row: Mapping[str, Any], _: Manifest) -> Iterator[str]:
     for number, item in enumerate(row["objects"]):
         for problem in _object_problems(item["rle"], item["box"], row["height"], row["width"]):
             yield f"object {number}: {problem}"
@@ -178,7 +176,35 @@ def _object_problems(counts: bytes, box: list[float], height: int, width: int) -
         yield f"the object's box is {box}, its pixels span {tight.xyxy()}"
 
 
-def _inpaint_problems(row: Mapping[str, Any], policy: MaskPolicy) -> Iterator[str]:
+def _grounding_problems(row: Mapping[str, Any], _: Manifest) -> Iterator[str]:
+    height, width = row["height"], row["width"]
+    if row["caption"] != row["instruction"]:
+        yield "its caption is not its instruction"
+    if row["negative"] != (not row["boxes"]):
+        yield f"{len(row['boxes'])} boxes in a row that is {'' if row['negative'] else 'not '}negative"
+    for left, top, right, bottom in row["boxes"]:
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            yield f"box {[left, top, right, bottom]} is empty or leaves the picture"
+    if row["referring"] == "instance" and len(row["boxes"]) > 1:
+        yield "an instance row marks more than one instance"
+    if row["referring"] == "mask" and not row["negative"]:
+        yield from _cover_problems(row)
+    elif row["referring"] != "mask" and not (row["line_width"] or 0) >= 1:
+        yield "a frame has no line width"
+
+
+def _cover_problems(row: Mapping[str, Any]) -> Iterator[str]:
+    if row["mask_rle"] is None or not 0 < (row["opacity"] or 0) <= 1:
+        yield "a mask row lacks its mask or its opacity"
+        return
+    rle.check(row["mask_rle"], row["height"], row["width"])
+    tight, boxes = rle.box(row["mask_rle"], row["height"], row["width"]).xyxy(), np.array(row["boxes"])
+    if not np.allclose(tight, (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))):
+        yield f"its mask spans {tight}, its boxes do not"
+
+
+def _inpaint_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
+    policy = MaskPolicy.model_validate(manifest.recipe["policy"])
     height, width, mask = row["height"], row["width"], row["mask_rle"]
     rle.check(mask, height, width)
     area = rle.area(mask) / (height * width)
@@ -215,6 +241,13 @@ def _overlap_problems(row: Mapping[str, Any], policy: MaskPolicy, iou: float, co
 def _covers(mask: bytes, box: list[float], height: int, width: int) -> bool:
     left, top, right, bottom = (int(value) for value in box)
     return bool(rle.decode(mask, height, width)[top:bottom, left:right].all())
+
+
+_TASK_PROBLEMS: dict[Task, Callable[[Mapping[str, Any], Manifest], Iterator[str]]] = {
+    "concepts": _concept_problems,
+    "inpaint": _inpaint_problems,
+    "grounding": _grounding_problems,
+}
 
 
 def _id_hash(sample_id: str) -> bytes:

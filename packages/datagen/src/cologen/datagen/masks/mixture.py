@@ -7,15 +7,15 @@ rest are turned away, since any other rule would bend the mix.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+from cologen.datagen.apportion import quotas
 from cologen.datagen.masks.drawing import Canvas, DrawnMask, MaskKind, draw, targets
-from cologen.datagen.masks.policy import MaskMix, MaskPolicy
+from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.randomness import derived_seed, generator
 from cologen.datagen.records import Reason, RejectedError
 
-_EPSILON = 1e-9  # a fifth of five is one whole sample
+_KINDS: tuple[MaskKind, ...] = ("random", "object", "irregular")
 
 
 def draw_masks(
@@ -30,7 +30,9 @@ def draw_masks(
     """
     order: list[int] = generator(seed, "mixture", first).permutation(len(canvases)).tolist()
     has_targets = [bool(targets(canvas, policy)) for canvas in canvases]
-    left = _quotas(has_targets, policy.mix, first, shift=generator(seed, "quotas", first).random())
+    feasible = [_KINDS if targeted else _KINDS[:1] for targeted in has_targets]
+    shares: dict[MaskKind, float] = {kind: getattr(policy.mix, kind) for kind in _KINDS}
+    left = quotas(feasible, shares, first, shift=generator(seed, "quotas", first).random())
     outcomes: dict[int, DrawnMask | RejectedError] = {}
     for index in sorted(order, key=has_targets.__getitem__):
         coin = derived_seed(seed, "mixture", canvases[index].sample_id) % 2
@@ -39,24 +41,6 @@ def draw_masks(
             left[outcome.kind] -= 1
         outcomes[index] = outcome
     return [outcomes[index] for index in range(len(canvases))]
-
-
-def _quotas(has_targets: list[bool], mix: MaskMix, first: int, shift: float) -> dict[MaskKind, int]:
-    """How many masks of each kind make the asked mix, with as many samples as the mix allows.
-
-    With m pictures that have objects no more than m / (1 − random) samples keep the shares. Of n samples from ``first``
-    on, those up to the cumulative share c are ⌊(first + n) c⌋ − ⌊first c⌋: part by part they add up to the exact mix.
-    Where fewer are usable the parts do not join, and ``shift``, uniform in [0, 1), makes each right in the mean.
-    """
-    usable = float(len(has_targets))
-    if mix.random < 1:
-        usable = min(usable, sum(has_targets) / (1 - mix.random))
-    shift = _EPSILON if usable == len(has_targets) else shift
-    up_to = [
-        math.floor((first + usable) * share + shift) - math.floor(first * share + shift)
-        for share in (mix.random, mix.random + mix.object, 1.0)
-    ]
-    return {"random": up_to[0], "object": up_to[1] - up_to[0], "irregular": up_to[2] - up_to[1]}
 
 
 def _kinds(left: dict[MaskKind, int], has_targets: bool, coin: int) -> list[MaskKind]:

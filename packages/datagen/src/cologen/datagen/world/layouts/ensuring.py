@@ -11,7 +11,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from cologen.datagen.world.layouts import ade20k_challenge, ade20k_full, coco, journeydb, lvis, refcoco
+from cologen.datagen.world.layouts import (
+    ade20k_challenge,
+    ade20k_full,
+    coco,
+    journeydb,
+    lvis,
+    magicbrush,
+    multigen,
+    omniedit,
+    refcoco,
+    subjects200k,
+    triplets,
+)
 from cologen.datagen.world.layouts.drawing import Progress, World, save, silent
 
 MARKER = "world.json"
@@ -31,6 +43,16 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "ade20k_full": ade20k_full.write,
         "refcoco": refcoco.write,
         "lvis": lvis.write,
+        "subjects200k": subjects200k.write,
+        "omniedit": omniedit.write,
+        "magicbrush": magicbrush.write,
+        "magicbrush_test": magicbrush.write_test,
+        "triplets": triplets.write,
+        "triplets_parquet": triplets.write_parquet,
+        "multigen": multigen.write,
+        "multigen_parquet": multigen.write_plain,
+        "multigen_depth": multigen.write_depth,
+        "captioned_cocostuff": multigen.write_captioned_cocostuff,
     }
 )
 

@@ -1,0 +1,115 @@
+"""The frozen records of datasets whose samples are two pictures and words, or a picture, words and a condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from cologen.datagen.records import Box, Rejection
+
+ConditionKind = Literal["canny", "depth", "hed", "lineart", "segmentation"]
+Scores = tuple[tuple[str, float], ...]
+"""A dataset's own judgements by their own names, on the dataset's own scale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A source picture, words, and the target picture that they lead to.
+
+    Addresses are those of ``images``. Where both pictures lie side by side in one image, both name it, and the boxes
+    are what to crop from it: whole pixels, half-open xyxy. ``width`` and ``height`` are the target's, in pixels, after
+    cropping, and ``source_size`` is the source's (width, height). ``instructions`` are phrasings of one change, never
+    blank, one at least.
+
+    ``subject`` names what both pictures show, where that is all they share. ``mask_uri`` is the source with the region
+    that was edited erased (alpha 0).
+    """
+
+    pair_id: str
+    source_uri: str
+    target_uri: str
+    width: int
+    height: int
+    source_size: tuple[int, int]
+    split: str
+    instructions: tuple[str, ...]
+    source_box: Box | None = None
+    target_box: Box | None = None
+    mask_uri: str | None = None
+    edit_type: str | None = None
+    subject: str | None = None
+    scores: Scores = ()
+
+    @property
+    def instruction(self) -> str:
+        """The first of ``instructions``."""
+        return self.instructions[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A picture with its prompt, and the condition it is to be generated from where the dataset has one.
+
+    ``kind`` and ``condition_uri`` are None together. ``width`` and ``height`` are the picture's, in pixels; the
+    condition shows the same scene whole, but may have another size, ``condition_size`` as (width, height).
+    """
+
+    condition_id: str
+    image_uri: str
+    width: int
+    height: int
+    split: str
+    prompt: str
+    kind: ConditionKind | None = None
+    condition_uri: str | None = None
+    condition_size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairReading:
+    """What one index of a source yields: a pair or None, and every rejection met on the way to it."""
+
+    pair: Pair | None
+    rejections: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionReading:
+    """What one index of a source yields: a condition or None, and every rejection met on the way to it."""
+
+    condition: Condition | None
+    rejections: tuple[Rejection, ...] = ()
+
+
+@runtime_checkable
+class PairSource(Protocol):
+    """A dataset of pairs on disk as a sequence of readings; as ``records.Source`` otherwise."""
+
+    name: str
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> PairReading:
+        """The pair at ``index``, pixels not decoded; never raises for bad data."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A hash of the listing: it changes when an index would mean another pair."""
+        ...
+
+
+@runtime_checkable
+class ConditionSource(Protocol):
+    """A dataset of pictures and conditions on disk as a sequence of readings; as ``records.Source`` otherwise."""
+
+    name: str
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> ConditionReading:
+        """The condition at ``index``, pixels not decoded; never raises for bad data."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A hash of the listing: it changes when an index would mean another picture or condition."""
+        ...

@@ -1,0 +1,139 @@
+"""MagicBrush: pictures edited by hand in up to three turns; training in Parquet, the test set in folders of PNG."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from cologen.datagen import images
+from cologen.datagen.pair_records import Pair, PairReading, PairSource
+from cologen.datagen.records import Reason, RejectedError
+from cologen.datagen.sources import fields
+from cologen.datagen.sources.index import Listing, Row, open_index
+from cologen.datagen.sources.layout import first_folder, require_file, require_split
+from cologen.datagen.sources.pair_reading import read_pair, worded
+from cologen.datagen.sources.parquet_rows import ParquetRows, parquet_files
+from cologen.datagen.sources.reading import survivors
+
+_SPLITS = {"train": "train", "val": "dev", "dev": "dev"}
+_NAME = "magicbrush"
+
+
+def open_magicbrush(root: Path, split: str = "train") -> PairSource:
+    """The split "test" from its folders, any other from Parquet.
+
+    Raises:
+        FileNotFoundError, ValueError: as the two sources.
+    """
+    return MagicBrushTest(root) if split == "test" else MagicBrush(root, split)
+
+
+class MagicBrush:
+    """``data/{train,dev}-*.parquet`` with ``source_img``, ``mask_img``, ``instruction`` and ``target_img``.
+
+    A mask that cannot be read is counted as ``…@mask``, and the pair stays.
+
+    Raises:
+        FileNotFoundError: the root or its Parquet files are missing.
+        ValueError: an unknown split, or a file without one of the columns.
+    """
+
+    name = _NAME
+
+    def __init__(self, root: Path, split: str = "train") -> None:
+        self._root, self._split = root, split
+        files = parquet_files(root, require_split(self.name, split, _SPLITS))
+        pictures = ["source_img", "mask_img", "target_img"]
+        self._rows = ParquetRows(root, files, pictures=pictures, values=["instruction"])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, index: int) -> PairReading:
+        """The pair at ``index``, named by its file and row."""
+        return read_pair(self.name, self._rows.key(index), partial(self._interpret, index))
+
+    def fingerprint(self) -> str:
+        """A hash of the names and sizes of the files."""
+        return self._rows.fingerprint()
+
+    def _interpret(self, index: int) -> PairReading:
+        instruction = self._rows.read(index)["instruction"]
+        uris = [self._rows.uri(index, column) for column in ("source_img", "mask_img", "target_img")]
+        return _pair(self._root, self._rows.key(index), self._split, instruction, *uris)
+
+
+class MagicBrushTest:
+    """What ``test.zip`` holds: ``test/edit_turns.json`` and ``test/images/<id>/<id>-{input,maskN,outputN}.png``.
+
+    ``root`` may also be ``test`` itself. A mask that cannot be read is counted as ``…@mask``, and the pair stays.
+
+    Raises:
+        FileNotFoundError: the folder of pictures or the list of turns is missing.
+        ValueError: the list is no JSON array.
+    """
+
+    name = _NAME
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        folder = first_folder(root, ["test/images", "images"])
+        self._images = folder.relative_to(root).as_posix()
+        turns = require_file(folder.parent / "edit_turns.json", root)
+        self._rows = open_index(root, [turns], [self.name, "test"], partial(_list_turns, turns))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, index: int) -> PairReading:
+        """The pair at ``index`` in the order of the target's names; malformed turns have places of their own."""
+        return read_pair(self.name, self._rows.key(index), partial(self._interpret, index))
+
+    def fingerprint(self) -> str:
+        """A hash of the name and size of the list and the number of turns."""
+        return self._rows.fingerprint
+
+    def _interpret(self, index: int) -> PairReading:
+        key = self._rows.key(index)
+        if self._rows.repeats(index):
+            raise RejectedError(Reason.DUPLICATE_ID, f"{key} is listed before")
+        turn = fields.parse_record(self._rows.payload(index))
+        names = [fields.text(turn, name) for name in ("input", "mask", "output")]
+        uris = [f"{self._images}/{name.partition('-')[0]}/{name}" for name in names]
+        return _pair(self._root, key, "test", turn.get("instruction"), *uris)
+
+
+def _pair(root: Path, key: str, split: str, instruction: object, source: str, mask: str, target: str) -> PairReading:
+    words = worded([instruction], "instruction")
+    size = images.probe(root, source)
+    width, height = images.probe(root, target)
+    masks, rejections = survivors(f"{_NAME}/{key}", [("mask", partial(_checked_mask, root, mask, size))])
+    pair = Pair(
+        pair_id=key, source_uri=source, target_uri=target, mask_uri=next(iter(masks), None),
+        width=width, height=height, source_size=size, split=split, instructions=words,
+    )  # fmt: skip
+    return PairReading(pair=pair, rejections=rejections)
+
+
+def _checked_mask(root: Path, uri: str, size: tuple[int, int]) -> str:
+    images.probe(root, uri, size)
+    return uri
+
+
+def _list_turns(path: Path) -> Listing:
+    try:
+        turns = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if type(turns) is not list:
+        raise ValueError(f"{path}: expected an array of turns, found {type(turns).__name__}")
+    return Listing(rows=_turns(turns))
+
+
+def _turns(turns: list[object]) -> Iterator[Row]:
+    for place, turn in enumerate(turns):
+        output = turn.get("output") if isinstance(turn, dict) else None
+        known = isinstance(output, str) and output.isprintable()
+        yield str(output).removesuffix(".png") if known else f"turn-{place:06d}", json.dumps(turn).encode()

@@ -1,0 +1,43 @@
+"""One index of a source of pairs or conditions into its reading: the one place where their rejections are caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cologen.datagen.pair_records import ConditionReading, PairReading
+from cologen.datagen.records import Reason, RejectedError, Rejection
+from cologen.datagen.sources import fields
+from cologen.datagen.sources.reading import STAGE
+
+
+def read_pair(source: str, key: str, interpret: Callable[[], PairReading]) -> PairReading:
+    """What ``interpret`` makes; a pair it rejects is one rejection ``source/key``."""
+    try:
+        return interpret()
+    except RejectedError as error:
+        return PairReading(pair=None, rejections=(_rejection(f"{source}/{key}", error),))
+
+
+def read_condition(source: str, key: str, interpret: Callable[[], ConditionReading]) -> ConditionReading:
+    """What ``interpret`` makes; a condition it rejects is one rejection ``source/key``."""
+    try:
+        return interpret()
+    except RejectedError as error:
+        return ConditionReading(condition=None, rejections=(_rejection(f"{source}/{key}", error),))
+
+
+def worded(values: Iterable[Any], name: str) -> tuple[str, ...]:
+    """Those of ``values`` that have words, on one line each and no two the same.
+
+    Raises:
+        RejectedError: none has; ``name`` is what they are called.
+    """
+    found = tuple(dict.fromkeys(filter(None, map(fields.words, values))))
+    if not found:
+        raise RejectedError(Reason.NULL_CAPTION, f"{name}: no words")
+    return found
+
+
+def _rejection(sample_id: str, error: RejectedError) -> Rejection:
+    return Rejection(sample_id=sample_id, stage=STAGE, reason=error.reason, detail=error.detail)

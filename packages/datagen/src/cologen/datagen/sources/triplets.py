@@ -1,0 +1,153 @@
+"""Your own editing data: a folder with a list of source picture, instruction and target picture.
+
+The list of a split is either JSON lines, ``train.jsonl`` (``val.jsonl``), with pictures beside it::
+
+    {"source": "before/0001.jpg", "target": "after/0001.jpg", "instruction": "Make the sky pink.", "edit_type": "color"}
+    {"source": "a.tar#0002-in.png", "target": "a.tar#0002-out.png", "instruction": ["Add a dog.", "Put a dog in."]}
+
+or Parquet, ``train.parquet`` or ``train-00000-of-00008.parquet`` … (``val…``), at the root or in its folder ``data``,
+with the same columns; ``source`` and ``target`` are paths there too, or the encoded pictures themselves (binary, or
+the struct of ``bytes`` and ``path`` that public image datasets have).
+
+Paths are relative to the folder and stay inside it. An ``instruction`` is a string or a list of phrasings;
+``edit_type`` may be left out. A line or row that cannot be used is counted with its reason.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cologen.datagen import images, local_files, parquet_images
+from cologen.datagen.pair_records import Pair, PairReading, PairSource
+from cologen.datagen.records import RejectedError
+from cologen.datagen.sources import fields
+from cologen.datagen.sources.json_lines import open_lines
+from cologen.datagen.sources.layout import require_root, require_split
+from cologen.datagen.sources.pair_reading import read_pair, worded
+from cologen.datagen.sources.parquet_rows import ParquetRows, parquet_files
+
+_SPLITS = {"train": "train", "val": "val"}
+_NAME = "triplets"
+
+
+def open_triplets(root: Path, split: str = "train") -> PairSource:
+    """The split's list of either form; JSON lines where there are both.
+
+    Raises:
+        FileNotFoundError: the root or the list is missing.
+        ValueError: an unknown split, or a Parquet file without one of the columns.
+    """
+    require_root(root)
+    name = require_split(_NAME, split, _SPLITS)
+    if (root / f"{name}.jsonl").is_file():
+        return TripletLines(root, split)
+    try:
+        return TripletTable(root, split)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}, and no file {name}.jsonl in {root}") from None
+
+
+class TripletLines:
+    """``<split>.jsonl``, one object a line.
+
+    Raises:
+        FileNotFoundError: there is no such file, or nothing in it.
+        ValueError: an unknown split.
+    """
+
+    name = _NAME
+
+    def __init__(self, root: Path, split: str = "train") -> None:
+        self._root, self._split = root, require_split(_NAME, split, _SPLITS)
+        self._lines = open_lines(root, {self._split: root / f"{self._split}.jsonl"})
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def read(self, index: int) -> PairReading:
+        """The pair of a line, named by the number of the line."""
+        return read_pair(self.name, self._lines.key(index), partial(self._interpret, index))
+
+    def fingerprint(self) -> str:
+        """A hash of the name and size of the list and its number of lines."""
+        return self._lines.fingerprint
+
+    def _interpret(self, index: int) -> PairReading:
+        line = fields.parse_record(self._lines.payload(index))
+        source, target = (_safe(fields.text(line, name)) for name in ("source", "target"))
+        return _pair(self._root, self._lines.key(index), self._split, line, source, target)
+
+
+class TripletTable:
+    """``<split>*.parquet`` with columns ``source``, ``instruction``, ``target`` and perhaps ``edit_type``.
+
+    Raises:
+        FileNotFoundError: there are no such files.
+        ValueError: an unknown split, or a file without one of the columns.
+    """
+
+    name = _NAME
+
+    def __init__(self, root: Path, split: str = "train") -> None:
+        self._root, self._split = root, require_split(_NAME, split, _SPLITS)
+        files = parquet_files(root, self._split)
+        kinds = _kinds(files[0])
+        self._paths = {name for name in ("source", "target") if name in kinds and _is_words(kinds[name])}
+        pictures = [name for name in ("source", "target") if name not in self._paths]
+        others = ["edit_type"] if "edit_type" in kinds else []
+        values = ["instruction", *others, *sorted(self._paths)]
+        self._rows = ParquetRows(root, files, pictures=pictures, values=values)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, index: int) -> PairReading:
+        """The pair at ``index``, named by its file and row."""
+        return read_pair(self.name, self._rows.key(index), partial(self._interpret, index))
+
+    def fingerprint(self) -> str:
+        """A hash of the names and sizes of the files."""
+        return self._rows.fingerprint()
+
+    def _interpret(self, index: int) -> PairReading:
+        row = self._rows.read(index)
+        source, target = (
+            _safe(fields.text(row, name)) if name in self._paths else self._rows.uri(index, name)
+            for name in ("source", "target")
+        )
+        return _pair(self._root, self._rows.key(index), self._split, row, source, target)
+
+
+def _pair(root: Path, key: str, split: str, row: fields.Record, source: str, target: str) -> PairReading:
+    said = row.get("instruction")
+    words = worded(said if isinstance(said, list) else [said], "instruction")
+    width, height = images.probe(root, target)
+    pair = Pair(
+        pair_id=key, source_uri=source, target_uri=target, width=width, height=height,
+        source_size=images.probe(root, source), split=split, instructions=words,
+        edit_type=fields.words(row.get("edit_type")) or None,
+    )  # fmt: skip
+    return PairReading(pair=pair)
+
+
+def _safe(uri: str) -> str:
+    """The address without detours (``./a//b.jpg`` as ``a/b.jpg``), so that equal pictures have equal addresses."""
+    path, mark, member = uri.partition("#")
+    return f"{local_files.normal(path)}{mark}{member}"
+
+
+def _is_words(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _kinds(path: Path) -> dict[str, pa.DataType]:
+    """The columns of a file and their types; none where its footer is damaged, which is counted later."""
+    try:
+        schema = parquet_images.readable(str(path), lambda: pq.read_schema(path))
+    except RejectedError:
+        return {}
+    return {field.name: field.type for field in schema}

@@ -1,0 +1,90 @@
+"""``python -m pipelines.build_grounding --src refcoco``: image-grounding data, from a dataset on disk to a manifest."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+from pydantic import ValidationError
+
+from cologen.datagen.build import Job, build
+from cologen.datagen.grounding.policy import GroundingPolicy, ReferringMix
+from cologen.datagen.report import write_report
+from cologen.datagen.stages.grounding import GroundingRecipe, GroundingStage
+from pipelines.console import print_plan, print_summary, progress_over, run, timed
+from pipelines.options import BuildOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundingOptions:
+    """Build image-grounding data on Ray: box, mask and instance referring, one row per sample.
+
+    Stopped at any time, the same command continues where it was. Any number of workers gives the same bytes.
+    """
+
+    src: Literal["refcoco", "refcoco+", "refcocog", "lvis"]
+    """The dataset whose layout is read. LVIS has no expressions: its classes are referred to by their names."""
+    build: Annotated[BuildOptions, tyro.conf.OmitArgPrefixes] = BuildOptions()
+    mix: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
+    """Shares of box, mask and instance referring."""
+    variants: int = 1
+    """Samples per picture."""
+    all_instances: float = 0.2
+    """How often a whole class is meant in box and mask samples of pictures that have expressions too."""
+    negative: float = 0.0
+    """Share of samples that ask for something known to be absent; the picture stays as it is."""
+    inverse: float = 0.0
+    """Share of samples that ask for marks to be removed."""
+    contrast: bool = True
+    """Take only colours that can be seen where the mark goes."""
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.policy
+        except ValidationError as error:
+            raise ValueError("; ".join(problem["msg"] for problem in error.errors())) from error
+
+    @property
+    def policy(self) -> GroundingPolicy:
+        """The same as a part of the recipe."""
+        box, mask, instance = self.mix
+        return GroundingPolicy(
+            mix=ReferringMix(box=box, mask=mask, instance=instance),
+            all_instances=self.all_instances,
+            negative=self.negative,
+            inverse=self.inverse,
+        )
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run(GroundingOptions, _build, args)
+
+
+def _build(options: GroundingOptions) -> int:
+    """Compose the stage, run it, and show what was made."""
+    out = options.build.folder("grounding", options.src)
+    reader = options.build.reader(options.src)
+    recipe = GroundingRecipe(
+        source=reader.recipe,
+        seed=options.build.seed,
+        variants=options.variants,
+        policy=options.policy,
+        contrast=options.contrast,
+    )
+    job = Job(stage=GroundingStage(folder=out, recipe=recipe, reader=reader), fresh=options.build.fresh)
+    if options.build.dry_run:
+        print_plan([job])
+        return 0
+    with timed() as seconds, progress_over(reader.recipe.num_parts) as bar:
+        [manifest] = build([job], options.build.cluster, bar)
+    write_report(out, manifest, reader.root)
+    print_summary(manifest, out, seconds())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
