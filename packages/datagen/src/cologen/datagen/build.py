@@ -1,4 +1,4 @@
-"""The engine: stages over the parts of a source, on Ray. The only room that imports Ray.
+"""The engine: stages over the parts of a source, on Ray.
 
 Parts travel, pixels do not: a row of the Ray dataset is a part's number, workers read pictures themselves and commit
 the part's files. Every part is a pure function of (part, recipe), so any number of workers, order, retry or restart

@@ -1,0 +1,1 @@
+"""Pictures to the conditions that steer generation: canny, depth, HED, lineart and segmentation, batched tensors."""
