@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 import tyro
 from pydantic import ValidationError
 
-from cologen.datagen.build import Job, build
+from cologen.datagen.build import Job
 from cologen.datagen.grounding.policy import GroundingPolicy, ReferringMix
-from cologen.datagen.report import write_report
 from cologen.datagen.stages.grounding import GroundingRecipe, GroundingStage
-from pipelines.console import print_plan, print_summary, progress_over, run, timed
+from pipelines.console import run
 from pipelines.options import BuildOptions
+from pipelines.running import run_jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _build(options: GroundingOptions) -> int:
-    """Compose the stage, run it, and show what was made."""
+    """Compose the stage and run it."""
     out = options.build.folder("grounding", options.src)
     reader = options.build.reader(options.src)
     recipe = GroundingRecipe(
@@ -76,14 +76,7 @@ def _build(options: GroundingOptions) -> int:
         contrast=options.contrast,
     )
     job = Job(stage=GroundingStage(folder=out, recipe=recipe, reader=reader), fresh=options.build.fresh)
-    if options.build.dry_run:
-        print_plan([job])
-        return 0
-    with timed() as seconds, progress_over(reader.recipe.num_parts) as bar:
-        [manifest] = build([job], options.build.cluster, bar)
-    write_report(out, manifest, reader.root)
-    print_summary(manifest, out, seconds())
-    return 0
+    return run_jobs([job], options.build, reader.root)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cologen.datagen.build import Job, build
-from cologen.datagen.report import write_report
+from cologen.datagen.build import Job
 from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
-from pipelines.console import print_plan, print_summary, progress_over, run, timed
+from pipelines.console import run
 from pipelines.inpaint_options import InpaintOptions
+from pipelines.running import run_jobs
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -18,7 +18,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _build(options: InpaintOptions) -> int:
-    """Compose the stages, run them, and show what was made."""
+    """Compose the stages and run them."""
     out = options.build.folder("inpaint", options.src)
     reader = options.build.reader(options.src)
     concepts = None if reader.open().annotated else options.concepts.stage(reader, out)
@@ -32,14 +32,7 @@ def _build(options: InpaintOptions) -> int:
     masks = MaskStage(folder=out, recipe=recipe, reader=reader, concepts=concepts)
     jobs = [options.concepts.job(concepts)] if concepts else []
     jobs.append(Job(stage=masks, fresh=options.build.fresh))
-    if options.build.dry_run:
-        print_plan(jobs)
-        return 0
-    with timed() as seconds, progress_over(reader.recipe.num_parts) as bar:
-        manifest = build(jobs, options.build.cluster, bar)[-1]
-    write_report(out, manifest, reader.root)
-    print_summary(manifest, out, seconds())
-    return 0
+    return run_jobs(jobs, options.build, reader.root)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cologen.datagen.build import Cluster
-from cologen.datagen.stages.reading import SourceReader
+from cologen.datagen.stages.reading import PairReader, SourceReader
 from cologen.datagen.storage import Folder
 from cologen.datagen.world.layouts import ensure
 from pipelines.console import CONSOLE, progress_over_scenes
@@ -62,11 +62,21 @@ class BuildOptions:
 
     def reader(self, source: str) -> SourceReader:
         """The pictures: the dataset's under ``root``, or the synthetic world's, drawn now if it is not there yet."""
+        reader = SourceReader.of(*self._slice(source))
+        CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {reader.root}", markup=False)
+        return reader
+
+    def pair_reader(self, source: str) -> PairReader:
+        """The pairs, of the dataset or of the synthetic world as in ``reader``; limit and part size count pairs."""
+        reader = PairReader.of(*self._slice(source))
+        CONSOLE.print(f"{reader.recipe.num_images:,} pairs of {source} under {reader.root}", markup=False)
+        return reader
+
+    def _slice(self, source: str) -> tuple[str, Path, str, int, int | None]:
+        """What a reader is made of."""
         root = (self.root or self._world(source)).resolve()
         part_size = self.part_size or (PART_SIZE if self.root else WORLD_PART_SIZE)
-        reader = SourceReader.of(source, root, self.split, part_size, self.limit)
-        CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {root}", markup=False)
-        return reader
+        return source, root, self.split, part_size, self.limit
 
     def _world(self, source: str) -> Path:
         layout = WORLD_LAYOUTS.get(source, source)

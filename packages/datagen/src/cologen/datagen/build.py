@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from cologen.datagen.manifest import (
+    CARD_NAME,
     MANIFEST_NAME,
     REPORT_NAME,
     Manifest,
@@ -111,7 +112,7 @@ def _prepare(job: Job, manifest: Manifest) -> None:
     known = load_manifest(folder).recipe_hash if folder.exists(MANIFEST_NAME) and not job.fresh else None
     if known != manifest.recipe_hash:
         for name in folder.names():
-            if name == REPORT_NAME or _is_part(name):
+            if name in (REPORT_NAME, CARD_NAME) or _is_part(name):
                 folder.delete(name)
         save_manifest(folder, manifest)
 

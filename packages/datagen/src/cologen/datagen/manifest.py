@@ -26,7 +26,8 @@ from cologen.datagen.storage import Folder
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 REPORT_NAME = "report.html"
-Task = Literal["concepts", "inpaint", "grounding"]
+CARD_NAME = "README.md"
+Task = Literal["concepts", "inpaint", "grounding", "customized", "editing"]
 
 _REPORT_KEY = b"cologen.report"
 _SEAL_KEY = b"cologen.seal"
@@ -51,6 +52,16 @@ _OBJECT = pa.struct(
         pa.field("kind", pa.string(), nullable=False),
     ]
 )
+_PAIR = [
+    pa.field("source_uri", pa.string(), nullable=False),
+    pa.field("target_uri", pa.string(), nullable=False),
+    pa.field("source_box", _BOX),
+    pa.field("target_box", _BOX),
+    pa.field("source_hash", pa.uint64(), nullable=False),
+    pa.field("target_hash", pa.uint64(), nullable=False),
+    pa.field("instruction", pa.string(), nullable=False),
+    pa.field("scores", pa.list_(pa.struct([("name", pa.string()), ("value", pa.float64())])), nullable=False),
+]
 SCHEMAS: dict[Task, pa.Schema] = {
     "inpaint": pa.schema(
         [
@@ -90,8 +101,18 @@ SCHEMAS: dict[Task, pa.Schema] = {
             pa.field("objects", pa.list_(_OBJECT), nullable=False),
         ]
     ),
+    "customized": pa.schema(
+        [*_COMMON, *_PAIR, pa.field("subject", pa.string()), pa.field("direction", pa.string(), nullable=False)]
+    ),
+    "editing": pa.schema([*_COMMON, *_PAIR, pa.field("edit_type", pa.string(), nullable=False)]),
 }
-MIX_COLUMNS: dict[Task, str | None] = {"inpaint": "mask_kind", "grounding": "referring", "concepts": None}
+MIX_COLUMNS: dict[Task, str | None] = {
+    "inpaint": "mask_kind",
+    "grounding": "referring",
+    "concepts": None,
+    "customized": "direction",
+    "editing": "edit_type",
+}
 REJECTED_SCHEMA = pa.schema(
     [pa.field(name, pa.string(), nullable=False) for name in ("sample_id", "stage", "reason", "detail")]
 )

@@ -36,6 +36,10 @@ class Reason(StrEnum):
     EMPTY_MASK = "empty_mask"
     NO_OBJECTS = "no_objects"
     NO_VALID_MASK = "no_valid_mask"
+    UNJUDGED = "unjudged"
+    LOW_SCORE = "low_score"
+    IDENTICAL_PAIR = "identical_pair"
+    DUPLICATE_IMAGE = "duplicate_image"
 
 
 class RejectedError(Exception):

@@ -90,12 +90,22 @@ def _facts(row: dict[str, Any]) -> str:
     if row["task"] == "grounding":
         flags = "".join(f" · {flag}" for flag in ("inverse", "negative") if row[flag])
         return f"<b>{row['referring']}</b> · {html.escape(row['phrase'])} · {html.escape(row['color'])}{flags}"
+    if row["task"] in ("customized", "editing"):
+        return _pair_facts(row)
     noun = row["object_noun"] or ("no name" if row["object_rle"] else "no object")
     return (
         f"<b>{row['mask_kind']}</b> · {html.escape(noun)} · "
         f"{100 * row['mask_area']:.1f} % of the picture · largest IoU {row['max_object_iou']:.2f} · "
         f"hides up to {100 * row['max_object_coverage']:.0f} % of an object"
     )
+
+
+def _pair_facts(row: dict[str, Any]) -> str:
+    if row["task"] == "editing":
+        named = f"<b>{html.escape(row['edit_type'])}</b>"
+    else:
+        named = f"<b>{row['direction']}</b> · {html.escape(row['subject'] or 'no name')}"
+    return named + "".join(f" · {html.escape(one['name'])} {one['value']:g}" for one in row["scores"])
 
 
 def _data_uri(tile: Picture) -> str:
@@ -107,9 +117,34 @@ def _plots(folder: Folder, manifest: Manifest) -> str:
     titled: dict[str, str] = {}
     if manifest.mix.asked:
         titled["Mix: asked → achieved"] = plots.shares(manifest.mix.asked, manifest.mix.achieved)
+    elif manifest.mix.achieved:
+        titled["Kinds"] = _counts(manifest.mix.achieved)
+    if manifest.task in ("customized", "editing"):
+        alike = num_alike(folder, manifest)
+        titled["Alike in another part"] = f"{alike:,} samples have the image hashes of one in another part"
     if manifest.task == "inpaint":
         titled |= _mask_plots(_figures(folder, manifest))
     return "".join(f"<div><h2>{title}</h2>{plot}</div>" for title, plot in titled.items())
+
+
+def num_alike(folder: Folder, manifest: Manifest) -> int:
+    """How many samples of pairs have the hashes, source's and target's, of a sample in another part before theirs.
+
+    Repetitions are turned away within a part only; what is counted here are candidates. Exact repetitions are all among
+    them, and so may small edits of one picture be, which leave its hash as it was.
+    """
+    seen, found = set[tuple[int, int]](), 0
+    for part in manifest.parts:
+        table = read_part(folder, part.file, ("source_hash", "target_hash"))
+        hashes = list(zip(table["source_hash"].to_pylist(), table["target_hash"].to_pylist(), strict=True))
+        found += sum(pair in seen for pair in hashes)
+        seen.update(hashes)
+    return found
+
+
+def _counts(counted: dict[str, int]) -> str:
+    rows = "".join(f"<tr><td>{html.escape(name)}<td>{count:,}" for name, count in counted.items())
+    return f"<table>{rows}</table>"
 
 
 def _mask_plots(figures: _Figures) -> dict[str, str]:
@@ -124,13 +159,13 @@ def _mask_plots(figures: _Figures) -> dict[str, str]:
 
 
 def _page(manifest: Manifest, plotted: str, cards: list[str]) -> str:
-    reasons = "".join(f"<tr><td>{html.escape(name)}<td>{count}" for name, count in manifest.rejected.items())
+    reasons = _counts(manifest.rejected or {"nothing": 0})
     recipe = html.escape(manifest.model_dump_json(include={"recipe"}, indent=1))
     return f"""<!doctype html><html lang=en><meta charset=utf-8><title>{manifest.task} from {manifest.source}</title>
 <style>{_STYLE}</style><h1>{manifest.task} from {manifest.source}</h1>
 <p>{manifest.rows:,} samples in {len(manifest.parts):,} parts; {sum(manifest.rejected.values()):,} turned away.
 Recipe <code>{manifest.recipe_hash[:12]}</code>.</p>
-<section class=row>{plotted}<div><h2>Turned away</h2><table>{reasons or "<tr><td>nothing"}</table></div></section>
+<section class=row>{plotted}<div><h2>Turned away</h2>{reasons}</div></section>
 <h2>Samples</h2><section class=cards>{"".join(cards)}</section>
 <details><summary>Recipe</summary><pre>{recipe}</pre></details>"""
 

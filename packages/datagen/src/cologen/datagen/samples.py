@@ -5,7 +5,7 @@ A sample is what the model learns from: given ``source`` and ``prompt`` it shall
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from cologen.datagen import images, rle
 from cologen.datagen.grounding import marks
 from cologen.datagen.images import Picture
+from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.rle import Mask
 
 HOLE = 128  # mid-grey in pixel space; SPEC 2.12
@@ -35,27 +36,59 @@ def render(row: Mapping[str, Any], root: Path) -> Sample:
     """The sample of a manifest's row; the pictures lie under ``root``.
 
     Raises:
-        RejectedError: the picture is missing, damaged or of another size than the row says.
+        RejectedError: a picture is missing, damaged or of another size than the row says.
         ValueError: the row's task is not one that has pixels.
     """
     if row["task"] not in _RENDERERS:
         raise ValueError(f"cannot render a row of task {row['task']!r}; expected one of {', '.join(_RENDERERS)}")
-    picture = images.decode(images.read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
-    return _RENDERERS[row["task"]](row, picture)
+    return _RENDERERS[row["task"]](row, root)
 
 
-def _inpaint(row: Mapping[str, Any], picture: Picture) -> Sample:
+def _picture(row: Mapping[str, Any], root: Path) -> Picture:
+    return images.decode(images.read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
+
+
+def _inpaint(row: Mapping[str, Any], root: Path) -> Sample:
     """The picture, and the same picture with the mask's pixels grey."""
+    picture = _picture(row, root)
     mask = rle.decode(row["mask_rle"], row["height"], row["width"])
     source = picture.copy()
     source[mask.astype(bool)] = HOLE
     return Sample(source=source, target=picture, prompt=row["caption"], mask=mask)
 
 
-def _grounding(row: Mapping[str, Any], picture: Picture) -> Sample:
+def _grounding(row: Mapping[str, Any], root: Path) -> Sample:
     """The picture, and the same picture with the row's marks; the other way round where they are to be removed."""
-    source, target = marks.source_and_target(picture, row)
+    source, target = marks.source_and_target(_picture(row, root), row)
     return Sample(source=source, target=target, prompt=row["caption"])
 
 
-_RENDERERS: dict[str, Callable[[Mapping[str, Any], Picture], Sample]] = {"inpaint": _inpaint, "grounding": _grounding}
+def _pair(row: Mapping[str, Any], root: Path) -> Sample:
+    """The two pictures of a pair, each cut from its image where the row has a box for it."""
+    uris = dict.fromkeys((row["source_uri"], row["target_uri"]))  # one image may hold both
+    whole = {uri: images.decode(images.read_bytes(root, uri)) for uri in uris}
+    source = _cut(whole[row["source_uri"]], row["source_box"])
+    target = _cut(whole[row["target_uri"]], row["target_box"])
+    height, width = target.shape[:2]
+    if (width, height) != (row["width"], row["height"]):
+        detail = f"the row says {row['width']}x{row['height']}, its target is {width}x{height}"
+        raise RejectedError(Reason.SIZE_MISMATCH, detail)
+    return Sample(source=source, target=target, prompt=row["caption"])
+
+
+def _cut(picture: Picture, box: Sequence[float] | None) -> Picture:
+    if box is None:
+        return picture
+    left, top, right, bottom = (int(side) for side in box)
+    if not (0 <= left < right <= picture.shape[1] and 0 <= top < bottom <= picture.shape[0]):
+        detail = f"box {list(box)} in an image of {picture.shape[1]}x{picture.shape[0]}"
+        raise RejectedError(Reason.OUTSIDE_IMAGE, detail)
+    return picture[top:bottom, left:right]
+
+
+_RENDERERS: dict[str, Callable[[Mapping[str, Any], Path], Sample]] = {
+    "inpaint": _inpaint,
+    "grounding": _grounding,
+    "customized": _pair,
+    "editing": _pair,
+}

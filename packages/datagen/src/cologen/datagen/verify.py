@@ -35,6 +35,7 @@ from cologen.datagen.manifest import (
     recipe_hash,
 )
 from cologen.datagen.masks.policy import MaskPolicy
+from cologen.datagen.pairs.filters import PairPolicy, check_scores
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.storage import Folder
@@ -152,6 +153,9 @@ def _row_problems(row: Mapping[str, Any], manifest: Manifest, root: Path | None)
 
 
 def _picture_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
+    if "target_uri" in row:
+        yield from _pair_picture_problems(row, root)
+        return
     try:
         size = images.probe(root, row["image_uri"])
     except RejectedError as error:
@@ -159,6 +163,20 @@ def _picture_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
     else:
         if sorted(size) != sorted((row["width"], row["height"])):
             yield f"its picture is {size[0]} x {size[1]}, the row says {row['width']} x {row['height']}"
+
+
+def _pair_picture_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
+    for role in ("source", "target"):
+        try:
+            size = images.probe(root, row[f"{role}_uri"])
+        except RejectedError as error:
+            yield f"its {role} cannot be used: {error}"
+            continue
+        box = row[f"{role}_box"]
+        if box is not None and (box[2] > size[0] or box[3] > size[1]):
+            yield f"its {role}'s box {box} leaves an image of {size[0]} x {size[1]}"
+        elif role == "target" and box is None and size != (row["width"], row["height"]):
+            yield f"its target is {size[0]} x {size[1]}, the row says {row['width']} x {row['height']}"
 
 
 def _concept_problems(row: Mapping[str, Any], _: Manifest) -> Iterator[str]:
@@ -201,6 +219,26 @@ def _cover_problems(row: Mapping[str, Any]) -> Iterator[str]:
     tight, boxes = rle.box(row["mask_rle"], row["height"], row["width"]).xyxy(), np.array(row["boxes"])
     if not np.allclose(tight, (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))):
         yield f"its mask spans {tight}, its boxes do not"
+
+
+def _pair_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
+    if row["caption"] != row["instruction"]:
+        yield "its caption is not its instruction"
+    if row["image_uri"] != row["target_uri"]:
+        yield "its image is not its target"
+    if (row["source_uri"], row["source_box"]) == (row["target_uri"], row["target_box"]):
+        yield "its source is its target"
+    for role in ("source", "target"):
+        left, top, right, bottom = row[f"{role}_box"] or (0, 0, 1, 1)
+        if not (0 <= left < right and 0 <= top < bottom):
+            yield f"its {role}'s box {row[f'{role}_box']} is empty or leaves the picture"
+    if (box := row["target_box"]) and (box[2] - box[0], box[3] - box[1]) != (row["width"], row["height"]):
+        yield f"its target's box is {box}, the row says {row['width']} x {row['height']}"
+    try:
+        scores = tuple((one["name"], one["value"]) for one in row["scores"])
+        check_scores(scores, PairPolicy.model_validate(manifest.recipe["policy"]))
+    except RejectedError as error:
+        yield f"its scores do not pass: {error}"
 
 
 def _inpaint_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
@@ -247,6 +285,8 @@ _TASK_PROBLEMS: dict[Task, Callable[[Mapping[str, Any], Manifest], Iterator[str]
     "concepts": _concept_problems,
     "inpaint": _inpaint_problems,
     "grounding": _grounding_problems,
+    "customized": _pair_problems,
+    "editing": _pair_problems,
 }
 
 

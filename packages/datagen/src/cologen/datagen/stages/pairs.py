@@ -1,0 +1,152 @@
+"""The stage of customized generation and of editing: one row per pair that is worth learning from.
+
+A part sees its own pairs alone, so repetitions are turned away within a part. Rows carry the hashes of both pictures,
+by which those of different parts can be found, and the report counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import ceil, floor
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+from pydantic import BaseModel, ConfigDict, Field
+
+from cologen.datagen import images
+from cologen.datagen.grounding.glance import REDUCTION, glance
+from cologen.datagen.images import Picture
+from cologen.datagen.manifest import Manifest, PartContent
+from cologen.datagen.pair_records import Pair
+from cologen.datagen.pairs.filters import PairPolicy, check_change, check_scores, check_sizes
+from cologen.datagen.pairs.likeness import Likeness, likeness
+from cologen.datagen.pairs.repeats import SeenPairs
+from cologen.datagen.parts import Part, SourceRecipe
+from cologen.datagen.randomness import derived_seed, generator
+from cologen.datagen.records import Box, Reason, RejectedError, Rejection
+from cologen.datagen.stages.reading import PairReader, image_key, read_pairs_of
+from cologen.datagen.storage import Folder
+
+PairTask = Literal["customized", "editing"]
+UNNAMED = "unnamed"
+"""The edit type of datasets that name none."""
+
+_DIRECTIONS = ("forth", "back")
+_Look = Callable[[str], Picture]
+
+
+class PairRecipe(BaseModel):
+    """All that decides the rows of a manifest of pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: PairTask
+    source: SourceRecipe
+    seed: int = Field(default=0, ge=0)
+    policy: PairPolicy = PairPolicy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairStage:
+    """The pairs of ``reader`` that pass the recipe's filters."""
+
+    folder: Folder
+    recipe: PairRecipe
+    reader: PairReader
+
+    def part(self, index: int) -> Part:
+        """The slice of the pairs with this number."""
+        return self.reader.recipe.part(index)
+
+    def manifest(self) -> Manifest:
+        """The empty manifest that this stage fills."""
+        task, source = self.recipe.task, self.recipe.source
+        mix = {name: 1 / len(_DIRECTIONS) for name in _DIRECTIONS} if task == "customized" else {}
+        return Manifest.empty(
+            task, source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
+        )
+
+    def open(self) -> Callable[[Part], PartContent]:
+        """Reads, filters and words the pairs of a part."""
+        cv2.setNumThreads(1)  # the engine runs one part per core already
+        source = self.reader.open()
+        # Both pictures of a pair may lie in one image, and a turn begins with what the turn before it left.
+        look = lru_cache(maxsize=2)(partial(_small, self.reader.root))
+        return lambda part: PartContent.of(self.recipe.task, *select(self.recipe, *read_pairs_of(source, part), look))
+
+
+def select(
+    recipe: PairRecipe, pairs: list[Pair], rejections: list[Rejection], look: _Look
+) -> tuple[list[dict[str, Any]], list[Rejection]]:
+    """The rows of these pairs, and all that was turned away, ``rejections`` being what was met before."""
+    rows, rejections, seen = list[dict[str, Any]](), list(rejections), SeenPairs(recipe.policy.min_change)
+    for pair in pairs:
+        sample_id = f"{image_key(recipe.source.name, pair.pair_id)}#0"
+        try:
+            source, target = _checked(pair, recipe.policy, seen, look)
+        except RejectedError as error:
+            rejections.append(Rejection(sample_id=sample_id, stage="pairs", reason=error.reason, detail=error.detail))
+        else:
+            rows.append(_row(recipe, sample_id, pair, source.hash, target.hash))
+    return rows, rejections
+
+
+def _checked(pair: Pair, policy: PairPolicy, seen: SeenPairs, look: _Look) -> tuple[Likeness, Likeness]:
+    """Source and target of a pair that passes, which is remembered."""
+    check_scores(pair.scores, policy)
+    check_sizes(pair, policy)
+    source = likeness(_cropped(look(pair.source_uri), pair.source_box))
+    target = likeness(_cropped(look(pair.target_uri), pair.target_box))
+    check_change(source, target, policy)
+    if before := seen.find(source, target):
+        raise RejectedError(Reason.DUPLICATE_IMAGE, f"the pictures of {before} again")
+    seen.add(pair.pair_id, source, target)
+    return source, target
+
+
+def _small(root: Path, uri: str) -> Picture:
+    return glance(root, uri, images.probe(root, uri))
+
+
+def _cropped(small: Picture, box: Box | None) -> Picture:
+    """What a glance shows of a box, whose coordinates are those of the whole picture."""
+    if box is None:
+        return small
+    left, top = (ceil(side / REDUCTION) for side in (box.x0, box.y0))
+    right, bottom = (floor(side / REDUCTION) for side in (box.x1, box.y1))
+    return small[top:bottom, left:right]
+
+
+def _row(recipe: PairRecipe, sample_id: str, pair: Pair, source_hash: int, target_hash: int) -> dict[str, Any]:
+    words = pair.instructions[int(generator(recipe.seed, sample_id, "phrasing").integers(len(pair.instructions)))]
+    row = {
+        "sample_id": sample_id,
+        "task": recipe.task,
+        "source": recipe.source.name,
+        "split": pair.split,
+        "image_uri": pair.target_uri,
+        "width": pair.width,
+        "height": pair.height,
+        "caption": words,
+        "seed": derived_seed(recipe.seed, sample_id),
+        "source_uri": pair.source_uri,
+        "target_uri": pair.target_uri,
+        "source_box": pair.source_box and pair.source_box.xyxy(),
+        "target_box": pair.target_box and pair.target_box.xyxy(),
+        "source_hash": source_hash,
+        "target_hash": target_hash,
+        "instruction": words,
+        "scores": [{"name": name, "value": value} for name, value in pair.scores],
+    }
+    if recipe.task == "editing":
+        return row | {"edit_type": pair.edit_type or UNNAMED}
+    return row | {"subject": pair.subject, "direction": _direction(pair)}
+
+
+def _direction(pair: Pair) -> str:
+    """Forth from the left picture of an image to its right one."""
+    backwards = pair.source_box and pair.target_box and pair.source_box.x0 > pair.target_box.x0
+    return _DIRECTIONS[bool(backwards)]

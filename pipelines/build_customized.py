@@ -1,0 +1,59 @@
+"""``python -m pipelines.build_customized --src subjects200k``: two pictures of one subject, as a manifest."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from cologen.datagen.build import Job
+from cologen.datagen.stages.pairs import PairRecipe, PairStage
+from pipelines.console import run
+from pipelines.options import BuildOptions
+from pipelines.pair_options import PairOptions
+from pipelines.running import run_jobs
+
+NUM_SCORES = 3
+"""Subjects200K judges composition, the subject's consistency and the picture's quality, each from 0 to 5."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomizedOptions:
+    """Build customized-generation data on Ray: a subject in one picture, and words for another; in both directions.
+
+    Pairs that repeat others are turned away within a part; the report counts those alike in different parts. Stopped
+    at any time, the same command continues where it was. Any number of workers gives the same bytes.
+    """
+
+    src: Literal["subjects200k"] = "subjects200k"
+    """The dataset whose layout is read."""
+    build: Annotated[BuildOptions, tyro.conf.OmitArgPrefixes] = BuildOptions()
+    min_score: float = 5.0
+    """Each of the three scores must reach this; a pair that was never judged is turned away."""
+    pictures: Annotated[PairOptions, tyro.conf.OmitArgPrefixes] = PairOptions()
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run(CustomizedOptions, _build, args)
+
+
+def _build(options: CustomizedOptions) -> int:
+    """Compose the stage and run it."""
+    out = options.build.folder("customized", options.src)
+    reader = options.build.pair_reader(options.src)
+    recipe = PairRecipe(
+        task="customized",
+        source=reader.recipe,
+        seed=options.build.seed,
+        policy=options.pictures.policy(num_scores=NUM_SCORES, min_score=options.min_score),
+    )
+    job = Job(stage=PairStage(folder=out, recipe=recipe, reader=reader), fresh=options.build.fresh)
+    return run_jobs([job], options.build, reader.root)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

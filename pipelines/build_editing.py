@@ -1,0 +1,56 @@
+"""``python -m pipelines.build_editing --src omniedit``: editing data, from a dataset on disk to a manifest."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from cologen.datagen.build import Job
+from cologen.datagen.stages.pairs import PairRecipe, PairStage
+from pipelines.console import run
+from pipelines.options import BuildOptions
+from pipelines.pair_options import PairOptions
+from pipelines.running import run_jobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditingOptions:
+    """Build editing data on Ray: a picture, an instruction, and the picture that it asks for; one row per pair.
+
+    Pairs that repeat others are turned away within a part; the report counts those alike in different parts. Stopped
+    at any time, the same command continues where it was. Any number of workers gives the same bytes.
+    """
+
+    src: Literal["omniedit", "magicbrush", "triplets"]
+    """The dataset whose layout is read; triplets is a plain folder of your own (see `sources/triplets.py`)."""
+    build: Annotated[BuildOptions, tyro.conf.OmitArgPrefixes] = BuildOptions()
+    min_score: float = 0.0
+    """Every score that a pair has must reach this; only OmniEdit has some, from 0 to 10."""
+    pictures: Annotated[PairOptions, tyro.conf.OmitArgPrefixes] = PairOptions()
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run(EditingOptions, _build, args)
+
+
+def _build(options: EditingOptions) -> int:
+    """Compose the stage and run it."""
+    out = options.build.folder("editing", options.src)
+    reader = options.build.pair_reader(options.src)
+    recipe = PairRecipe(
+        task="editing",
+        source=reader.recipe,
+        seed=options.build.seed,
+        policy=options.pictures.policy(min_score=options.min_score),
+    )
+    job = Job(stage=PairStage(folder=out, recipe=recipe, reader=reader), fresh=options.build.fresh)
+    return run_jobs([job], options.build, reader.root)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
