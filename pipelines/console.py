@@ -93,10 +93,9 @@ def print_summary(manifest: Manifest, out: object, seconds: float | None = None,
     if reused:
         made += f" ({reused:,} parts were there already)"
     table.add_row("samples", made)
-    for kind, share in manifest.mix.asked.items():
-        achieved = manifest.mix.achieved.get(kind, 0)
-        percent = 100 * achieved / max(1, manifest.rows)
-        table.add_row(f"  {kind}", f"{achieved:,} = {percent:.2f} % (asked {100 * share:.4g} %)")
+    for kind, achieved in manifest.mix.achieved.items():
+        asked = f" (asked {100 * manifest.mix.asked[kind]:.4g} %)" if kind in manifest.mix.asked else ""
+        table.add_row(f"  {kind}", f"{achieved:,} = {100 * achieved / max(1, manifest.rows):.2f} %{asked}")
     table.add_row("turned away", f"{sum(manifest.rejected.values()):,}")
     for reason, count in manifest.rejected.items():
         table.add_row(f"  {reason}", f"{count:,}")

@@ -30,7 +30,7 @@ class ViewOptions:
     per_kind: int = 8
     """Samples of each kind on the contact sheet."""
     kind: str | None = None
-    """Show this kind alone: random, object or irregular."""
+    """Show this kind alone, such as random, mask or an edit type."""
     seed: int = 0
     """Another seed shows other samples."""
     sheet: Path | None = None
@@ -52,8 +52,8 @@ def _view(options: ViewOptions) -> int:
     manifest = load_manifest(folder)
     if not manifest.complete:
         raise ValueError(f"{folder} is not complete: run its build again to continue it, then view it")
-    kinds = ", ".join(manifest.mix.asked) or "none"
-    if options.kind is not None and options.kind not in manifest.mix.asked:
+    kinds = ", ".join(manifest.mix.achieved) or "none"
+    if options.kind is not None and options.kind not in manifest.mix.achieved:
         raise ValueError(f"no kind {options.kind!r} in this manifest; there are {kinds}")
     selection = Selection(per_kind=options.per_kind, kind=options.kind, seed=options.seed)
     root = options.root or Path(manifest.root)

@@ -9,7 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from cologen.datagen.card import TERMS, WHAT, card
-from cologen.datagen.manifest import SCHEMAS, Manifest, PartReport
+from cologen.datagen.manifest import Manifest, PartReport
+from cologen.datagen.schemas import SCHEMAS
 
 
 class Recipe(BaseModel):

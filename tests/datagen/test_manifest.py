@@ -13,10 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from cologen.datagen.manifest import (
     MANIFEST_NAME,
-    MIX_COLUMNS,
-    REJECTED_SCHEMA,
     SCHEMA_VERSION,
-    SCHEMAS,
     Manifest,
     PartContent,
     commit_part,
@@ -30,6 +27,7 @@ from cologen.datagen.manifest import (
     save_manifest,
 )
 from cologen.datagen.records import Reason, Rejection
+from cologen.datagen.schemas import MIX_COLUMNS, REJECTED_SCHEMA, SCHEMAS
 from cologen.datagen.storage import Folder
 
 THING = {"noun": "dog", "box": [0.0, 1.0, 2.0, 3.0], "rle": b"04", "score": 0.5, "kind": "thing"}

@@ -11,8 +11,8 @@ import pytest
 
 from cologen.datagen import images as pictures
 from cologen.datagen import rle
+from cologen.datagen.glance import glance
 from cologen.datagen.grounding import marks
-from cologen.datagen.grounding.glance import glance
 from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.datagen.parts import Part, SourceRecipe
 from cologen.datagen.records import Expression, Image, ObjectMask, Reason, Rejection

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from cologen.datagen import images
-from cologen.datagen.manifest import MIX_COLUMNS, Manifest, commit_part, iterate_rows, save_manifest
+from cologen.datagen.manifest import Manifest, commit_part, iterate_rows, save_manifest
 from cologen.datagen.pairs.filters import PairPolicy
 from cologen.datagen.records import RejectedError
 from cologen.datagen.report import num_alike, write_report
 from cologen.datagen.samples import render
+from cologen.datagen.schemas import MIX_COLUMNS
 from cologen.datagen.stages.pairs import UNNAMED, PairRecipe, PairStage, PairTask
 from cologen.datagen.stages.reading import PairReader
 from cologen.datagen.storage import Folder

@@ -12,9 +12,10 @@ import numpy as np
 
 from cologen.datagen import images, rle
 from cologen.datagen.images import Picture
-from cologen.datagen.manifest import MIX_COLUMNS, Manifest, read_part
+from cologen.datagen.manifest import Manifest, read_part
 from cologen.datagen.randomness import generator
 from cologen.datagen.samples import render
+from cologen.datagen.schemas import MIX_COLUMNS
 from cologen.datagen.storage import Folder
 
 TILE_SIDE = 256  # pixels

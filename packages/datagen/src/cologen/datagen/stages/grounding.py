@@ -15,8 +15,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen import rle
+from cologen.datagen.glance import glance
 from cologen.datagen.grounding import marks
-from cologen.datagen.grounding.glance import glance
 from cologen.datagen.grounding.palette import PALETTE, Color, choose
 from cologen.datagen.grounding.phrasing import instruction
 from cologen.datagen.grounding.policy import GroundingPolicy

@@ -17,7 +17,7 @@ import cv2
 from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen import images
-from cologen.datagen.grounding.glance import REDUCTION, glance
+from cologen.datagen.glance import REDUCTION, glance
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest import Manifest, PartContent
 from cologen.datagen.pair_records import Pair

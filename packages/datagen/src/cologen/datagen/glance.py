@@ -1,4 +1,4 @@
-"""A quick look at a picture while data is built: small, and only good for choosing colours."""
+"""A quick look at a picture while data is built: small, good for choosing colours and for comparing pictures."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from cologen.datagen import images
-from cologen.datagen.grounding.glance import glance
+from cologen.datagen.glance import glance
 from cologen.datagen.randomness import generator
 from cologen.datagen.records import Reason, RejectedError
 

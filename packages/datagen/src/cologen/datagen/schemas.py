@@ -1,0 +1,95 @@
+"""The columns of every manifest, by task: what a row holds, in Arrow's types."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pyarrow as pa
+
+Task = Literal["concepts", "inpaint", "grounding", "customized", "editing"]
+
+_BOX = pa.list_(pa.float32(), 4)  # xyxy, pixels
+_COMMON = [
+    pa.field("sample_id", pa.string(), nullable=False),
+    pa.field("task", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("split", pa.string(), nullable=False),
+    pa.field("image_uri", pa.string(), nullable=False),
+    pa.field("width", pa.int32(), nullable=False),
+    pa.field("height", pa.int32(), nullable=False),
+    pa.field("caption", pa.string(), nullable=False),
+    pa.field("seed", pa.uint64(), nullable=False),
+]
+_OBJECT = pa.struct(
+    [
+        pa.field("noun", pa.string()),
+        pa.field("box", _BOX, nullable=False),
+        pa.field("rle", pa.binary(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+    ]
+)
+_PAIR = [
+    pa.field("source_uri", pa.string(), nullable=False),
+    pa.field("target_uri", pa.string(), nullable=False),
+    pa.field("source_box", _BOX),
+    pa.field("target_box", _BOX),
+    pa.field("source_hash", pa.uint64(), nullable=False),
+    pa.field("target_hash", pa.uint64(), nullable=False),
+    pa.field("instruction", pa.string(), nullable=False),
+    pa.field("scores", pa.list_(pa.struct([("name", pa.string()), ("value", pa.float64())])), nullable=False),
+]
+SCHEMAS: dict[Task, pa.Schema] = {
+    "inpaint": pa.schema(
+        [
+            *_COMMON,
+            pa.field("mask_kind", pa.string(), nullable=False),
+            pa.field("mask_rle", pa.binary(), nullable=False),
+            pa.field("mask_area", pa.float32(), nullable=False),
+            pa.field("object_noun", pa.string()),
+            pa.field("object_box", _BOX),
+            pa.field("object_rle", pa.binary()),
+            pa.field("object_score", pa.float32()),
+            pa.field("max_object_iou", pa.float32(), nullable=False),
+            pa.field("max_object_coverage", pa.float32(), nullable=False),
+        ]
+    ),
+    "grounding": pa.schema(
+        [
+            *_COMMON,
+            pa.field("referring", pa.string(), nullable=False),
+            pa.field("phrase", pa.string(), nullable=False),
+            pa.field("instruction", pa.string(), nullable=False),
+            pa.field("boxes", pa.list_(_BOX), nullable=False),
+            pa.field("mask_rle", pa.binary()),
+            pa.field("color", pa.string(), nullable=False),
+            pa.field("color_rgb", pa.list_(pa.uint8(), 3), nullable=False),
+            pa.field("line_width", pa.int32()),
+            pa.field("opacity", pa.float32()),
+            pa.field("inverse", pa.bool_(), nullable=False),
+            pa.field("negative", pa.bool_(), nullable=False),
+        ]
+    ),
+    "concepts": pa.schema(
+        [
+            *_COMMON,
+            pa.field("captions", pa.list_(pa.string()), nullable=False),
+            pa.field("nouns", pa.list_(pa.string()), nullable=False),
+            pa.field("objects", pa.list_(_OBJECT), nullable=False),
+        ]
+    ),
+    "customized": pa.schema(
+        [*_COMMON, *_PAIR, pa.field("subject", pa.string()), pa.field("direction", pa.string(), nullable=False)]
+    ),
+    "editing": pa.schema([*_COMMON, *_PAIR, pa.field("edit_type", pa.string(), nullable=False)]),
+}
+MIX_COLUMNS: dict[Task, str | None] = {
+    "inpaint": "mask_kind",
+    "grounding": "referring",
+    "concepts": None,
+    "customized": "direction",
+    "editing": "edit_type",
+}
+REJECTED_SCHEMA = pa.schema(
+    [pa.field(name, pa.string(), nullable=False) for name in ("sample_id", "stage", "reason", "detail")]
+)
