@@ -1,4 +1,4 @@
-"""What has to hold for each row of a manifest, by task: recomputed from the row, and from its picture if that is there."""
+"""What has to hold for each row of a manifest, by task: recomputed from the row, and from its picture if there."""
 
 from __future__ import annotations
 
