@@ -1,0 +1,125 @@
+"""The attention of CoLoGen: FLUX's own, which can write a source's keys and values, and read them (eq. 5 to 7).
+
+The source attends to itself alone, so it runs through the base first ("write", without text), and what it leaves is
+appended for the noisy and the text tokens ("read"). No mask is ever needed, and every attention backend will do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from diffusers.models.attention_dispatch import dispatch_attention_fn
+from diffusers.models.embeddings import apply_rotary_emb
+from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
+from jaxtyping import Float
+from torch import Tensor
+
+from cologen.model.source import Heads, SourceCache, SourceWriter
+
+Hidden = Float[Tensor, "batch tokens dim"]
+Rotary = tuple[Float[Tensor, "tokens head_dim"], Float[Tensor, "tokens head_dim"]]
+
+
+class WeavingProcessor(FluxAttnProcessor):
+    """FLUX's attention processor; with ``writing`` or ``source``, that of block number ``block``."""
+
+    def __init__(self, block: int) -> None:
+        super().__init__()
+        self.block = block
+
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride], whose annotations are narrower than its use
+        self,
+        attn: Any,
+        hidden_states: Hidden,
+        encoder_hidden_states: Hidden | None = None,
+        attention_mask: Tensor | None = None,
+        image_rotary_emb: Rotary | None = None,
+        writing: SourceWriter | None = None,
+        source: SourceCache | None = None,
+    ) -> Hidden | tuple[Hidden, Hidden]:
+        """As ``FluxAttnProcessor``; with ``encoder_hidden_states`` (double-stream blocks) both streams are returned."""
+        if writing is not None:
+            return self._write(attn, hidden_states, encoder_hidden_states, image_rotary_emb, writing)
+        if source is not None:
+            return self._read(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb, source)
+        stock: Any = super().__call__  # its annotations lack the None of their defaults
+        return stock(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb)
+
+    def _write(
+        self,
+        attn: Any,
+        hidden: Hidden,
+        no_text: Hidden | None,
+        rotary: Rotary | None,
+        writing: SourceWriter,
+    ) -> Hidden | tuple[Hidden, Hidden]:
+        query, key, value = _project(attn, hidden)
+        probability = None
+        if attn.prw.experts:
+            residuals, probability = attn.prw(hidden, writing.noise_of(self.block), writing.newcomer_bias)
+            key, value = key + residuals[0], value + residuals[1]  # eq. 4
+        query, key, value = _heads(attn, query, key, value)
+        query, key = _turned(query, rotary), _turned(key, rotary)
+        writing.record(self.block, key, value, probability)
+        found = self._attend(query, key, value)
+        return found if no_text is None else (_out(attn, found), no_text)
+
+    def _read(
+        self,
+        attn: Any,
+        hidden: Hidden,
+        text: Hidden | None,
+        mask: Tensor | None,
+        rotary: Rotary | None,
+        source: SourceCache,
+    ) -> Hidden | tuple[Hidden, Hidden]:
+        if mask is not None:
+            raise ValueError("an attention mask and a source cannot be combined")
+        query, key, value = _heads(attn, *_project(attn, hidden))
+        if text is not None:
+            of_text = _text_heads(attn, text)
+            query, key, value = (torch.cat(pair, dim=1) for pair in zip(of_text, (query, key, value), strict=True))
+        query, key = _turned(query, rotary), _turned(key, rotary)
+        key = torch.cat([key, source.keys[self.block]], dim=1)  # eq. 5
+        value = torch.cat([value, source.values[self.block]], dim=1)  # eq. 6
+        found = self._attend(query, key, value)  # eq. 7
+        if text is None:
+            return found
+        of_text, of_image = found[:, : text.shape[1]], found[:, text.shape[1] :]
+        return _out(attn, of_image), attn.to_add_out(of_text.contiguous())
+
+    def _attend(self, query: Heads, key: Heads, value: Heads) -> Hidden:
+        found = dispatch_attention_fn(
+            query, key, value, backend=self._attention_backend, parallel_config=self._parallel_config
+        )
+        return found.flatten(2, 3).to(query.dtype)
+
+
+def _project(attn: Any, hidden: Hidden) -> tuple[Hidden, Hidden, Hidden]:
+    if attn.fused_projections:
+        query, key, value = attn.to_qkv(hidden).chunk(3, dim=-1)
+        return query, key, value
+    return attn.to_q(hidden), attn.to_k(hidden), attn.to_v(hidden)
+
+
+def _heads(attn: Any, query: Hidden, key: Hidden, value: Hidden) -> tuple[Heads, Heads, Heads]:
+    query, key, value = (each.unflatten(-1, (-1, attn.head_dim)) for each in (query, key, value))
+    return attn.norm_q(query), attn.norm_k(key), value
+
+
+def _text_heads(attn: Any, text: Hidden) -> tuple[Heads, Heads, Heads]:
+    if attn.fused_projections:
+        projected = attn.to_added_qkv(text).chunk(3, dim=-1)
+    else:
+        projected = attn.add_q_proj(text), attn.add_k_proj(text), attn.add_v_proj(text)
+    query, key, value = (each.unflatten(-1, (-1, attn.head_dim)) for each in projected)
+    return attn.norm_added_q(query), attn.norm_added_k(key), value
+
+
+def _turned(heads: Heads, rotary: Any) -> Heads:
+    return heads if rotary is None else cast(Tensor, apply_rotary_emb(heads, rotary, sequence_dim=1))
+
+
+def _out(attn: Any, found: Hidden) -> Hidden:
+    return attn.to_out[1](attn.to_out[0](found.contiguous()))

@@ -1,0 +1,49 @@
+"""The noisy router: which expert a source is given to (eq. 2 and 3)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class NoisyRouter(nn.Module):
+    """G: logits over the experts, with learned noise in training and none at inference.
+
+    It computes in float32 at least, whatever the model's precision: a choice shall not hang on bf16's three digits.
+    ``choose`` and ``disturb`` are W_r and W_n of eq. 2, transposed: one row per expert, zero at first.
+    """
+
+    def __init__(self, dim: int, num_experts: int, *, dtype: torch.dtype, device: torch.device | None = None) -> None:
+        super().__init__()
+        self.choose = nn.Parameter(torch.zeros(num_experts, dim, dtype=dtype, device=device))
+        self.disturb = nn.Parameter(torch.zeros(num_experts, dim, dtype=dtype, device=device))
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "*place dim"],
+        noise: Float[Tensor, "*place experts"] | None,
+        newcomer_bias: float,
+    ) -> Float[Tensor, "*place experts"]:
+        """softmax(w): how much each expert is meant.
+
+        Args:
+            hidden: what is to be routed: the mean of a sample's source tokens, or each token.
+            noise: ε of eq. 2, standard normal; None at inference.
+            newcomer_bias: added to the newest expert's logit; −8 when it joins, 0 after its warm-up.
+        """
+        precision = torch.promote_types(hidden.dtype, torch.float32)
+        hidden = hidden.to(precision)
+        logits = F.linear(hidden, self.choose.to(precision))
+        if noise is not None:  # eq. 2
+            logits = logits + noise.to(precision) * F.softplus(F.linear(hidden, self.disturb.to(precision)))
+        if newcomer_bias and logits.shape[-1] > 1:
+            logits = torch.cat([logits[..., :-1], logits[..., -1:] + newcomer_bias], dim=-1)
+        return logits.softmax(dim=-1)
+
+    def grow(self) -> None:
+        """One more expert, whose rows are zero; what the router knew of the others stays."""
+        self.choose, self.disturb = (
+            nn.Parameter(torch.cat([rows.detach(), rows.new_zeros(1, rows.shape[1])])) for rows in self.parameters()
+        )

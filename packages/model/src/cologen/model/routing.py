@@ -1,0 +1,57 @@
+"""What the routers decided, for losses and for logs: usage, entropy and gate weight, per block and in all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Routing:
+    """softmax(w) of every block for a batch of sources; per token too, where tokens are routed one by one."""
+
+    probability: Float[Tensor, "batch blocks *tokens experts"]
+
+    @classmethod
+    def join(cls, routings: Sequence[Routing]) -> Routing:
+        """Those of several sources or of several batches as one, without tokens' order if their numbers differ."""
+        probabilities = [routing.probability for routing in routings]
+        if len({probability.shape[1:] for probability in probabilities}) > 1:
+            probabilities = [torch.cat(probability.unbind(2)) for probability in probabilities]
+        return cls(torch.cat(probabilities))
+
+    @property
+    def num_experts(self) -> int:
+        """N."""
+        return self.probability.shape[-1]
+
+    @property
+    def choice(self) -> Int[Tensor, "batch blocks *tokens"]:
+        """e_i: the index of the chosen expert."""
+        return self.probability.argmax(dim=-1)
+
+    @property
+    def weight(self) -> Float[Tensor, "batch blocks *tokens"]:
+        """The gate weight that scales the chosen expert's residual (eq. 4)."""
+        return self.probability.amax(dim=-1)
+
+    def usage(self) -> Float[Tensor, "blocks experts"]:
+        """The share of choices that each expert gets in each block, hard."""
+        chosen = torch.nn.functional.one_hot(self.choice, self.num_experts).to(self.probability.dtype)
+        return _per_block(chosen)
+
+    def entropy(self) -> Float[Tensor, "blocks"]:
+        """How undecided each block's router is, in nats, from 0 to ln N."""
+        return _per_block(torch.special.entr(self.probability).sum(dim=-1, keepdim=True))[:, 0]
+
+    def gate_weight(self) -> Float[Tensor, "blocks"]:
+        """The mean weight of what was chosen, from 1/N to 1."""
+        return _per_block(self.weight[..., None])[:, 0]
+
+
+def _per_block(values: Float[Tensor, "batch blocks *tokens channels"]) -> Float[Tensor, "blocks channels"]:
+    return values.detach().movedim(1, 0).flatten(1, -2).mean(dim=1)

@@ -1,0 +1,89 @@
+"""A source in tokens, and what attention needs of it once it has been encoded: its keys and values, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cologen.model.routing import Routing
+
+Heads = Float[Tensor, "batch tokens heads head_dim"]
+
+
+@dataclass(frozen=True)
+class SourceTokens:
+    """A source image's packed latents with their positions: (k, row, column), k = 1 for the first source."""
+
+    tokens: Float[Tensor, "batch source_tokens channels"]
+    ids: Float[Tensor, "source_tokens 3"]
+
+
+@dataclass(frozen=True)
+class SourceCache:
+    """K_ĥ and V_ĥ of every block (eq. 4), normalised and turned by their positions, ready to be attended to.
+
+    It belongs to one batch of sources, one pooled prompt and one state of the weights, and knows of none: whoever keeps
+    it answers for that.
+    """
+
+    keys: tuple[Heads, ...]
+    values: tuple[Heads, ...]
+    routing: Routing | None
+    """None where there is no expert yet."""
+
+    @property
+    def batch(self) -> int:
+        """How many samples it serves."""
+        return self.keys[0].shape[0]
+
+    @classmethod
+    def join(cls, caches: Sequence[SourceCache]) -> SourceCache:
+        """Several sources of the same samples as one: each was encoded alone, and all are attended to."""
+        if not caches:
+            raise ValueError("there is no source to join")
+        routings = [cache.routing for cache in caches if cache.routing is not None]
+        return cls(
+            keys=tuple(torch.cat(keys, dim=1) for keys in zip(*(cache.keys for cache in caches), strict=True)),
+            values=tuple(torch.cat(values, dim=1) for values in zip(*(cache.values for cache in caches), strict=True)),
+            routing=Routing.join(routings) if routings else None,
+        )
+
+    def repeated(self, times: int) -> SourceCache:
+        """The same samples ``times`` in a row, as a batch of guidance branches or of several draws has them."""
+        return SourceCache(
+            keys=tuple(key.repeat(times, 1, 1, 1) for key in self.keys),
+            values=tuple(value.repeat(times, 1, 1, 1) for value in self.values),
+            routing=self.routing,
+        )
+
+
+@dataclass
+class SourceWriter:
+    """Collects a cache while the base model runs over a source: one entry per block, in their order.
+
+    ``noise`` is ε of eq. 2 for every block, or None. A block that is run once more, for its gradient, finds its place
+    taken and leaves it so.
+    """
+
+    noise: Float[Tensor, "batch blocks *tokens experts"] | None = None
+    newcomer_bias: float = 0.0
+    _entries: list[tuple[Heads, Heads, Tensor | None]] = field(default_factory=list)
+
+    def noise_of(self, block: int) -> Tensor | None:
+        """ε of one block."""
+        return None if self.noise is None else self.noise[:, block]
+
+    def record(self, block: int, key: Heads, value: Heads, probability: Tensor | None) -> None:
+        """Keep what a block has found."""
+        if block == len(self._entries):
+            self._entries.append((key, value, probability))
+
+    def cache(self) -> SourceCache:
+        """All that was found."""
+        keys, values, probabilities = zip(*self._entries, strict=True)
+        known = [probability for probability in probabilities if probability is not None]
+        return SourceCache(keys, values, Routing(torch.stack(known, dim=1)) if known else None)

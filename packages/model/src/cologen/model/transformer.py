@@ -1,0 +1,305 @@
+"""CoLoGen's transformer: FLUX with Progressive Representation Weaving in every attention block.
+
+The source runs through the base alone, without text, and leaves keys and values in each block ("write"); the noisy and
+text tokens run as they always do, with those appended ("read"). Both are the stock forward pass of diffusers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+import torch
+from diffusers import FluxTransformer2DModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.modeling_outputs import Transformer2DModelOutput
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cologen.model.attention import WeavingProcessor
+from cologen.model.routing import Routing
+from cologen.model.source import SourceCache, SourceTokens, SourceWriter
+from cologen.model.weaving import Granularity, ProgressiveRepresentationWeaving
+
+SourceTimestep = Literal["zero", "shared"]
+"""At which time a source is seen: always 0, so that it need be encoded only once, or at that of the noisy latent."""
+
+NEWCOMER_BIAS = -8.0
+"""Where the newest expert's logit begins: the function learned before changes by about 1 % (SPEC 2.7)."""
+
+
+@dataclass
+class CoLoGenOutput(Transformer2DModelOutput):
+    """The velocity (``sample``) and, if a source was encoded along the way, what the routers decided."""
+
+    routing: Routing | None = None
+
+
+class CoLoGenTransformer2DModel(FluxTransformer2DModel):
+    """FLUX's transformer with a pool of key-value experts in ``attn.prw`` of every block.
+
+    It loads from any folder of a FLUX transformer, and without a source it is that transformer, to the bit. On top of
+    FLUX's arguments there are:
+
+    Args:
+        rank: of the experts. The paper: 128.
+        expert_scale: what an expert's residual is multiplied with: LoRA's alpha by rank. The paper: 256 / 128.
+        routing: whether a sample is routed as one, or each of its tokens.
+        source_timestep: at which time the source is seen.
+        num_experts: how many there are; ``add_expert`` raises it.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        patch_size: int = 1,
+        in_channels: int = 64,
+        out_channels: int | None = None,
+        num_layers: int = 19,
+        num_single_layers: int = 38,
+        attention_head_dim: int = 128,
+        num_attention_heads: int = 24,
+        joint_attention_dim: int = 4096,
+        pooled_projection_dim: int = 768,
+        guidance_embeds: bool = False,
+        axes_dims_rope: Sequence[int] = (16, 56, 56),
+        rank: int = 128,
+        expert_scale: float = 2.0,
+        routing: Granularity = "sample",
+        source_timestep: SourceTimestep = "zero",
+        num_experts: int = 0,
+    ) -> None:
+        super().__init__(
+            patch_size=patch_size,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            num_layers=num_layers,
+            num_single_layers=num_single_layers,
+            attention_head_dim=attention_head_dim,
+            num_attention_heads=num_attention_heads,
+            joint_attention_dim=joint_attention_dim,
+            pooled_projection_dim=pooled_projection_dim,
+            guidance_embeds=guidance_embeds,
+            axes_dims_rope=cast(tuple[int, int, int], tuple(axes_dims_rope)),
+        )
+        if source_timestep not in get_args(SourceTimestep):
+            raise ValueError(f"source_timestep is {source_timestep!r}: expected one of zero, shared")
+        self.newcomer_bias = 0.0
+        for block, attn in enumerate(self._attentions()):
+            attn.set_processor(WeavingProcessor(block))
+        self._furnish(num_experts, self.dtype)
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride], what FLUX cannot do without has no default here
+        self,
+        hidden_states: Float[Tensor, "batch tokens channels"],
+        encoder_hidden_states: Float[Tensor, "batch text_tokens text_dim"],
+        pooled_projections: Float[Tensor, "batch pooled_dim"],
+        timestep: Float[Tensor, "batch"],
+        img_ids: Float[Tensor, "tokens 3"],
+        txt_ids: Float[Tensor, "text_tokens 3"],
+        guidance: Float[Tensor, "batch"] | None = None,
+        joint_attention_kwargs: dict[str, Any] | None = None,
+        controlnet_block_samples: Any = None,
+        controlnet_single_block_samples: Any = None,
+        return_dict: bool = True,
+        controlnet_blocks_repeat: bool = False,
+        *,
+        source: SourceCache | SourceTokens | Sequence[SourceTokens] | None = None,
+        routing_noise: Float[Tensor, "batch blocks *tokens experts"] | None = None,
+    ) -> CoLoGenOutput | tuple[Tensor, ...]:
+        """The velocity at ``timestep`` in [0, 1], as FLUX gives it, seeing ``source``.
+
+        A cache is read as it is. Tokens are encoded here first, with ``routing_noise`` as in ``encode_source``, so that
+        a training step is one call, which is what DDP and FSDP wrap.
+
+        Raises:
+            ValueError: a cache of another batch, or of a model with another number of blocks.
+        """
+        if source is not None and not isinstance(source, SourceCache):
+            source = self.encode_source(
+                source,
+                pooled_projections=pooled_projections,
+                timestep=timestep,
+                joint_attention_kwargs=joint_attention_kwargs,
+                routing_noise=routing_noise,
+            )
+        if source is not None:
+            self._check(source, hidden_states)
+            joint_attention_kwargs = {**(joint_attention_kwargs or {}), "source": source}
+        (sample,) = self._stock_forward(
+            hidden_states=hidden_states,
+            encoder_hidden_states=encoder_hidden_states,
+            pooled_projections=pooled_projections,
+            timestep=timestep,
+            img_ids=img_ids,
+            txt_ids=txt_ids,
+            guidance=guidance,
+            joint_attention_kwargs=joint_attention_kwargs,
+            controlnet_block_samples=controlnet_block_samples,
+            controlnet_single_block_samples=controlnet_single_block_samples,
+            controlnet_blocks_repeat=controlnet_blocks_repeat,
+        )
+        routing = None if source is None else source.routing
+        return CoLoGenOutput(sample=sample, routing=routing) if return_dict else (sample,)
+
+    def encode_source(
+        self,
+        source: SourceTokens | Sequence[SourceTokens],
+        *,
+        pooled_projections: Float[Tensor, "batch pooled_dim"],
+        timestep: Float[Tensor, "batch"] | None = None,
+        joint_attention_kwargs: dict[str, Any] | None = None,
+        routing_noise: Float[Tensor, "batch blocks *tokens experts"] | None = None,
+    ) -> SourceCache:
+        """Keys and values of one or several sources, each encoded alone, at guidance 1.
+
+        Args:
+            source: each with as many samples as ``pooled_projections``.
+            pooled_projections: the prompt's pooled embedding, or that of the empty prompt for a cache that serves
+                several prompts.
+            timestep: that of the noisy latent; used only by models whose ``source_timestep`` is "shared".
+            joint_attention_kwargs: as in ``forward``: the scale of LoRAs, for one.
+            routing_noise: ε of eq. 2, for each source in turn along the batch. None: drawn in training, else absent.
+
+        Raises:
+            ValueError: no timestep for "shared", or attention processors that are not CoLoGen's.
+        """
+        sources = [source] if isinstance(source, SourceTokens) else list(source)
+        if any(not isinstance(attn.processor, WeavingProcessor) for attn in self._attentions()):
+            raise ValueError("other attention processors were set in place of CoLoGen's: a source cannot be seen")
+        if self._settings.source_timestep == "zero":
+            timestep = torch.zeros_like(pooled_projections[:, 0])
+        elif timestep is None:
+            raise ValueError("this model sees its source at the noisy latent's time (shared): give the timestep")
+        if routing_noise is None:
+            noises = [self._noise_for(each) for each in sources]
+        else:
+            noises = list(routing_noise.chunk(len(sources)))
+        return SourceCache.join(
+            [
+                self._write(each, noise, pooled_projections, timestep, joint_attention_kwargs)
+                for each, noise in zip(sources, noises, strict=True)
+            ]
+        )
+
+    def _write(
+        self,
+        source: SourceTokens,
+        noise: Tensor | None,
+        pooled: Tensor,
+        timestep: Tensor,
+        joint_attention_kwargs: dict[str, Any] | None,
+    ) -> SourceCache:
+        """The stock forward pass without text; what it puts out is of no use, what it leaves behind is."""
+        batch = source.tokens.shape[0]
+        writer = SourceWriter(noise=noise, newcomer_bias=self.newcomer_bias)
+        self._stock_forward(
+            hidden_states=source.tokens,
+            encoder_hidden_states=source.tokens.new_zeros(batch, 0, self._settings.joint_attention_dim),
+            pooled_projections=pooled,
+            timestep=timestep,
+            img_ids=source.ids,
+            txt_ids=source.ids.new_zeros(0, 3),
+            guidance=torch.ones_like(timestep) if self._settings.guidance_embeds else None,
+            joint_attention_kwargs={**(joint_attention_kwargs or {}), "writing": writer},
+        )
+        return writer.cache()
+
+    def _stock_forward(self, **arguments: Any) -> tuple[Tensor]:
+        forward: Any = super().forward  # its annotations are narrower than what it takes
+        return forward(**arguments, return_dict=False)
+
+    def _noise_for(self, source: SourceTokens) -> Tensor | None:
+        if not self.training or not self._settings.num_experts:
+            return None
+        batch, num_tokens = source.tokens.shape[:2]
+        tokens = [num_tokens] if self._settings.routing == "token" else []
+        return torch.randn(batch, self.num_blocks, *tokens, self._settings.num_experts, device=source.tokens.device)
+
+    def _check(self, cache: SourceCache, hidden_states: Tensor) -> None:
+        if cache.batch != hidden_states.shape[0]:
+            raise ValueError(
+                f"the source was encoded for a batch of {cache.batch}, the latent has {hidden_states.shape[0]}: "
+                "repeat the cache with SourceCache.repeated"
+            )
+        if len(cache.keys) != self.num_blocks:
+            raise ValueError(f"the source was encoded by a model of {len(cache.keys)} blocks, not {self.num_blocks}")
+
+    @property
+    def num_blocks(self) -> int:
+        """L_n: double-stream and single-stream blocks together."""
+        return len(self.transformer_blocks) + len(self.single_transformer_blocks)
+
+    @property
+    def num_experts(self) -> int:
+        """N: how many experts each block has."""
+        return self._settings.num_experts
+
+    @property
+    def _settings(self) -> Any:
+        return self.config
+
+    def add_expert(self, seed: int, *, dtype: torch.dtype = torch.float32) -> int:
+        """Let an expert join every block, drawn from ``seed`` and its number; return that number.
+
+        It begins with ``newcomer_bias`` on its logit if there are others; the trainer anneals that to 0. It is kept in
+        float32 by default, whatever the base's precision, since an optimizer's small steps are lost in bf16; products
+        are computed in the precision of the hidden states.
+        """
+        number = self.num_experts
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
+        for attn in self._attentions():
+            attn.prw.add_expert(dtype=dtype, device=attn.norm_q.weight.device).draw(generator)
+        self.register_to_config(num_experts=number + 1)
+        self.newcomer_bias = NEWCOMER_BIAS if number else 0.0
+        return number
+
+    def trainable_parameters(self, stage: int) -> dict[str, nn.Parameter]:
+        """What trains at ``stage``: that stage's expert and the router, in every block, by name.
+
+        Raises:
+            ValueError: the model does not have exactly ``stage + 1`` experts.
+        """
+        if self.num_experts != stage + 1:
+            raise ValueError(f"stage {stage} trains the last of {stage + 1} experts, and there are {self.num_experts}")
+        parts = (f".prw.experts.{stage}.", ".prw.router.")
+        return {name: weight for name, weight in self.named_parameters() if any(part in name for part in parts)}
+
+    def freeze_for(self, stage: int) -> dict[str, nn.Parameter]:
+        """Let only what trains at ``stage`` require gradients, and return it."""
+        trainable = self.trainable_parameters(stage)
+        self.requires_grad_(False)
+        for weight in trainable.values():
+            weight.requires_grad_(True)
+        return trainable
+
+    def rebuild(
+        self,
+        num_experts: int,
+        *,
+        rank: int,
+        expert_scale: float,
+        routing: Granularity,
+        source_timestep: SourceTimestep,
+        dtype: torch.dtype,
+    ) -> None:
+        """Put a pool of this form, whose numbers are still to be loaded, in place of the present one."""
+        self.register_to_config(rank=rank, expert_scale=expert_scale, routing=routing, source_timestep=source_timestep)
+        self._furnish(num_experts, dtype)
+
+    def _furnish(self, num_experts: int, dtype: torch.dtype) -> None:
+        dim = self.inner_dim
+        self.newcomer_bias = 0.0
+        for attn in self._attentions():
+            attn.prw = ProgressiveRepresentationWeaving(
+                dim, self._settings.rank, self._settings.expert_scale, self._settings.routing
+            )
+            for _ in range(num_experts):
+                attn.prw.add_expert(dtype=dtype, device=attn.norm_q.weight.device)
+        self.register_to_config(num_experts=num_experts)
+
+    def _attentions(self) -> Iterator[Any]:
+        """The attention of every block, double-stream blocks first, as they run."""
+        for block in (*self.transformer_blocks, *self.single_transformer_blocks):
+            yield block.attn

@@ -1,0 +1,58 @@
+"""Progressive Representation Weaving in one attention block: a router and its pool of experts (eq. 2 to 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, cast, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from cologen.model.experts import KVExpert, Residuals, residual_of_chosen, residual_per_token
+from cologen.model.router import NoisyRouter
+
+Granularity = Literal["sample", "token"]
+"""What is routed as one: a sample's source tokens by their mean (eq. 8 counts "the assigned expert for block i"), or
+each token for itself."""
+
+
+class ProgressiveRepresentationWeaving(nn.Module):
+    """``attn.prw``: what is added to the base's keys and values of a source.
+
+    No name holds "lora" or "alpha", which the LoRA loaders of diffusers take for theirs.
+    """
+
+    def __init__(self, dim: int, rank: int, scale: float, granularity: Granularity) -> None:
+        super().__init__()
+        if granularity not in get_args(Granularity):
+            raise ValueError(f"routing is {granularity!r}: expected one of {', '.join(get_args(Granularity))}")
+        self.dim, self.rank, self.scale, self.granularity = dim, rank, scale, granularity
+        self.experts = nn.ModuleList()
+        self.router: NoisyRouter | None = None
+
+    def add_expert(self, *, dtype: torch.dtype, device: torch.device | None = None) -> KVExpert:
+        """One more expert, whose ``down`` is still to be drawn or loaded."""
+        expert = KVExpert(self.dim, self.rank, dtype=dtype, device=device)
+        self.experts.append(expert)
+        if self.router is None:
+            self.router = NoisyRouter(self.dim, 1, dtype=dtype, device=device)
+        else:
+            self.router.grow()
+        return expert
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "batch source_tokens dim"],
+        noise: Float[Tensor, "batch *tokens experts"] | None = None,
+        newcomer_bias: float = 0.0,
+    ) -> tuple[Residuals, Float[Tensor, "batch *tokens experts"]]:
+        """The residuals of keys and values, and softmax(w), whose largest entry is the choice (eq. 3)."""
+        if self.router is None:
+            raise ValueError("there is no expert to route to: call add_expert first")
+        by_token = self.granularity == "token"
+        probability = self.router(hidden if by_token else hidden.mean(dim=1), noise, newcomer_bias)
+        weight, choice = probability.max(dim=-1)
+        residual = residual_per_token if by_token else residual_of_chosen
+        experts = cast(Sequence[KVExpert], self.experts)
+        return residual(experts, hidden, choice, self.scale * weight), probability
