@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal, cast, get_args
 
 import torch
@@ -54,5 +54,5 @@ class ProgressiveRepresentationWeaving(nn.Module):
         probability = self.router(hidden if by_token else hidden.mean(dim=1), noise, newcomer_bias)
         weight, choice = probability.max(dim=-1)
         residual = residual_per_token if by_token else residual_of_chosen
-        experts = cast(Sequence[KVExpert], self.experts)
+        experts = list(cast(Iterable[KVExpert], self.experts))
         return residual(experts, hidden, choice, self.scale * weight), probability
