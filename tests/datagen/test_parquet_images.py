@@ -28,8 +28,14 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """A file of which only Arrow can read a cell, and the group's others with it."""
+    return write(tmp_path / "whole.parquet", compression="zstd")
+
+
+@pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, tuple[str, ...]]]:
-    """Every (row group, columns) that Arrow is asked for, and nothing kept from other tests."""
+    """Every (row group, columns) that Arrow is asked for."""
     asked: list[tuple[int, tuple[str, ...]]] = []
     read = pq.ParquetFile.iter_batches
 
@@ -38,7 +44,6 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, tuple[str, ...]]
         return read(self, *args, row_groups=row_groups, columns=columns, **others)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", counted)
-    monkeypatch.setattr(parquet_images, "_KEPT", type(parquet_images._KEPT)())
     return asked
 
 
@@ -95,26 +100,39 @@ def test_what_is_no_file_is_missing(tmp_path: Path) -> None:
     assert refusal(tmp_path / "pipe.parquet", 0).reason == Reason.MISSING_IMAGE
 
 
-def test_a_row_group_is_decoded_once_and_only_the_asked_column(file: Path, decoded: list[object]) -> None:
+def test_cells_are_read_alone(file: Path, decoded: list[object]) -> None:
+    for row in range(7, 200):
+        assert parquet_images.read_member(str(file), row, "image") == CELLS[row]
+    assert decoded == []
+
+
+def test_what_cannot_be_read_alone_is_decoded_once_and_only_the_asked_column(
+    whole: Path, decoded: list[object]
+) -> None:
     for row in np.random.default_rng(1).permutation(range(7, 200)).tolist():
-        parquet_images.read_member(str(file), row, "image")
+        assert parquet_images.read_member(str(whole), row, "image") == CELLS[row]
     assert sorted(decoded) == [(group, ("image.bytes",)) for group in range(3)]
 
 
-def test_what_is_kept_is_bounded_but_never_fewer_than_three_columns(
-    tmp_path: Path, decoded: list[object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parquet_images, "_KEPT_BYTES", 1000)
-    file = write(tmp_path / "a.parquet", rows_per_group=40)
+def test_what_is_kept_is_bounded_but_never_fewer_than_it_must_be() -> None:
+    made: list[int] = []
 
-    def groups_decoded(*rows: int) -> list[int]:
-        decoded.clear()
-        for row in rows:
-            parquet_images.read_member(str(file), row, "plain")
-        return [group for group, _ in decoded]
+    def make(value: int) -> int:
+        made.append(value)
+        return value
 
-    assert groups_decoded(0, 50, 90, 1, 51, 91) == [0, 1, 2]
-    assert groups_decoded(130, 52, 92, 2) == [3, 0]
+    recent = parquet_images._Recent[int](100, 3, lambda value: value)
+
+    def values_made(*values: int) -> list[int]:
+        made.clear()
+        for value in values:
+            assert recent.get(("a", 0, value, "image"), lambda value=value: make(value)) == value
+        return made
+
+    assert values_made(1000, 1001, 1002, 1000, 1001) == [1000, 1001, 1002]
+    assert values_made(1003, 1000, 1001, 1002) == [1003, 1002]
+    assert values_made(*range(20, 28), *range(25, 28)) == list(range(20, 28))
+    assert values_made(27, 26, 25, 24) == [24]
 
 
 def test_a_rewritten_file_is_read_anew(file: Path) -> None:
@@ -123,11 +141,12 @@ def test_a_rewritten_file_is_read_anew(file: Path) -> None:
     assert parquet_images.read_member(str(file), 1, "image") == b"other"
 
 
-def test_threads_share_what_one_of_them_decoded(file: Path, decoded: list[object]) -> None:
+def test_threads_share_what_one_of_them_found(file: Path, whole: Path, decoded: list[object]) -> None:
     rows = np.random.default_rng(2).permutation(range(7, 200)).tolist()
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda row: parquet_images.read_member(str(file), row, "image"), rows))
-    assert found == [CELLS[row] for row in rows]
+        for path in (file, whole):
+            found = list(pool.map(lambda row, path=path: parquet_images.read_member(str(path), row, "image"), rows))
+            assert found == [CELLS[row] for row in rows]
     assert len(decoded) == 3
 
 

@@ -1,13 +1,16 @@
-"""Cells of Parquet files at random: ``file.parquet#row=17&column=image`` to bytes, each row group decoded once.
+"""Cells of Parquet files at random: ``file.parquet#row=17&column=image`` to bytes.
 
-Parquet has no place for one cell: a column of a row group is decoded whole. So what was decoded last is kept, within a
-bound, and rows near each other cost a copy. Every process has its own open files and its own memory of them.
+Where the pictures of a row group lie is looked up once and kept, and each is then read alone. Where the file's layout
+does not allow that, Arrow decodes the group's column whole, and what it decoded last is kept, within a bound. Every
+process has its own open files and its own memory of them.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import stat
+import weakref
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -15,11 +18,13 @@ from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import Generic, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cologen.datagen.parquet_cells import NONE_LOCATED, Cells, locate_cells
+from cologen.datagen.parquet_pages import UnknownLayoutError
 from cologen.datagen.records import Reason, RejectedError
 
 SUFFIX = ".parquet"
@@ -28,13 +33,10 @@ _CELL = re.compile(r"row=([0-9]{1,18})&column=(.+)", re.DOTALL)
 _OPEN_FILES = 64
 # Arrow makes no struct of over 2 GB, and a row group of large pictures can be one.
 ROWS_PER_BATCH = 64
-_KEPT_BYTES = 256 << 20
-# A sample's source, mask and target are columns of one group: with fewer kept, each would push out the next.
-_KEPT_ALWAYS = 3
 
 _Value = TypeVar("_Value")
 _Key = tuple[str, int, int, str]
-"""Path, time of change in ns, row group, column."""
+"""Path, time of change in ns, row group, leaf column."""
 
 
 def cell_uri(path: str, row: int, column: str) -> str:
@@ -64,9 +66,16 @@ def read_member(path: str, row: int, column: str) -> bytes:
     with _LOCK:
         file = _open(path)
         group, offset = file.place(row)
-        batches = _KEPT.get((path, file.changed_ns, group, column), lambda: file.pictures(group, column))
-    batch, place = divmod(offset, ROWS_PER_BATCH)
-    data: bytes | None = batches[batch][place].as_py()
+        leaf = file.leaf(column)
+        key = path, file.changed_ns, group, leaf
+        cells = _LOCATED.get(key, lambda: file.cells(group, leaf))
+    try:
+        data = cells.read(file.descriptor, offset)
+    except UnknownLayoutError:
+        with _LOCK:
+            batches = _DECODED.get(key, lambda: file.pictures(group, leaf))
+        batch, place = divmod(offset, ROWS_PER_BATCH)
+        data = cast(bytes | None, batches[batch][place].as_py())
     if data is None:
         raise RejectedError(Reason.MISSING_IMAGE, f"{column} of row {row} is null")
     return data
@@ -106,6 +115,8 @@ class _File:
         # Without the threads that read ahead: they would not survive a fork.
         self._file = readable(path, lambda: pq.ParquetFile(path, pre_buffer=False))
         metadata = self._file.metadata
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self.descriptor)
         self._ends = list(accumulate(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)))
 
     def place(self, row: int) -> tuple[int, int]:
@@ -116,19 +127,29 @@ class _File:
             raise RejectedError(Reason.MISSING_IMAGE, f"row {row} of a file of {rows} rows")
         return group, row - (self._ends[group - 1] if group else 0)
 
-    def pictures(self, group: int, column: str) -> list[pa.Array]:
-        """The encoded pictures of a row group, as binary."""
+    def leaf(self, column: str) -> str:
+        """The path of a column's encoded pictures: its own, or that of its member ``bytes``."""
         schema = self._file.schema_arrow
         if schema.get_field_index(column) < 0:
             raise RejectedError(Reason.MISSING_IMAGE, f"no column {column!a}: there are {', '.join(schema.names)}")
         kind = schema.field(column).type
-        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-            cells = [batch.column(0).flatten()[0] for batch in self.batches(group, [f"{column}.bytes"])]
-        else:
-            cells = [batch.column(0) for batch in self.batches(group, [column])]
-        if not all(pa.types.is_binary(cell.type) or pa.types.is_large_binary(cell.type) for cell in cells):
+        inside = pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
+        leaf = kind.field("bytes").type if inside else kind
+        if not (pa.types.is_binary(leaf) or pa.types.is_large_binary(leaf)):
             raise RejectedError(Reason.MALFORMED_RECORD, f"column {column} holds {kind}, not encoded pictures")
-        return cells
+        return f"{column}.bytes" if inside else column
+
+    def cells(self, group: int, leaf: str) -> Cells:
+        """Where the pictures of a row group lie; none of them where only Arrow can tell."""
+        try:
+            return locate_cells(self.descriptor, self._file.metadata, group, leaf)
+        except UnknownLayoutError:
+            return NONE_LOCATED
+
+    def pictures(self, group: int, leaf: str) -> list[pa.Array]:
+        """The encoded pictures of a row group, as binary."""
+        columns = [batch.column(0) for batch in self.batches(group, [leaf])]
+        return [cells.flatten()[0] if pa.types.is_struct(cells.type) else cells for cells in columns]
 
     def batches(self, group: int, columns: Sequence[str]) -> list[pa.RecordBatch]:
         """Columns of a row group, or a member of a struct as ``column.member``."""
@@ -142,28 +163,29 @@ class _File:
         return readable(self._path, lambda: list(read()))
 
 
-class _Recent:
-    """What was decoded last, up to ``_KEPT_BYTES`` or ``_KEPT_ALWAYS`` columns, whichever is more."""
+class _Recent(Generic[_Value]):
+    """What was made last, up to ``most_bytes`` or ``always`` values, whichever is more."""
 
-    def __init__(self) -> None:
-        self._kept = OrderedDict[_Key, list[pa.Array]]()
-        self._bytes = 0
+    def __init__(self, most_bytes: int, always: int, size: Callable[[_Value], int]) -> None:
+        self._kept = OrderedDict[_Key, _Value]()
+        self._most_bytes, self._always, self._size, self._bytes = most_bytes, always, size, 0
 
-    def get(self, key: _Key, decode: Callable[[], list[pa.Array]]) -> list[pa.Array]:
-        """The kept cells, or those that ``decode`` makes."""
-        cells = self._kept.get(key)
-        if cells is None:
-            cells = self._kept[key] = decode()
-            self._bytes += _size(cells)
-            while self._bytes > _KEPT_BYTES and len(self._kept) > _KEPT_ALWAYS:
-                self._bytes -= _size(self._kept.popitem(last=False)[1])
+    def get(self, key: _Key, make: Callable[[], _Value]) -> _Value:
+        """The kept value, or what ``make`` makes."""
+        if key not in self._kept:
+            value = self._kept[key] = make()
+            self._bytes += self._size(value)
+            while self._bytes > self._most_bytes and len(self._kept) > self._always:
+                self._bytes -= self._size(self._kept.popitem(last=False)[1])
         self._kept.move_to_end(key)
-        return cells
+        return self._kept[key]
 
 
 _LOCK = Lock()
-"""Arrow's readers are not made for several threads, and a group is to be decoded by one of them only."""
-_KEPT = _Recent()
+"""Arrow's readers are not made for several threads, and a group is to be gone through by one of them only."""
+_LOCATED = _Recent[Cells](64 << 20, 1, lambda cells: cells.nbytes)
+# A sample's source, mask and target are columns of one group: with fewer kept, each would push out the next.
+_DECODED = _Recent[list[pa.Array]](256 << 20, 3, lambda batches: sum(batch.nbytes for batch in batches))
 
 
 def _open(path: str) -> _File:
@@ -176,10 +198,6 @@ def _open(path: str) -> _File:
 @lru_cache(maxsize=_OPEN_FILES)
 def _opened(path: str, _size: int, changed_ns: int) -> _File:
     return _File(path, changed_ns)
-
-
-def _size(cells: Sequence[pa.Array]) -> int:
-    return sum(part.nbytes for part in cells)
 
 
 def _first_line(error: Exception) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from cologen.datagen.concepts.weights import device_named
 from cologen.datagen.control.annotators import HUB, annotator, load_weights
@@ -31,6 +33,7 @@ def load_lineart(weights: str | Path = HUB, *, device: str = "auto", coarse: boo
     network = annotator("lineart").Generator(3, 1, RESIDUAL_BLOCKS)
     load_weights(network, weights, COARSE_FILE if coarse else FILE)
     _normalise_channels_last(network)
+    network.model4[1] = _ToOneChannel(network.model4[1])
     place = device_named(device)
     return Lineart(network.to(place, memory_format=torch.channels_last), place)
 
@@ -58,3 +61,20 @@ def _normalise_channels_last(network: nn.Module) -> None:
             if isinstance(layer, nn.InstanceNorm2d):
                 channels = layer.num_features
                 setattr(parent, name, nn.GroupNorm(channels, channels, eps=layer.eps, affine=False))
+
+
+class _ToOneChannel(nn.Module):
+    """A convolution to one channel: each row of its kernel apart, then their sum, row under row.
+
+    Convolutions of so few channels leave vector units idle: with 7 at once it takes a fifth of the time on the CPU.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(convolution.weight.detach().permute(2, 1, 0, 3), requires_grad=False)
+        self.bias = cast(nn.Parameter, convolution.bias)
+
+    def forward(self, hidden: Float[Tensor, "batch channels padded_height padded_width"]) -> GreyMaps:
+        seen, size = F.conv2d(hidden, self.rows), len(self.rows)
+        height = seen.shape[-2] - size + 1
+        return self.bias + torch.stack([seen[:, row : row + 1, row : row + height] for row in range(size)]).sum(dim=0)

@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from cologen.datagen import rle
 from cologen.datagen.images import Picture
@@ -57,8 +59,7 @@ def draw_boxes(picture: Picture, boxes: Sequence[XYXY], color: RGB, line_width: 
 
 def cover(picture: Picture, mask: Mask, color: RGB, opacity: float) -> Picture:
     """A copy in which each pixel of the mask is ``(1 - opacity) · pixel + opacity · color``, rounded."""
-    levels = np.arange(256)[:, None] * (1 - opacity) + np.array(color) * opacity
-    table = np.round(levels).astype(np.uint8)[None]
+    table = _blended(tuple(color), opacity)
     marked = picture.copy()
     # OpenCV blends a whole window faster than numpy picks the mask's pixels out of it.
     left, top, span_x, span_y = cv2.boundingRect(mask)
@@ -66,6 +67,13 @@ def cover(picture: Picture, mask: Mask, color: RGB, opacity: float) -> Picture:
     if span_x * span_y > 0:
         marked[window] = cv2.copyTo(cv2.LUT(picture[window], table), mask[window], marked[window])
     return marked
+
+
+@lru_cache(maxsize=256)
+def _blended(color: tuple[int, ...], opacity: float) -> UInt8[np.ndarray, "1 256 3"]:
+    """Each level of each channel under the color; palettes are small, so that most pictures find theirs made."""
+    levels = np.arange(256)[:, None] * (1 - opacity) + np.array(color) * opacity
+    return np.round(levels).astype(np.uint8)[None]
 
 
 def marked(picture: Picture, row: Mapping[str, Any]) -> Picture:
