@@ -9,12 +9,11 @@ from typing import Annotated, Literal
 
 import tyro
 
-from cologen.datagen.build import Job
-from cologen.datagen.stages.pairs import PairRecipe, PairStage
+from cologen.datagen.stages.pairs import PairRecipe
 from pipelines.console import run
 from pipelines.options import BuildOptions
 from pipelines.pair_options import PairOptions
-from pipelines.running import run_jobs
+from pipelines.pair_running import run_pairs
 
 NUM_SCORES = 3
 """Subjects200K judges composition, the subject's consistency and the picture's quality, each from 0 to 5."""
@@ -24,8 +23,9 @@ NUM_SCORES = 3
 class CustomizedOptions:
     """Build customized-generation data on Ray: a subject in one picture, and words for another; in both directions.
 
-    Pairs that repeat others are turned away within a part; the report counts those alike in different parts. Stopped
-    at any time, the same command continues where it was. Any number of workers gives the same bytes.
+    Pairs that repeat an earlier one, exactly or nearly, are turned away; those that are good by themselves are kept in
+    a manifest of their own, OUT-candidates. Stopped at any time, the same command continues where it was. Any number
+    of workers gives the same bytes.
     """
 
     src: Literal["subjects200k"] = "subjects200k"
@@ -42,7 +42,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _build(options: CustomizedOptions) -> int:
-    """Compose the stage and run it."""
+    """Compose the recipe and run it."""
     out = options.build.folder("customized", options.src)
     reader = options.build.pair_reader(options.src)
     recipe = PairRecipe(
@@ -51,8 +51,7 @@ def _build(options: CustomizedOptions) -> int:
         seed=options.build.seed,
         policy=options.pictures.policy(num_scores=NUM_SCORES, min_score=options.min_score),
     )
-    job = Job(stage=PairStage(folder=out, recipe=recipe, reader=reader), fresh=options.build.fresh)
-    return run_jobs([job], options.build, reader.root)
+    return run_pairs(recipe, reader, options.build, out)
 
 
 if __name__ == "__main__":

@@ -9,20 +9,20 @@ from typing import Annotated, Literal
 
 import tyro
 
-from cologen.datagen.build import Job
-from cologen.datagen.stages.pairs import PairRecipe, PairStage
+from cologen.datagen.stages.pairs import PairRecipe
 from pipelines.console import run
 from pipelines.options import BuildOptions
 from pipelines.pair_options import PairOptions
-from pipelines.running import run_jobs
+from pipelines.pair_running import run_pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditingOptions:
     """Build editing data on Ray: a picture, an instruction, and the picture that it asks for; one row per pair.
 
-    Pairs that repeat others are turned away within a part; the report counts those alike in different parts. Stopped
-    at any time, the same command continues where it was. Any number of workers gives the same bytes.
+    Pairs that repeat an earlier one, exactly or nearly, are turned away; those that are good by themselves are kept in
+    a manifest of their own, OUT-candidates. Stopped at any time, the same command continues where it was. Any number
+    of workers gives the same bytes.
     """
 
     src: Literal["omniedit", "magicbrush", "triplets"]
@@ -39,7 +39,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _build(options: EditingOptions) -> int:
-    """Compose the stage and run it."""
+    """Compose the recipe and run it."""
     out = options.build.folder("editing", options.src)
     reader = options.build.pair_reader(options.src)
     recipe = PairRecipe(
@@ -48,8 +48,7 @@ def _build(options: EditingOptions) -> int:
         seed=options.build.seed,
         policy=options.pictures.policy(min_score=options.min_score),
     )
-    job = Job(stage=PairStage(folder=out, recipe=recipe, reader=reader), fresh=options.build.fresh)
-    return run_jobs([job], options.build, reader.root)
+    return run_pairs(recipe, reader, options.build, out)
 
 
 if __name__ == "__main__":

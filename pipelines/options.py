@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cologen.datagen.build import Cluster
-from cologen.datagen.stages.reading import PairReader, SourceReader
+from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.storage import Folder
 from cologen.datagen.world.layouts import ensure
 from pipelines.console import CONSOLE, progress_over_scenes
 
 DATA = Path("data")
 WORLD_LAYOUTS = {"refcoco+": "refcoco", "refcocog": "refcoco"}  # one layout holds all three
+CONDITION_LAYOUTS = {"cocostuff": "captioned_cocostuff"}  # ADE20K's holds its captioned form too
 PART_SIZE, WORLD_PART_SIZE = 512, 32
 
 
@@ -62,24 +63,29 @@ class BuildOptions:
 
     def reader(self, source: str) -> SourceReader:
         """The pictures: the dataset's under ``root``, or the synthetic world's, drawn now if it is not there yet."""
-        reader = SourceReader.of(*self._slice(source))
+        reader = SourceReader.of(*self._slice(source, WORLD_LAYOUTS.get(source, source)))
         CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {reader.root}", markup=False)
         return reader
 
     def pair_reader(self, source: str) -> PairReader:
         """The pairs, of the dataset or of the synthetic world as in ``reader``; limit and part size count pairs."""
-        reader = PairReader.of(*self._slice(source))
+        reader = PairReader.of(*self._slice(source, source))
         CONSOLE.print(f"{reader.recipe.num_images:,} pairs of {source} under {reader.root}", markup=False)
         return reader
 
-    def _slice(self, source: str) -> tuple[str, Path, str, int, int | None]:
+    def condition_reader(self, source: str) -> ConditionReader:
+        """The pictures with their conditions, of the dataset or of the synthetic world as in ``reader``."""
+        reader = ConditionReader.of(*self._slice(source, CONDITION_LAYOUTS.get(source, source)))
+        CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {reader.root}", markup=False)
+        return reader
+
+    def _slice(self, source: str, layout: str) -> tuple[str, Path, str, int, int | None]:
         """What a reader is made of."""
-        root = (self.root or self._world(source)).resolve()
+        root = (self.root or self._world(source, layout)).resolve()
         part_size = self.part_size or (PART_SIZE if self.root else WORLD_PART_SIZE)
         return source, root, self.split, part_size, self.limit
 
-    def _world(self, source: str) -> Path:
-        layout = WORLD_LAYOUTS.get(source, source)
+    def _world(self, source: str, layout: str) -> Path:
         root = DATA / "world" / f"{layout}-{self.scenes}x{self.scene_size}-seed{self.seed}"
         CONSOLE.print(f"No --root: using the synthetic world, drawn in {source}'s layout, not the real {source}.")
         size = {"width": self.scene_size, "height": self.scene_size}

@@ -59,7 +59,7 @@ def _view(options: ViewOptions) -> int:
     root = options.root or Path(manifest.root)
     write_report(folder, manifest, root, selection)
     if options.sheet:
-        sheet = contact_sheet(chosen_rows(folder, manifest, selection), root, options.columns)
+        sheet = contact_sheet(chosen_rows(folder, manifest, selection), root, options.columns, folder)
         if not cv2.imwrite(str(options.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
             raise ValueError(f"cannot write {options.sheet}: is its folder there?")
         CONSOLE.print(f"wrote {options.sheet}", markup=False)

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from cologen.datagen import rle
+from cologen.datagen import control_maps, rle
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.samples import HOLE, render
 from cologen.datagen.sheet import TILE_SIDE, contact_sheet, fitted, tiles_of
+from cologen.datagen.storage import Folder
 
 HEIGHT, WIDTH = 40, 60
 
@@ -82,3 +83,61 @@ def test_a_sheet_fills_its_last_line_with_white(row: dict[str, Any], tmp_path: P
 def test_fitting_never_enlarges(size: tuple[int, int]) -> None:
     fit = fitted(np.zeros((*size, 3), np.uint8), TILE_SIDE)
     assert max(fit.shape[:2]) == min(max(size), TILE_SIDE)
+
+
+@pytest.fixture
+def control(row: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """A row of control whose condition, of another size than its picture, marks the same quarter of the scene."""
+    colours = np.zeros((80, 120, 3), np.uint8)
+    colours[:40, 60:] = (10, 200, 90)
+    cv2.imwrite(str(tmp_path / "map.png"), colours[:, :, ::-1])
+    return row | {
+        "task": "control",
+        "condition": "segmentation",
+        "condition_uri": "map.png",
+        "condition_width": 120,
+        "condition_height": 80,
+        "online": False,
+        "canny_low": None,
+        "canny_high": None,
+        "map_hash": None,
+    }
+
+
+def test_a_condition_is_brought_to_its_picture(control: dict[str, Any], tmp_path: Path) -> None:
+    sample = render(control, tmp_path)
+    assert sample.source.shape == sample.target.shape == (HEIGHT, WIDTH, 3)
+    assert (sample.source[:20, 30:] == (10, 200, 90)).all()
+    assert sample.source.any(axis=2).sum() == 20 * 30
+    with pytest.raises(RejectedError, match="size_mismatch"):
+        render(control | {"condition_width": 121}, tmp_path)
+
+
+def test_canny_is_drawn_from_the_picture(control: dict[str, Any], tmp_path: Path) -> None:
+    sample = render(control | {"condition": "canny", "canny_low": 60, "canny_high": 220}, tmp_path)
+    expected = cv2.Canny(np.ascontiguousarray(sample.target), 60, 220)
+    assert (sample.source == expected[:, :, None]).all()
+    assert sample.source.max() == 255
+    assert sample.online is None
+
+
+def test_what_is_extracted_online_says_by_what(control: dict[str, Any], tmp_path: Path) -> None:
+    online = control | {"condition": "hed", "online": True, "condition_uri": None}
+    sample = render(online, tmp_path)
+    assert sample.online == "hed"
+    assert (sample.source == sample.target).all()
+    shown = tiles_of(online, tmp_path)
+    assert (shown["source"] != shown["target"]).any()
+
+
+def test_a_map_drawn_in_advance_lies_beside_its_row(control: dict[str, Any], tmp_path: Path) -> None:
+    folder = Folder.open(tmp_path / "out")
+    folder.create()
+    grey = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH)
+    data = control_maps.encode(grey)
+    [address] = control_maps.write_maps(folder, 0, {control["sample_id"]: data}).values()
+    drawn = control | {"condition": "lineart", "condition_uri": address, "map_hash": control_maps.fingerprint(data)}
+    drawn |= {"condition_width": WIDTH, "condition_height": HEIGHT}
+    assert (render(drawn, tmp_path, folder).source == grey[:, :, None]).all()
+    with pytest.raises(ValueError, match="manifest's folder"):
+        render(drawn, tmp_path)

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from cologen.datagen.build import Cluster, connected
 from cologen.datagen.manifest import Manifest, iterate_rows, load_manifest, read_part
 from cologen.datagen.storage import Folder
-from pipelines import build_inpaint, verify, view
+from cologen.datagen.world.layouts import ensure
+from pipelines import build_editing, build_inpaint, verify, view
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -147,6 +150,68 @@ def test_every_fault_of_a_source_without_objects_is_counted(world: Path, tmp_pat
     assert manifest.rows + manifest.rejected.get("no_objects", 0) == concepts.rows == len(lines) - expected.total()
     assert verify.main([str(out)]) == 0
     assert verify.main([f"{out}-concepts"]) == 0
+
+
+def _edit(source: str, root: Path, out: Path) -> Manifest:
+    arguments = ["--src", source, "--root", str(root), "--out", str(out), "--part-size", "8"]
+    assert build_editing.main(arguments) == 0
+    assert verify.main([str(out), "--workers", "1"]) == 0
+    return load_manifest(Folder.open(out))
+
+
+def test_every_fault_of_lines_of_pairs_is_counted(tmp_path: Path) -> None:
+    root, out = tmp_path / "triplets", tmp_path / "out"
+    ensure("triplets", root, num_scenes=24, width=SIDE, height=SIDE, seed=5)
+    listing = root / "train.jsonl"
+    lines = listing.read_text().splitlines()
+    expected = _damage([root / json.loads(line)["target"] for line in lines])
+    untouched = range(len(FAULTS) + 1, len(lines))
+    comma, mute, escaping = list(untouched)[:3]
+    lines[comma] = lines[comma].removesuffix("}") + ",}"
+    lines[mute] = json.dumps(json.loads(lines[mute]) | {"instruction": "  "})
+    lines[escaping] = json.dumps(json.loads(lines[escaping]) | {"source": "../../etc/passwd"})
+    lines += [lines[untouched[-1]], lines[untouched[-2]]]
+    listing.write_text("\n".join(lines) + "\n")
+    expected += Counter({"malformed_json": 1, "empty_instruction": 1, "unsafe_path": 1, "duplicate_image": 2})
+
+    manifest = _edit("triplets", root, out)
+
+    assert manifest.rejected == dict(expected)
+    # The turned picture is upright again, and kept.
+    assert manifest.rows == len(lines) - expected.total()
+    rejected = _rejected(out, manifest)
+    assert rejected[f"triplets/train/{comma + 1:09d}"] == "malformed_json"
+    assert rejected[f"triplets/train/{mute + 1:09d}"] == "empty_instruction"
+
+
+def test_every_fault_of_parquet_is_counted_and_a_missing_column_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = tmp_path / "omniedit", tmp_path / "out"
+    ensure("omniedit", root, num_scenes=24, width=SIDE, height=SIDE, seed=5)
+    [path] = (root / "data").glob("train-*.parquet")
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    rows[0]["src_img"] = None
+    rows[1]["edited_img"] = {"bytes": None, "path": "gone.jpg"}
+    rows[2]["edited_img"]["bytes"] = rows[2]["edited_img"]["bytes"][:-400]
+    rows[3]["edited_prompt_list"] = [" "]
+    rows[4]["edited_img"] = rows[4]["src_img"]
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    expected = {
+        "missing_image": 2, "truncated_image": 1, "empty_instruction": 1, "identical_pair": 1
+    }  # fmt: skip
+
+    manifest = _edit("omniedit", root, out)
+
+    assert manifest.rejected == expected
+    assert manifest.rows == len(rows) - sum(expected.values())
+
+    pq.write_table(table.drop_columns(["edited_img"]), path)
+    capsys.readouterr()
+    arguments = ["--src", "omniedit", "--root", str(root), "--out", str(tmp_path / "other")]
+    assert build_editing.main(arguments) == 1
+    assert "has no column edited_img" in _message(capsys)
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 
 from cologen.datagen import rle
 from cologen.datagen.build import Cluster, connected
-from cologen.datagen.manifest import iterate_rows, load_manifest
+from cologen.datagen.manifest import iterate_rows, load_manifest, read_part
 from cologen.datagen.samples import render
 from cologen.datagen.storage import Folder
 from cologen.datagen.world.layouts import ensure
@@ -36,23 +39,87 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def _arguments(source: str, root: Path, out: Path) -> list[str]:
+    return ["--src", source, "--root", str(root), "--out", str(out), "--part-size", "4", "--variants", "2"]
+
+
 def _build(source: str, root: Path, out: Path, *more: str) -> list[str]:
-    arguments = ["--src", source, "--root", str(root), "--out", str(out), "--part-size", "4", "--variants", "2", *more]
-    assert build_grounding.main(arguments) == 0
-    assert verify.main([str(out)]) == 0
+    assert build_grounding.main([*_arguments(source, root, out), *more]) == 0
+    assert verify.main([str(out), "--workers", "1"]) == 0
     return [part.sha256 for part in load_manifest(Folder.open(out)).parts]
 
 
-def test_every_source_builds_the_same_parts_on_one_worker_and_on_two(roots: Path, tmp_path: Path) -> None:
-    hashes: list[list[list[str]]] = []
-    for workers in (1, 2):
-        with connected(Cluster(num_cpus=workers)):
-            hashes.append(
-                [_build(source, roots / layout, tmp_path / f"{source}-{workers}") for source, layout in LAYOUTS.items()]
-            )
-    assert hashes[0] == hashes[1]
+def _build_all(roots: Path, out: Path) -> dict[str, list[str]]:
+    return {source: _build(source, roots / layout, out / source) for source, layout in LAYOUTS.items()}
 
 
+@pytest.fixture(scope="module")
+def by_one_worker(roots: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The hashes of all sources, made by a cluster of one worker."""
+    with connected(Cluster(num_cpus=1)):
+        return _build_all(roots, tmp_path_factory.mktemp("one"))
+
+
+@pytest.fixture(scope="module")
+def cluster(by_one_worker: dict[str, list[str]]) -> Iterator[None]:
+    """A cluster of two workers for the tests below, started after the other one has ended."""
+    assert by_one_worker
+    with connected(Cluster(num_cpus=2)):
+        yield
+
+
+@pytest.mark.usefixtures("cluster")
+def test_every_source_builds_the_same_parts_on_one_worker_and_on_two(
+    roots: Path, tmp_path: Path, by_one_worker: dict[str, list[str]]
+) -> None:
+    assert _build_all(roots, tmp_path) == by_one_worker
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_killed_build_is_continued(roots: Path, tmp_path: Path, killed_in: Callable[[Path, list[str]], int]) -> None:
+    out, more = tmp_path / "out", ["--part-size", "1"]
+    committed = killed_in(out, ["pipelines.build_grounding", *_arguments("lvis", roots / "lvis", out), *more])
+    assert committed < load_manifest(Folder.open(out)).num_parts
+    assert not load_manifest(Folder.open(out)).complete
+    undisturbed = _build("lvis", roots / "lvis", tmp_path / "other", *more)
+    assert _build("lvis", roots / "lvis", out, *more) == undisturbed
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_ref_to_nothing_and_a_box_outside_are_counted_and_the_rest_is_kept(roots: Path, tmp_path: Path) -> None:
+    root, out = tmp_path / "refcoco", tmp_path / "out"
+    shutil.copytree(roots / "refcoco", root)
+    refs_path, listing = root / "refcoco/refs(unc).p", root / "refcoco/instances.json"
+    refs, instances = pickle.loads(refs_path.read_bytes()), json.loads(listing.read_text())
+    training = {ref["image_id"]: ref for ref in refs if ref["split"] == "train"}
+    lost, mute, outside = list(training.values())[:3]
+    [annotation] = [one for one in instances["annotations"] if one["id"] == outside["ann_id"]]
+    annotation |= {"bbox": [500, 500, 9, 9], "segmentation": [[500, 500, 509, 500, 509, 509]]}
+    lost["ann_id"] = 987_654_321
+    for sentence in mute["sentences"]:
+        sentence["sent"] = " "
+    refs_path.write_bytes(pickle.dumps(refs, protocol=2))
+    listing.write_text(json.dumps(instances))
+
+    _build("refcoco", root, out)
+
+    folder = Folder.open(out)
+    manifest = load_manifest(folder)
+    rejected = [row for part in manifest.parts for row in read_part(folder, part.rejected_file).to_pylist()]
+    assert {row["sample_id"]: row["reason"] for row in rejected if row["stage"] == "source"} == {
+        f"refcoco/{lost['image_id']:012d}@ref-{lost['ref_id']}": "malformed_record",
+        f"refcoco/{outside['image_id']:012d}@{outside['ann_id']}": "outside_image",
+        f"refcoco/{outside['image_id']:012d}@ref-{outside['ref_id']}": "malformed_record",
+    } | {
+        f"refcoco/{mute['image_id']:012d}@sentence-{sentence['sent_id']}": "null_caption"
+        for sentence in mute["sentences"]
+    }
+    made = {row["image_uri"] for row in iterate_rows(folder, manifest)}
+    for number in training.keys() - {ref["image_id"] for ref in (lost, mute, outside)}:
+        assert any(f"{number:012d}" in uri for uri in made)
+
+
+@pytest.mark.usefixtures("cluster")
 def test_marks_are_exactly_where_the_rows_say(roots: Path, tmp_path: Path) -> None:
     shares = ["--inverse", "0.2", "--negative", "0.2"]
     _build("lvis", roots / "lvis", tmp_path / "out", *shares)

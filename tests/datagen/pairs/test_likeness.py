@@ -8,7 +8,7 @@ from cologen.datagen import images
 from cologen.datagen.images import Picture
 from cologen.datagen.pairs.filters import PairPolicy
 from cologen.datagen.pairs.likeness import SIDE, largest_change, likeness
-from cologen.datagen.pairs.repeats import HASH_RADIUS
+from cologen.datagen.pairs.repeats import RepeatPolicy
 from cologen.datagen.world.edits import sample_edit
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import sample_scene
@@ -29,7 +29,7 @@ def saved_again(shown: Picture, quality: int) -> Picture:
 def test_a_picture_saved_again_is_alike_in_cells_and_in_hash(index: int):
     one, other = likeness(picture(index)), likeness(saved_again(picture(index), 80))
     assert largest_change(one, other) < MIN_CHANGE
-    assert (one.hash ^ other.hash).bit_count() <= HASH_RADIUS
+    assert (one.hash ^ other.hash).bit_count() <= RepeatPolicy().hash_radius
 
 
 @pytest.mark.parametrize("index", range(6))

@@ -56,20 +56,23 @@ def test_rows_of_parquet_become_pairs_and_bad_ones_are_counted(tmp_path: Path) -
         row(source_img=None),
         row(target_img=b"no picture"),
         row(mask_img=None),
-        row(mask_img=png((32, 32))),
+        row(mask_img=png((32, 32)), turn_index=2),
+        row(img_id=None),
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train-00000-of-00051-9fd9f23eb0b1cbe9.parquet")
     pairs = open_magicbrush(tmp_path)
     assert isinstance(pairs, MagicBrush)
     stem = "train-00000-of-00051-9fd9f23eb0b1cbe9"
     assert rejections(pairs) == [
-        (f"magicbrush/{stem}/000001", Reason.NULL_CAPTION),
+        (f"magicbrush/{stem}/000001", Reason.EMPTY_INSTRUCTION),
         (f"magicbrush/{stem}/000002", Reason.MISSING_IMAGE),
         (f"magicbrush/{stem}/000003", Reason.NOT_AN_IMAGE),
-        (f"magicbrush/{stem}/000004@mask", Reason.MISSING_IMAGE),
-        (f"magicbrush/{stem}/000005@mask", Reason.SIZE_MISMATCH),
+        (f"magicbrush/{stem}/000004-12-1@mask", Reason.MISSING_IMAGE),
+        (f"magicbrush/{stem}/000005-12-2@mask", Reason.SIZE_MISMATCH),
+        (f"magicbrush/{stem}/000006", Reason.MALFORMED_RECORD),
     ]
     found = [reading.pair for reading in readings(pairs) if reading.pair]
+    assert [pair.pair_id for pair in found] == [f"{stem}/000000-12-1", f"{stem}/000004-12-1", f"{stem}/000005-12-2"]
     assert [pair.mask_uri for pair in found] == [f"{stem}.parquet#row=0&column=mask_img", None, None]
     assert (found[0].instruction, found[0].width, found[0].source_size) == ("make it red", 64, (64, 48))
 
@@ -110,7 +113,7 @@ def test_every_bad_turn_is_counted_and_takes_no_other_with_it(tmp_path: Path) ->
         ("magicbrush/../../../../etc/passwd-1", Reason.UNSAFE_PATH),
         ("magicbrush/12-input@mask", Reason.MISSING_IMAGE),
         ("magicbrush/12-output1", Reason.DUPLICATE_ID),
-        ("magicbrush/12-output2", Reason.NULL_CAPTION),
+        ("magicbrush/12-output2", Reason.EMPTY_INSTRUCTION),
         ("magicbrush/13-output1", Reason.MISSING_IMAGE),
         ("magicbrush/turn-000004", Reason.MALFORMED_RECORD),
         ("magicbrush/turn-000005", Reason.MALFORMED_RECORD),

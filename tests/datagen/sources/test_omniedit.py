@@ -64,8 +64,8 @@ def test_every_bad_row_is_counted_and_takes_no_other_with_it(tmp_path: Path) -> 
     )
     readings = [pairs.read(index) for index in range(10)]
     assert [rejection.reason for reading in readings for rejection in reading.rejections] == [
-        Reason.NULL_CAPTION,
-        Reason.NULL_CAPTION,
+        Reason.EMPTY_INSTRUCTION,
+        Reason.EMPTY_INSTRUCTION,
         Reason.MALFORMED_RECORD,
         Reason.MISSING_IMAGE,
         Reason.MISSING_IMAGE,

@@ -33,3 +33,5 @@ def test_words_are_one_line_each_and_said_once() -> None:
     assert worded(["one", None, " one ", "", 3, "two\n three"], "said") == ("one", "two three")
     with pytest.raises(RejectedError, match="null_caption: said: no words"):
         worded([None, " "], "said")
+    with pytest.raises(RejectedError, match="empty_instruction: said: no words"):
+        worded([], "said", Reason.EMPTY_INSTRUCTION)

@@ -69,8 +69,8 @@ def test_every_bad_line_is_counted_and_takes_no_other_with_it(root: Path) -> Non
         ("triplets/train/000000005", Reason.MISSING_IMAGE),
         ("triplets/train/000000006", Reason.UNSAFE_PATH),
         ("triplets/train/000000007", Reason.UNSAFE_PATH),
-        ("triplets/train/000000008", Reason.NULL_CAPTION),
-        ("triplets/train/000000009", Reason.NULL_CAPTION),
+        ("triplets/train/000000008", Reason.EMPTY_INSTRUCTION),
+        ("triplets/train/000000009", Reason.EMPTY_INSTRUCTION),
         ("triplets/train/000000010", Reason.MALFORMED_RECORD),
         ("triplets/train/000000011", Reason.NOT_AN_IMAGE),
     ]
@@ -96,7 +96,7 @@ def test_tables_hold_paths_bytes_or_structs(root: Path) -> None:
 def test_every_bad_row_of_a_table_is_counted(root: Path) -> None:
     good = {"source": "a.jpg", "target": "b/b.jpg", "instruction": ["one"], "edit_type": "color"}
     pairs = table(root, good, {**good, "instruction": []}, {**good, "source": None}, {**good, "edit_type": None})
-    assert [reason for _, reason in rejections(pairs)] == [Reason.NULL_CAPTION, Reason.MALFORMED_RECORD]
+    assert [reason for _, reason in rejections(pairs)] == [Reason.EMPTY_INSTRUCTION, Reason.MALFORMED_RECORD]
     kinds = [pair.edit_type for pair in (pairs.read(i).pair for i in (0, 3)) if pair]
     assert kinds == ["color", None]
 

@@ -13,11 +13,12 @@ import logging
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
+from cologen.datagen import control_maps
 from cologen.datagen.manifest import (
     CARD_NAME,
     MANIFEST_NAME,
@@ -77,9 +78,7 @@ def build(
         RuntimeError: Ray ended without committing every part.
     """
     with ExitStack() as locks:
-        manifests = [_claim(job, locks) for job in jobs]
-        for job, manifest in zip(jobs, manifests, strict=True):
-            _prepare(job, manifest)
+        manifests = _claimed(jobs, locks)
         num_parts = manifests[0].num_parts
         complete = all(load_manifest(job.stage.folder).complete for job in jobs)
         reports = [dict[int, PartReport]() for _ in jobs]
@@ -90,6 +89,26 @@ def build(
         return [
             _finish(job.stage, manifest, done) for job, manifest, done in zip(jobs, manifests, reports, strict=True)
         ]
+
+
+def prepare(jobs: Sequence[Job]) -> list[Job]:
+    """See that all folders can be built into and empty those that start over; returns the jobs, to be continued.
+
+    For jobs that are built one after the other, so that the last does not refuse its folder when the first is done.
+
+    Raises:
+        ValueError: as ``build``.
+    """
+    with ExitStack() as locks:
+        _claimed(jobs, locks)
+    return [replace(job, fresh=False) for job in jobs]
+
+
+def _claimed(jobs: Sequence[Job], locks: ExitStack) -> list[Manifest]:
+    manifests = [_claim(job, locks) for job in jobs]
+    for job, manifest in zip(jobs, manifests, strict=True):
+        _prepare(job, manifest)
+    return manifests
 
 
 def _claim(job: Job, locks: ExitStack) -> Manifest:
@@ -118,7 +137,7 @@ def _prepare(job: Job, manifest: Manifest) -> None:
 
 
 def _is_part(name: str) -> bool:
-    return name.startswith(("part-", "rejected-"))
+    return name.startswith(("part-", "rejected-", control_maps.PREFIX))
 
 
 def _refuse_other_recipe(folder: Folder, found: Manifest, asked: Manifest) -> None:

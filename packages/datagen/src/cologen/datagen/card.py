@@ -16,6 +16,8 @@ TERMS = {
     "refcoco+": "RefCOCO+: expressions for research; pictures and annotations as COCO's",
     "refcocog": "RefCOCOg: expressions for research; pictures and annotations as COCO's",
     "lvis": "LVIS: annotations CC BY 4.0; pictures as COCO's",
+    "multigen": "MultiGen-20M: as its page says; pictures under their own terms",
+    "multigen_depth": "MultiGen-20M: as its page says; pictures under their own terms",
     "subjects200k": "Subjects200K: Apache-2.0",
     "magicbrush": "MagicBrush: CC BY 4.0",
     "omniedit": "OmniEdit: as its page says",
@@ -25,6 +27,8 @@ WHAT = {
     "concepts": "Objects found in pictures: nouns of the captions, boxes, masks.",
     "inpaint": "Mask inpainting: a picture, a mask, and the caption to fill the hole by (stage 0 of the curriculum).",
     "grounding": "Image grounding: an instruction, and the marks it asks for on a picture (stage 1 of the curriculum).",
+    "control": "Controllable generation: a condition (canny, depth, HED, lineart, segmentation), and the picture and "
+    "caption that it was taken from (stage 2).",
     "customized": "Customized generation: a picture of a subject, and words for another picture of it (stage 3).",
     "editing": "Instruction editing: a picture, an instruction, and the picture as it shall be then (stage 4).",
 }

@@ -103,6 +103,8 @@ class ConditionSource(Protocol):
     """A dataset of pictures and conditions on disk as a sequence of readings; as ``records.Source`` otherwise."""
 
     name: str
+    kinds: frozenset[ConditionKind]
+    """The kinds of which it has maps."""
 
     def __len__(self) -> int: ...
 

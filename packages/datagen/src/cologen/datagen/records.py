@@ -29,6 +29,7 @@ class Reason(StrEnum):
     MALFORMED_RECORD = "malformed_record"
     DUPLICATE_ID = "duplicate_id"
     NULL_CAPTION = "null_caption"
+    EMPTY_INSTRUCTION = "empty_instruction"
     NO_NOUNS = "no_nouns"
     AMBIGUOUS = "ambiguous"
     OUTSIDE_IMAGE = "outside_image"
@@ -40,6 +41,7 @@ class Reason(StrEnum):
     LOW_SCORE = "low_score"
     IDENTICAL_PAIR = "identical_pair"
     DUPLICATE_IMAGE = "duplicate_image"
+    NO_CONDITION = "no_condition"
 
 
 class RejectedError(Exception):

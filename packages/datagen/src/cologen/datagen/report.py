@@ -31,7 +31,7 @@ def write_report(folder: Folder, manifest: Manifest, root: Path, selection: Sele
     """Write ``report.html`` beside the manifest; pictures are read under ``root``."""
     rows = chosen_rows(folder, manifest, selection or Selection())
     plotted = _plots(folder, manifest)
-    page = _page(manifest, plotted, [_card(row, root) for row in rows])
+    page = _page(manifest, plotted, [_card(row, root, folder) for row in rows])
     folder.write(REPORT_NAME, page.encode())
 
 
@@ -70,9 +70,9 @@ def _binned(values: np.ndarray) -> Int64[np.ndarray, " num_bins"]:
     return np.histogram(values, bins=NUM_BINS, range=(0, 1))[0]
 
 
-def _card(row: dict[str, Any], root: Path) -> str:
+def _card(row: dict[str, Any], root: Path, folder: Folder) -> str:
     try:
-        tiles = tiles_of(row, root)
+        tiles = tiles_of(row, root, folder)
     except RejectedError as error:
         return f"<figure><figcaption>{html.escape(row['sample_id'])}: {html.escape(str(error))}</figcaption></figure>"
     shown = "".join(
@@ -92,12 +92,24 @@ def _facts(row: dict[str, Any]) -> str:
         return f"<b>{row['referring']}</b> · {html.escape(row['phrase'])} · {html.escape(row['color'])}{flags}"
     if row["task"] in ("customized", "editing"):
         return _pair_facts(row)
+    if row["task"] == "control":
+        return f"<b>{row['condition']}</b> · {_origin(row)}"
     noun = row["object_noun"] or ("no name" if row["object_rle"] else "no object")
     return (
         f"<b>{row['mask_kind']}</b> · {html.escape(noun)} · "
         f"{100 * row['mask_area']:.1f} % of the picture · largest IoU {row['max_object_iou']:.2f} · "
         f"hides up to {100 * row['max_object_coverage']:.0f} % of an object"
     )
+
+
+def _origin(row: dict[str, Any]) -> str:
+    """Where the source of a control row comes from."""
+    if row["online"]:
+        return "extracted online, when a batch is made"
+    if row["condition"] == "canny":
+        return f"thresholds {row['canny_low']} and {row['canny_high']}"
+    by = "the dataset's own map" if row["map_hash"] is None else "drawn in advance"
+    return f"{by}, {row['condition_width']} × {row['condition_height']} beside {row['width']} × {row['height']}"
 
 
 def _pair_facts(row: dict[str, Any]) -> str:
@@ -119,27 +131,9 @@ def _plots(folder: Folder, manifest: Manifest) -> str:
         titled["Mix: asked → achieved"] = plots.shares(manifest.mix.asked, manifest.mix.achieved)
     elif manifest.mix.achieved:
         titled["Kinds"] = _counts(manifest.mix.achieved)
-    if manifest.task in ("customized", "editing"):
-        alike = num_alike(folder, manifest)
-        titled["Alike in another part"] = f"{alike:,} samples have the image hashes of one in another part"
     if manifest.task == "inpaint":
         titled |= _mask_plots(_figures(folder, manifest))
     return "".join(f"<div><h2>{title}</h2>{plot}</div>" for title, plot in titled.items())
-
-
-def num_alike(folder: Folder, manifest: Manifest) -> int:
-    """How many samples of pairs have the hashes, source's and target's, of a sample in another part before theirs.
-
-    Repetitions are turned away within a part only; what is counted here are candidates. Exact repetitions are all among
-    them, and so may small edits of one picture be, which leave its hash as it was.
-    """
-    seen, found = set[tuple[int, int]](), 0
-    for part in manifest.parts:
-        table = read_part(folder, part.file, ("source_hash", "target_hash"))
-        hashes = list(zip(table["source_hash"].to_pylist(), table["target_hash"].to_pylist(), strict=True))
-        found += sum(pair in seen for pair in hashes)
-        seen.update(hashes)
-    return found
 
 
 def _counts(counted: dict[str, int]) -> str:

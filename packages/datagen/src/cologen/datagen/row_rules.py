@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from cologen.datagen import images, rle
+from cologen.datagen import control_maps, images, rle
+from cologen.datagen.control.alignment import stretch
+from cologen.datagen.control.policy import KINDS, ONLINE, ControlPolicy
 from cologen.datagen.manifest import Manifest
 from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.pairs.filters import PairPolicy, check_scores
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import RejectedError
 from cologen.datagen.schemas import Task
+from cologen.datagen.storage import Folder
 
 TOLERANCE = 1e-5  # areas and overlaps are stored as float32
 
 
-def row_problems(row: Mapping[str, Any], manifest: Manifest, root: Path | None) -> Iterator[str]:
-    """What is wrong with a row, in words; ``root`` is where its pictures lie (None: they are not looked at)."""
+def row_problems(row: Mapping[str, Any], manifest: Manifest, folder: Folder, root: Path | None) -> Iterator[str]:
+    """What is wrong with a row of ``folder``, in words; ``root`` has its pictures (None: they are not looked at)."""
     prefix = f"{manifest.source}/"
     if not row["sample_id"].startswith(prefix) or row["source"] != manifest.source or row["task"] != manifest.task:
         yield f"does not belong to task {manifest.task} of source {manifest.source}"
@@ -32,6 +35,8 @@ def row_problems(row: Mapping[str, Any], manifest: Manifest, root: Path | None) 
         yield from _TASK_PROBLEMS[manifest.task](row, manifest)
     except ValueError as error:
         yield f"a mask does not decode: {error}"
+    if row.get("map_hash") is not None:
+        yield from _map_problems(row, folder)
     if root is not None:
         yield from _picture_problems(row, root)
 
@@ -47,6 +52,32 @@ def _picture_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
     else:
         if sorted(size) != sorted((row["width"], row["height"])):
             yield f"its picture is {size[0]} x {size[1]}, the row says {row['width']} x {row['height']}"
+    if row.get("condition_uri") is not None and row["map_hash"] is None:
+        yield from _condition_problems(row, root)
+
+
+def _condition_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
+    """Of a dataset's own map."""
+    asked = row["condition_width"], row["condition_height"]
+    try:
+        size = images.probe(root, row["condition_uri"])
+    except RejectedError as error:
+        yield f"its condition cannot be used: {error}"
+    else:
+        if size != asked:
+            yield f"its condition is {size[0]} x {size[1]}, the row says {asked[0]} x {asked[1]}"
+
+
+def _map_problems(row: Mapping[str, Any], folder: Folder) -> Iterator[str]:
+    """Of a map that was drawn in advance and lies beside the row."""
+    try:
+        data = control_maps.read_map(folder, row["condition_uri"])
+        images.decode(data, (row["width"], row["height"]))
+    except RejectedError as error:
+        yield f"its map cannot be used: {error}"
+    else:
+        if control_maps.fingerprint(data) != row["map_hash"]:
+            yield "its map is not the one that was drawn"
 
 
 def _pair_picture_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
@@ -103,6 +134,25 @@ def _cover_problems(row: Mapping[str, Any]) -> Iterator[str]:
     tight, boxes = rle.box(row["mask_rle"], row["height"], row["width"]).xyxy(), np.array(row["boxes"])
     if not np.allclose(tight, (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))):
         yield f"its mask spans {tight}, its boxes do not"
+
+
+def _control_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
+    policy = ControlPolicy.model_validate(manifest.recipe["policy"])
+    kind, address = row["condition"], row["condition_uri"]
+    if kind not in KINDS:
+        yield f"its condition {kind!r} is none of {', '.join(KINDS)}"
+    if row["online"] != (kind in ONLINE and address is None):
+        yield f"a row of {kind} {'with' if address else 'without'} a map is {'' if row['online'] else 'not '}online"
+    if (address is None) != (kind == "canny" or row["online"]):
+        yield f"a row of {kind} has {'no map' if address is None else 'a map'}"
+    drawn = policy.thresholds.draw(manifest.recipe["seed"], row["sample_id"]) if kind == "canny" else None
+    if (row["canny_low"], row["canny_high"]) != ((drawn.low, drawn.high) if drawn else (None, None)):
+        yield f"its thresholds {row['canny_low']} and {row['canny_high']} are not those of its id"
+    sides = row["condition_width"], row["condition_height"]
+    if [address is None] * 2 != [side is None for side in sides]:
+        yield f"its map at {address} has the sides {sides}"
+    elif address is not None and stretch((row["width"], row["height"]), sides) > policy.max_stretch:
+        yield f"its condition of {sides[0]} x {sides[1]} has other proportions than its picture"
 
 
 def _pair_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
@@ -169,6 +219,7 @@ _TASK_PROBLEMS: dict[Task, Callable[[Mapping[str, Any], Manifest], Iterator[str]
     "concepts": _concept_problems,
     "inpaint": _inpaint_problems,
     "grounding": _grounding_problems,
+    "control": _control_problems,
     "customized": _pair_problems,
     "editing": _pair_problems,
 }

@@ -10,11 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cologen.datagen import images, rle
+import cv2
+import numpy as np
+
+from cologen.datagen import control_maps, images, rle
+from cologen.datagen.control import alignment
+from cologen.datagen.control.edges import Thresholds, edges
 from cologen.datagen.grounding import marks
 from cologen.datagen.images import Picture
+from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.rle import Mask
+from cologen.datagen.storage import Folder
 
 HOLE = 128  # mid-grey in pixel space; SPEC 2.12
 
@@ -24,21 +31,30 @@ class Sample:
     """One training sample in pixels: RGB in [0, 255].
 
     ``mask`` is 1 where the target has to be made up; None where the task has no such place.
+
+    ``online`` names the extractor (``control.hed``, ``control.lineart``) that has still to make the source: until then
+    ``source`` is the picture itself. Whoever makes the batch crops and resizes it as the target, and then replaces it
+    by ``extractor(source)``, batched and in RGB in [0, 1].
     """
 
     source: Picture
     target: Picture
     prompt: str
     mask: Mask | None = None
+    online: ConditionKind | None = None
 
 
-def render(row: Mapping[str, Any], root: Path) -> Sample:
-    """The sample of a manifest's row; the pictures lie under ``root``.
+def render(row: Mapping[str, Any], root: Path, folder: Folder | None = None) -> Sample:
+    """The sample of a manifest's row; the pictures lie under ``root``, and the manifest itself in ``folder``.
+
+    Source and target have one size. Only a control row whose map was drawn in advance needs the folder.
 
     Raises:
         RejectedError: a picture is missing, damaged or of another size than the row says.
-        ValueError: the row's task is not one that has pixels.
+        ValueError: the row's task is not one that has pixels, or it needs the folder.
     """
+    if row["task"] == "control":
+        return _control(row, root, folder)
     if row["task"] not in _RENDERERS:
         raise ValueError(f"cannot render a row of task {row['task']!r}; expected one of {', '.join(_RENDERERS)}")
     return _RENDERERS[row["task"]](row, root)
@@ -52,8 +68,7 @@ def _inpaint(row: Mapping[str, Any], root: Path) -> Sample:
     """The picture, and the same picture with the mask's pixels grey."""
     picture = _picture(row, root)
     mask = rle.decode(row["mask_rle"], row["height"], row["width"])
-    source = picture.copy()
-    source[mask.astype(bool)] = HOLE
+    source = cv2.copyTo(np.full_like(picture, HOLE), mask, picture.copy())
     return Sample(source=source, target=picture, prompt=row["caption"], mask=mask)
 
 
@@ -61,6 +76,30 @@ def _grounding(row: Mapping[str, Any], root: Path) -> Sample:
     """The picture, and the same picture with the row's marks; the other way round where they are to be removed."""
     source, target = marks.source_and_target(_picture(row, root), row)
     return Sample(source=source, target=target, prompt=row["caption"])
+
+
+def _control(row: Mapping[str, Any], root: Path, folder: Folder | None) -> Sample:
+    """The picture, and its condition in the picture's size."""
+    picture = _picture(row, root)
+    kind: ConditionKind = row["condition"]
+    if row["online"]:
+        return Sample(source=picture, target=picture, prompt=row["caption"], online=kind)
+    if kind == "canny":
+        found = edges(picture, Thresholds(low=row["canny_low"], high=row["canny_high"]))
+        source = np.repeat(found[:, :, None], 3, axis=2)
+    else:
+        stored = images.decode(_map(row, root, folder), (row["condition_width"], row["condition_height"]))
+        source = alignment.resized(stored, (row["width"], row["height"]), kind)
+    return Sample(source=source, target=picture, prompt=row["caption"])
+
+
+def _map(row: Mapping[str, Any], root: Path, folder: Folder | None) -> bytes:
+    """The dataset's own map, or the one that lies beside the row."""
+    if row["map_hash"] is None:
+        return images.read_bytes(root, row["condition_uri"])
+    if folder is None:
+        raise ValueError(f"the map of {row['sample_id']} lies in the manifest's folder: give that too")
+    return control_maps.read_map(folder, row["condition_uri"])
 
 
 def _pair(row: Mapping[str, Any], root: Path) -> Sample:

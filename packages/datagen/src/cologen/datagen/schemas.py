@@ -6,7 +6,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-Task = Literal["concepts", "inpaint", "grounding", "customized", "editing"]
+Task = Literal["concepts", "inpaint", "grounding", "control", "customized", "editing"]
 
 _BOX = pa.list_(pa.float32(), 4)  # xyxy, pixels
 _COMMON = [
@@ -78,6 +78,19 @@ SCHEMAS: dict[Task, pa.Schema] = {
             pa.field("objects", pa.list_(_OBJECT), nullable=False),
         ]
     ),
+    "control": pa.schema(
+        [
+            *_COMMON,
+            pa.field("condition", pa.string(), nullable=False),
+            pa.field("condition_uri", pa.string()),
+            pa.field("condition_width", pa.int32()),
+            pa.field("condition_height", pa.int32()),
+            pa.field("online", pa.bool_(), nullable=False),
+            pa.field("canny_low", pa.int32()),
+            pa.field("canny_high", pa.int32()),
+            pa.field("map_hash", pa.uint64()),
+        ]
+    ),
     "customized": pa.schema(
         [*_COMMON, *_PAIR, pa.field("subject", pa.string()), pa.field("direction", pa.string(), nullable=False)]
     ),
@@ -87,6 +100,7 @@ MIX_COLUMNS: dict[Task, str | None] = {
     "inpaint": "mask_kind",
     "grounding": "referring",
     "concepts": None,
+    "control": "condition",
     "customized": "direction",
     "editing": "edit_type",
 }

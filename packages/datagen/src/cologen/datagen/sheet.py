@@ -21,6 +21,7 @@ from cologen.datagen.storage import Folder
 TILE_SIDE = 256  # pixels
 GAP = 6  # pixels between the tiles of a sheet
 MAX_PARTS_SHOWN = 8
+_LABEL_HEIGHT = 22  # pixels
 _MASK_COLOR, _OBJECT_COLOR = (235, 64, 52), (255, 214, 10)  # RGB
 _CONCEPT_COLORS = ((255, 89, 94), (25, 130, 196), (138, 201, 38), (255, 202, 58), (106, 76, 147))
 
@@ -53,8 +54,8 @@ def some_rows(folder: Folder, manifest: Manifest, seed: int) -> Iterator[dict[st
             yield rows[position]
 
 
-def tiles_of(row: Mapping[str, Any], root: Path) -> dict[str, Picture]:
-    """What to show of a row, by name, at most ``TILE_SIDE`` pixels to a side.
+def tiles_of(row: Mapping[str, Any], root: Path, folder: Folder | None = None) -> dict[str, Picture]:
+    """What to show of a row of the manifest in ``folder``, by name, at most ``TILE_SIDE`` pixels to a side.
 
     Raises:
         RejectedError: its picture cannot be read.
@@ -63,20 +64,22 @@ def tiles_of(row: Mapping[str, Any], root: Path) -> dict[str, Picture]:
         picture = images.decode(images.read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
         tiles = {"picture": picture, "objects": _with_concepts(picture, row)}
     else:
-        sample = render(row, root)
+        sample = render(row, root, folder)
         tiles = {"source": sample.source, "target": sample.target}
+        if sample.online:
+            tiles["source"] = _labelled(fitted(sample.source, TILE_SIDE), f"{sample.online}: extracted online")
         if sample.mask is not None:
             tiles["mask and object"] = _with_mask(sample.target, sample.mask, row)
     return {name: fitted(tile, TILE_SIDE) for name, tile in tiles.items()}
 
 
-def contact_sheet(rows: Sequence[Mapping[str, Any]], root: Path, columns: int) -> Picture:
+def contact_sheet(rows: Sequence[Mapping[str, Any]], root: Path, columns: int, folder: Folder | None = None) -> Picture:
     """The rows' tiles side by side on white, ``columns`` samples in a line.
 
     Raises:
         RejectedError: a picture cannot be read.
     """
-    strips = [np.hstack([_framed(tile) for tile in tiles_of(row, root).values()]) for row in rows]
+    strips = [np.hstack([_framed(tile) for tile in tiles_of(row, root, folder).values()]) for row in rows]
     blank = np.full_like(strips[0], 255)
     strips += [blank] * (-len(strips) % columns)
     return np.vstack([np.hstack(strips[start : start + columns]) for start in range(0, len(strips), columns)])
@@ -95,6 +98,15 @@ def _framed(tile: Picture) -> Picture:
     top, left = (TILE_SIDE - tile.shape[0]) // 2, (TILE_SIDE - tile.shape[1]) // 2
     frame[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
     return frame
+
+
+def _labelled(picture: Picture, words: str) -> Picture:
+    """The picture under a dark band with words on it."""
+    shown = picture.copy()
+    shown[:_LABEL_HEIGHT] = shown[:_LABEL_HEIGHT] // 4
+    place = (6, _LABEL_HEIGHT - 7)
+    cv2.putText(shown, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
+    return shown
 
 
 def _with_mask(picture: Picture, mask: rle.Mask, row: Mapping[str, Any]) -> Picture:

@@ -90,7 +90,9 @@ def _check_part(folder: Folder, manifest: Manifest, root: Path | None, part: Par
         return _PartCheck(findings, b"")
     rows = read_part(folder, part.file).to_pylist()
     for row in rows:
-        findings.extend(Finding(part.file, row["sample_id"], problem) for problem in row_problems(row, manifest, root))
+        findings.extend(
+            Finding(part.file, row["sample_id"], problem) for problem in row_problems(row, manifest, folder, root)
+        )
     return _PartCheck(findings, b"".join(_id_hash(row["sample_id"]) for row in rows))
 
 

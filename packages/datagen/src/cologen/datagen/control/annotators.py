@@ -39,12 +39,17 @@ def load_weights(network: Any, weights: str | Path, file: str) -> None:
         FileNotFoundError: there is no such file, here or on the hub.
         ValueError: not a checkpoint of tensors alone, or of another network.
     """
-    checkpoint = _checkpoint(weights, file)
+    checkpoint = checkpoint_of(weights, file)
     fill(network, read_state_dict(checkpoint), checkpoint)
     network.eval().requires_grad_(False)
 
 
-def _checkpoint(weights: str | Path, file: str) -> Path:
+def checkpoint_of(weights: str | Path, file: str) -> Path:
+    """Where the checkpoint of ``load_weights`` lies on this machine; from the hub it is downloaded once.
+
+    Raises:
+        FileNotFoundError: ``weights`` is no file, no folder, and not on the hub.
+    """
     path = Path(weights)
     if path.is_dir():
         return path / file

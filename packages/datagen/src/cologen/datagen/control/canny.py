@@ -1,55 +1,18 @@
-"""Canny edges with thresholds drawn per sample, so that a model meets sparse maps and dense ones."""
+"""Canny edges of a batch, by the thresholds of each picture's own sample."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 
+from cologen.datagen.control.edges import Thresholds, edges
 from cologen.datagen.control.maps import Images
-from cologen.datagen.randomness import KeyPart, generator
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """Gradients in grey levels: above ``high`` an edge begins, down to ``low`` it goes on. ControlNet: 100, 200."""
-
-    low: int = 100
-    high: int = 200
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.high:
-            raise ValueError(f"expected 0 <= low <= high, got low {self.low} and high {self.high}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThresholdRanges:
-    """Where thresholds are drawn from, both ends included; ControlNet's 100 and 200 are the middles."""
-
-    low: tuple[int, int] = (50, 150)
-    high: tuple[int, int] = (150, 250)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.low[0] <= self.low[1] <= self.high[0] <= self.high[1]:
-            raise ValueError(f"expected ascending ranges, the low before the high, got {self.low} and {self.high}")
-
-    def draw(self, seed: int, *key: KeyPart) -> Thresholds:
-        """The thresholds of the sample that ``key`` names."""
-        rng = generator(seed, *key, "canny")
-        low, high = (int(rng.integers(first, last, endpoint=True)) for first, last in (self.low, self.high))
-        return Thresholds(low=low, high=high)
 
 
 def canny(images: Images, thresholds: Sequence[Thresholds]) -> Images:
-    """White edges on black, of picture i by ``thresholds[i]``: OpenCV's on 8-bit RGB, as ControlNet's annotator."""
+    """White edges on black, of picture i by ``thresholds[i]``."""
     pixels = (images.detach() * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
-    maps = np.stack(
-        [
-            cv2.Canny(np.ascontiguousarray(picture), each.low, each.high)
-            for picture, each in zip(pixels, thresholds, strict=True)
-        ]
-    )
+    maps = np.stack([edges(picture, each) for picture, each in zip(pixels, thresholds, strict=True)])
     return torch.from_numpy(maps)[:, None].repeat(1, 3, 1, 1).to(images.device, torch.float32) / 255

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from cologen.datagen.pair_records import PairSource
+from cologen.datagen.pair_records import ConditionSource, PairSource
 from cologen.datagen.records import Source
-from cologen.datagen.sources import ade20k, ade20k_full
+from cologen.datagen.sources import ade20k, ade20k_full, multigen
 from cologen.datagen.sources.ade20k import ADE20KChallenge
 from cologen.datagen.sources.ade20k_full import ADE20KFull
 from cologen.datagen.sources.coco import COCOStuff
@@ -17,8 +17,11 @@ from cologen.datagen.sources.journeydb import JourneyDB
 from cologen.datagen.sources.layout import first_folder
 from cologen.datagen.sources.lvis import LVIS
 from cologen.datagen.sources.magicbrush import open_magicbrush
+from cologen.datagen.sources.multigen import MultiGen
+from cologen.datagen.sources.multigen_parquet import MultiGenParquet
 from cologen.datagen.sources.omniedit import OmniEdit
 from cologen.datagen.sources.refcoco import RefCOCO
+from cologen.datagen.sources.spread import Spread
 from cologen.datagen.sources.subjects200k import Subjects200K
 from cologen.datagen.sources.triplets import open_triplets
 
@@ -57,6 +60,26 @@ PAIR_SOURCES: Mapping[str, Callable[[Path, str], PairSource]] = MappingProxyType
 )
 
 
+def open_conditions(root: Path, split: str = "train", *, name: str) -> ConditionSource:
+    """The dataset of conditions ``name`` in ``root``; MultiGen in its lists, spread, or in Parquet.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: an unknown split, or another dataset lies there.
+    """
+    if name == "multigen" and any((root / folder).is_dir() for folder in multigen.FOLDERS):
+        return Spread(MultiGen(root, split))
+    source = MultiGenParquet(root, split)
+    if source.name != name:
+        raise ValueError(f"the columns of the Parquet files under {root} are those of {source.name}, not of {name}")
+    return source
+
+
+CONDITION_SOURCES: Mapping[str, Callable[[Path, str], ConditionSource]] = MappingProxyType(
+    {name: partial(open_conditions, name=name) for name in ("multigen", "multigen_depth", "ade20k", "cocostuff")}
+)
+
+
 def open_source(name: str, root: Path, split: str) -> Source:
     """The dataset ``name`` under ``root``.
 
@@ -79,3 +102,15 @@ def open_pair_source(name: str, root: Path, split: str) -> PairSource:
     if name not in PAIR_SOURCES:
         raise ValueError(f"no source of pairs {name!r}: expected one of {', '.join(PAIR_SOURCES)}")
     return PAIR_SOURCES[name](root, split)
+
+
+def open_condition_source(name: str, root: Path, split: str) -> ConditionSource:
+    """The dataset of pictures and conditions ``name`` under ``root``.
+
+    Raises:
+        ValueError: no such source or split, or an unwritable cache folder.
+        FileNotFoundError: the root or something that belongs there is missing.
+    """
+    if name not in CONDITION_SOURCES:
+        raise ValueError(f"no source of conditions {name!r}: expected one of {', '.join(CONDITION_SOURCES)}")
+    return CONDITION_SOURCES[name](root, split)

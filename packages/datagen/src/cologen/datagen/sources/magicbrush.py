@@ -31,7 +31,9 @@ def open_magicbrush(root: Path, split: str = "train") -> PairSource:
 
 
 class MagicBrush:
-    """``data/{train,dev}-*.parquet`` with ``source_img``, ``mask_img``, ``instruction`` and ``target_img``.
+    """``data/{train,dev}-*.parquet``, a row for each turn of a session.
+
+    Columns are ``img_id``, ``turn_index``, ``source_img``, ``mask_img``, ``instruction`` and ``target_img``.
 
     A mask that cannot be read is counted as ``…@mask``, and the pair stays.
 
@@ -46,13 +48,13 @@ class MagicBrush:
         self._root, self._split = root, split
         files = parquet_files(root, require_split(self.name, split, _SPLITS))
         pictures = ["source_img", "mask_img", "target_img"]
-        self._rows = ParquetRows(root, files, pictures=pictures, values=["instruction"])
+        self._rows = ParquetRows(root, files, pictures=pictures, values=["img_id", "turn_index", "instruction"])
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def read(self, index: int) -> PairReading:
-        """The pair at ``index``, named by its file and row."""
+        """The pair at ``index``, named by its file, row, session and turn: ``train-00000-of-00051/000017-12-1``."""
         return read_pair(self.name, self._rows.key(index), partial(self._interpret, index))
 
     def fingerprint(self) -> str:
@@ -60,9 +62,10 @@ class MagicBrush:
         return self._rows.fingerprint()
 
     def _interpret(self, index: int) -> PairReading:
-        instruction = self._rows.read(index)["instruction"]
+        values = self._rows.read(index)
+        key = f"{self._rows.key(index)}-{fields.text(values, 'img_id')}-{fields.integer(values, 'turn_index')}"
         uris = [self._rows.uri(index, column) for column in ("source_img", "mask_img", "target_img")]
-        return _pair(self._root, self._rows.key(index), self._split, instruction, *uris)
+        return _pair(self._root, key, self._split, values["instruction"], *uris)
 
 
 class MagicBrushTest:
@@ -106,7 +109,7 @@ class MagicBrushTest:
 
 
 def _pair(root: Path, key: str, split: str, instruction: object, source: str, mask: str, target: str) -> PairReading:
-    words = worded([instruction], "instruction")
+    words = worded([instruction], "instruction", Reason.EMPTY_INSTRUCTION)
     size = images.probe(root, source)
     width, height = images.probe(root, target)
     masks, rejections = survivors(f"{_NAME}/{key}", [("mask", partial(_checked_mask, root, mask, size))])

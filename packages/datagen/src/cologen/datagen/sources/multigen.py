@@ -22,7 +22,8 @@ TASKS: Mapping[str, ConditionKind] = MappingProxyType(
 )
 """The lists' own names of the kinds."""
 
-_FOLDERS = ("dataset/json_files", "json_files", "multigen20m/dataset/json_files")
+FOLDERS = ("dataset/json_files", "json_files", "multigen20m/dataset/json_files")
+"""Where the lists may lie below a root."""
 _SPLITS = {"train": "train"}
 
 
@@ -40,12 +41,13 @@ class MultiGen:
 
     def __init__(self, root: Path, split: str = "train") -> None:
         self._root, self._split = root, require_split(self.name, split, _SPLITS)
-        folder = first_folder(root, _FOLDERS)
+        folder = first_folder(root, FOLDERS)
         self._folder = folder.parent.relative_to(root)
         files = {task: folder / f"aesthetics_plus_all_group_{task}_all.json" for task in TASKS}
         found = {task: path for task, path in files.items() if path.is_file()}
         if not found:
             raise FileNotFoundError(f"none of {', '.join(path.name for path in files.values())} in {folder}")
+        self.kinds: frozenset[ConditionKind] = frozenset(TASKS[task] for task in found)
         self._lines = open_lines(root, found)
 
     def __len__(self) -> int:

@@ -16,6 +16,7 @@ from cologen.datagen.sources.pair_reading import read_condition, worded
 from cologen.datagen.sources.parquet_rows import ParquetRows, parquet_files
 
 _SPLITS = {"train": "train", "val": "validation", "validation": "validation"}
+_FOLDERS = ("Captioned_ADE20K", "Captioned_COCOStuff", "MultiGen-20M_depth", "MultiGen-20M_train")
 _PICTURE = "image"
 
 
@@ -41,6 +42,8 @@ _PLAIN = _Form(name="multigen", mark="text", prompt="text")
 class MultiGenParquet:
     """``data/{train,validation}-*.parquet`` of any form; which one is told by the columns of the first file.
 
+    ``root`` may also be the folder above the dataset's own, as ADE20K has its captions beside its pictures.
+
     Raises:
         FileNotFoundError: the root or its Parquet files are missing.
         ValueError: an unknown split, or a file without one of the columns.
@@ -48,9 +51,11 @@ class MultiGenParquet:
 
     def __init__(self, root: Path, split: str = "train") -> None:
         self._root, self._split = root, split
-        files = parquet_files(root, require_split("multigen", split, _SPLITS))
+        folder = next((root / name for name in _FOLDERS if (root / name).is_dir()), root)
+        files = parquet_files(folder, require_split("multigen", split, _SPLITS))
         self._form = _form(files)
         self.name = self._form.name
+        self.kinds: frozenset[ConditionKind] = frozenset([self._form.kind] if self._form.kind else [])
         pictures = [_PICTURE, *([self._form.condition] if self._form.condition else [])]
         self._rows = ParquetRows(root, files, pictures=pictures, values=[self._form.prompt])
 

@@ -48,7 +48,8 @@ class OmniEdit:
 
     def _interpret(self, index: int) -> PairReading:
         values = self._rows.read(index)
-        words = worded(fields.items(values, "edited_prompt_list"), "edited_prompt_list")
+        said = fields.items(values, "edited_prompt_list")
+        words = worded(said, "edited_prompt_list", Reason.EMPTY_INSTRUCTION)
         source, target = self._rows.uri(index, "src_img"), self._rows.uri(index, "edited_img")
         width, height = images.probe(self._root, target)
         pair = Pair(

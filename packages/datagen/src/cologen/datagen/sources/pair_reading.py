@@ -27,15 +27,15 @@ def read_condition(source: str, key: str, interpret: Callable[[], ConditionReadi
         return ConditionReading(condition=None, rejections=(_rejection(f"{source}/{key}", error),))
 
 
-def worded(values: Iterable[Any], name: str) -> tuple[str, ...]:
+def worded(values: Iterable[Any], name: str, missing: Reason = Reason.NULL_CAPTION) -> tuple[str, ...]:
     """Those of ``values`` that have words, on one line each and no two the same.
 
     Raises:
-        RejectedError: none has; ``name`` is what they are called.
+        RejectedError: none has, which is ``missing``; ``name`` is what they are called.
     """
     found = tuple(dict.fromkeys(filter(None, map(fields.words, values))))
     if not found:
-        raise RejectedError(Reason.NULL_CAPTION, f"{name}: no words")
+        raise RejectedError(missing, f"{name}: no words")
     return found
 
 

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from cologen.datagen import images, local_files, parquet_images
 from cologen.datagen.pair_records import Pair, PairReading, PairSource
-from cologen.datagen.records import RejectedError
+from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.sources import fields
 from cologen.datagen.sources.json_lines import open_lines
 from cologen.datagen.sources.layout import require_root, require_split
@@ -124,7 +124,7 @@ class TripletTable:
 
 def _pair(root: Path, key: str, split: str, row: fields.Record, source: str, target: str) -> PairReading:
     said = row.get("instruction")
-    words = worded(said if isinstance(said, list) else [said], "instruction")
+    words = worded(said if isinstance(said, list) else [said], "instruction", Reason.EMPTY_INSTRUCTION)
     width, height = images.probe(root, target)
     pair = Pair(
         pair_id=key, source_uri=source, target_uri=target, width=width, height=height,

@@ -1,7 +1,6 @@
-"""The stage of customized generation and of editing: one row per pair that is worth learning from.
+"""The stage of customized generation and of editing: one row per pair that is worth learning from, seen by itself.
 
-A part sees its own pairs alone, so repetitions are turned away within a part. Rows carry the hashes of both pictures,
-by which those of different parts can be found, and the report counts them.
+A part sees its own pairs alone. Rows carry the hashes of both pictures, by which ``distinct`` finds repetitions.
 """
 
 from __future__ import annotations
@@ -23,10 +22,9 @@ from cologen.datagen.manifest import Manifest, PartContent
 from cologen.datagen.pair_records import Pair
 from cologen.datagen.pairs.filters import PairPolicy, check_change, check_scores, check_sizes
 from cologen.datagen.pairs.likeness import Likeness, likeness
-from cologen.datagen.pairs.repeats import SeenPairs
 from cologen.datagen.parts import Part, SourceRecipe
 from cologen.datagen.randomness import derived_seed, generator
-from cologen.datagen.records import Box, Reason, RejectedError, Rejection
+from cologen.datagen.records import Box, RejectedError, Rejection
 from cologen.datagen.stages.reading import PairReader, image_key, read_pairs_of
 from cologen.datagen.storage import Folder
 
@@ -74,7 +72,7 @@ class PairStage:
         cv2.setNumThreads(1)  # the engine runs one part per core already
         source = self.reader.open()
         # Both pictures of a pair may lie in one image, and a turn begins with what the turn before it left.
-        look = lru_cache(maxsize=2)(partial(_small, self.reader.root))
+        look = lru_cache(maxsize=2)(partial(look_at, self.reader.root))
         return lambda part: PartContent.of(self.recipe.task, *select(self.recipe, *read_pairs_of(source, part), look))
 
 
@@ -82,11 +80,11 @@ def select(
     recipe: PairRecipe, pairs: list[Pair], rejections: list[Rejection], look: _Look
 ) -> tuple[list[dict[str, Any]], list[Rejection]]:
     """The rows of these pairs, and all that was turned away, ``rejections`` being what was met before."""
-    rows, rejections, seen = list[dict[str, Any]](), list(rejections), SeenPairs(recipe.policy.min_change)
+    rows, rejections = list[dict[str, Any]](), list(rejections)
     for pair in pairs:
         sample_id = f"{image_key(recipe.source.name, pair.pair_id)}#0"
         try:
-            source, target = _checked(pair, recipe.policy, seen, look)
+            source, target = _checked(pair, recipe.policy, look)
         except RejectedError as error:
             rejections.append(Rejection(sample_id=sample_id, stage="pairs", reason=error.reason, detail=error.detail))
         else:
@@ -94,30 +92,32 @@ def select(
     return rows, rejections
 
 
-def _checked(pair: Pair, policy: PairPolicy, seen: SeenPairs, look: _Look) -> tuple[Likeness, Likeness]:
-    """Source and target of a pair that passes, which is remembered."""
-    check_scores(pair.scores, policy)
-    check_sizes(pair, policy)
-    source = likeness(_cropped(look(pair.source_uri), pair.source_box))
-    target = likeness(_cropped(look(pair.target_uri), pair.target_box))
-    check_change(source, target, policy)
-    if before := seen.find(source, target):
-        raise RejectedError(Reason.DUPLICATE_IMAGE, f"the pictures of {before} again")
-    seen.add(pair.pair_id, source, target)
-    return source, target
+def look_at(root: Path, uri: str) -> Picture:
+    """A glance at a picture, whatever its size.
 
-
-def _small(root: Path, uri: str) -> Picture:
+    Raises:
+        RejectedError: as ``glance``.
+    """
     return glance(root, uri, images.probe(root, uri))
 
 
-def _cropped(small: Picture, box: Box | None) -> Picture:
-    """What a glance shows of a box, whose coordinates are those of the whole picture."""
+def cropped_likeness(small: Picture, box: Box | None) -> Likeness:
+    """Of what a glance shows of a box, whose coordinates are those of the whole picture; of all of it without one."""
     if box is None:
-        return small
+        return likeness(small)
     left, top = (ceil(side / REDUCTION) for side in (box.x0, box.y0))
     right, bottom = (floor(side / REDUCTION) for side in (box.x1, box.y1))
-    return small[top:bottom, left:right]
+    return likeness(small[top:bottom, left:right])
+
+
+def _checked(pair: Pair, policy: PairPolicy, look: _Look) -> tuple[Likeness, Likeness]:
+    """Source and target of a pair that passes."""
+    check_scores(pair.scores, policy)
+    check_sizes(pair, policy)
+    source = cropped_likeness(look(pair.source_uri), pair.source_box)
+    target = cropped_likeness(look(pair.target_uri), pair.target_box)
+    check_change(source, target, policy)
+    return source, target
 
 
 def _row(recipe: PairRecipe, sample_id: str, pair: Pair, source_hash: int, target_hash: int) -> dict[str, Any]:

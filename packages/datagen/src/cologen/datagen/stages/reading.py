@@ -1,58 +1,73 @@
-"""What a build reads: a source of pictures or of pairs opened under its root, and what one part of it holds."""
+"""What a build reads: a source of pictures, pairs or conditions under its root, and what one part of it holds."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
-from cologen.datagen.pair_records import Pair, PairSource
+from cologen.datagen.pair_records import Condition, ConditionSource, Pair, PairSource
 from cologen.datagen.parts import Part, SourceRecipe
 from cologen.datagen.records import Image, Rejection, Source
-from cologen.datagen.sources import open_pair_source, open_source
+from cologen.datagen.sources import open_condition_source, open_pair_source, open_source
+
+_Opened = TypeVar("_Opened", Source, PairSource, ConditionSource)
+_Item = TypeVar("_Item")
+_Own = TypeVar("_Own", bound="_Reader[Any]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceReader:
-    """A recipe's pictures under the dataset's root on this machine or cluster."""
+class _Reader(ABC, Generic[_Opened]):
+    """A recipe's samples under the dataset's root on this machine or cluster; the recipe counts them as its images."""
 
     recipe: SourceRecipe
     root: Path
 
     @classmethod
-    def of(cls, name: str, root: Path, split: str, part_size: int, limit: int | None) -> SourceReader:
-        """The reader over the first ``limit`` pictures (None: all) that lie under ``root`` now.
+    def of(cls: type[_Own], name: str, root: Path, split: str, part_size: int, limit: int | None) -> _Own:
+        """The reader over the first ``limit`` samples (None: all) that lie under ``root`` now.
 
         Raises:
             FileNotFoundError: the dataset is not there; the message says what was expected where.
-            ValueError: it holds no picture.
+            ValueError: it holds no sample.
         """
-        return cls(recipe=_recipe(open_source(name, root, split), root, split, part_size, limit), root=root)
+        source = cls.opened(name, root, split)
+        num_images = len(source) if limit is None else min(limit, len(source))
+        if num_images == 0:
+            raise ValueError(f"{source.name} under {root} has no pictures in split {split!r}")
+        recipe = SourceRecipe(
+            name=source.name, split=split, num_images=num_images, part_size=part_size, fingerprint=source.fingerprint()
+        )
+        return cls(recipe=recipe, root=root)
 
-    def open(self) -> Source:
+    @staticmethod
+    @abstractmethod
+    def opened(name: str, root: Path, split: str) -> _Opened:
+        """A source of this reader's kind by its name."""
+
+    def open(self) -> _Opened:
         """The source itself, opened in this process."""
-        return open_source(self.recipe.name, self.root, self.recipe.split)
+        return self.opened(self.recipe.name, self.root, self.recipe.split)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairReader:
-    """A recipe's pairs under the dataset's root on this machine or cluster; the recipe counts pairs as its images."""
+class SourceReader(_Reader[Source]):
+    """The pictures of a recipe."""
 
-    recipe: SourceRecipe
-    root: Path
+    opened = staticmethod(open_source)
 
-    @classmethod
-    def of(cls, name: str, root: Path, split: str, part_size: int, limit: int | None) -> PairReader:
-        """The reader over the first ``limit`` pairs (None: all) that lie under ``root`` now.
 
-        Raises:
-            FileNotFoundError: the dataset is not there; the message says what was expected where.
-            ValueError: it holds no pair.
-        """
-        return cls(recipe=_recipe(open_pair_source(name, root, split), root, split, part_size, limit), root=root)
+class PairReader(_Reader[PairSource]):
+    """The pairs of a recipe."""
 
-    def open(self) -> PairSource:
-        """The source itself, opened in this process."""
-        return open_pair_source(self.recipe.name, self.root, self.recipe.split)
+    opened = staticmethod(open_pair_source)
+
+
+class ConditionReader(_Reader[ConditionSource]):
+    """The pictures of a recipe that have prompts, with the conditions that the dataset has of them."""
+
+    opened = staticmethod(open_condition_source)
 
 
 def image_key(source: str, image_id: str) -> str:
@@ -62,23 +77,30 @@ def image_key(source: str, image_id: str) -> str:
 
 def read_part_of(source: Source, part: Part) -> tuple[list[Image], list[Rejection]]:
     """The usable pictures of a part, in the source's order, and everything turned away."""
-    readings = [source.read(index) for index in range(part.start, part.stop)]
-    images = [reading.image for reading in readings if reading.image is not None]
-    return images, [rejection for reading in readings for rejection in reading.rejections]
+    return _read(source.read, part, lambda reading: reading.image)
 
 
 def read_pairs_of(source: PairSource, part: Part) -> tuple[list[Pair], list[Rejection]]:
     """The usable pairs of a part, in the source's order, and everything turned away."""
-    readings = [source.read(index) for index in range(part.start, part.stop)]
-    pairs = [reading.pair for reading in readings if reading.pair is not None]
-    return pairs, [rejection for reading in readings for rejection in reading.rejections]
+    return _read(source.read, part, lambda reading: reading.pair)
 
 
-def _recipe(source: Source | PairSource, root: Path, split: str, part_size: int, limit: int | None) -> SourceRecipe:
-    """The first ``limit`` samples of a source, in parts."""
-    num_images = len(source) if limit is None else min(limit, len(source))
-    if num_images == 0:
-        raise ValueError(f"{source.name} under {root} has no pictures in split {split!r}")
-    return SourceRecipe(
-        name=source.name, split=split, num_images=num_images, part_size=part_size, fingerprint=source.fingerprint()
-    )
+def read_conditions_of(source: ConditionSource, part: Part) -> tuple[list[Condition], list[Rejection]]:
+    """The usable conditions of a part, in the source's order, and everything turned away."""
+    return _read(source.read, part, lambda reading: reading.condition)
+
+
+class _Reading(Protocol):
+    @property
+    def rejections(self) -> tuple[Rejection, ...]: ...
+
+
+_Read = TypeVar("_Read", bound=_Reading)
+
+
+def _read(
+    read: Callable[[int], _Read], part: Part, item_of: Callable[[_Read], _Item | None]
+) -> tuple[list[_Item], list[Rejection]]:
+    readings = [read(index) for index in range(part.start, part.stop)]
+    items = [item for reading in readings if (item := item_of(reading)) is not None]
+    return items, [rejection for reading in readings for rejection in reading.rejections]

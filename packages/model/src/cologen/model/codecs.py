@@ -1,0 +1,93 @@
+"""Pictures to latents and back: what every codec offers, and FLUX's own autoencoder as one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
+
+import torch
+from diffusers import AutoencoderKL
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """Pictures in [-1, 1] to latents of about unit variance, and back."""
+
+    @property
+    def downscale(self) -> int:
+        """Pixels along a side of the square that becomes one latent."""
+        ...
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of a latent."""
+        ...
+
+    def encode(
+        self,
+        images: Float[Tensor, "batch 3 height width"],
+        noise: Float[Tensor, "batch channels rows columns"] | None = None,
+    ) -> Float[Tensor, "batch channels rows columns"]:
+        """The latents: a codec with a posterior gives its mode, or with draws of N(0, 1) a sample from it."""
+        ...
+
+    def decode(self, latents: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch 3 height width"]:
+        """The pictures, not clamped."""
+        ...
+
+
+class FluxCodec(nn.Module):
+    """FLUX's autoencoder, frozen; latents are ``(z - shift) · scale`` with the two numbers of its configuration.
+
+    Results are on the autoencoder's device and in its dtype. The autoencoder itself is ``vae``.
+    """
+
+    def __init__(self, vae: AutoencoderKL, *, tiling: bool = False, slicing: bool = False) -> None:
+        """``tiling`` decodes large pictures tile by tile, ``slicing`` batches one by one: less memory, more time."""
+        super().__init__()
+        self.vae = vae.requires_grad_(False).eval()
+        if tiling:
+            self.vae.enable_tiling()
+        if slicing:
+            self.vae.enable_slicing()
+
+    @classmethod
+    def from_folder(
+        cls, folder: Path, *, dtype: torch.dtype = torch.bfloat16, tiling: bool = False, slicing: bool = False
+    ) -> Self:
+        """Read the ``vae`` of a FLUX folder; no network.
+
+        Raises:
+            FileNotFoundError: the folder has no ``vae``.
+        """
+        if not (folder / "vae").is_dir():
+            raise FileNotFoundError(f"{folder} has no vae: not a whole FLUX folder")
+        vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=dtype, local_files_only=True)
+        return cls(vae, tiling=tiling, slicing=slicing)
+
+    @property
+    def downscale(self) -> int:
+        """One halving between each pair of levels: 8 for FLUX's four levels."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def latent_channels(self) -> int:
+        """16 for FLUX."""
+        return self.vae.config.latent_channels
+
+    def encode(
+        self,
+        images: Float[Tensor, "batch 3 height width"],
+        noise: Float[Tensor, "batch channels rows columns"] | None = None,
+    ) -> Float[Tensor, "batch channels rows columns"]:
+        """The posterior's mode, or ``mean + std · noise``, normalised."""
+        posterior = self.vae.encode(images.to(self.vae.device, self.vae.dtype)).latent_dist
+        raw = posterior.mode() if noise is None else posterior.mean + posterior.std * noise.to(posterior.mean)
+        return (raw - self.vae.config.shift_factor) * self.vae.config.scaling_factor
+
+    def decode(self, latents: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch 3 height width"]:
+        """The pictures of normalised latents, not clamped."""
+        raw = latents.to(self.vae.device, self.vae.dtype) / self.vae.config.scaling_factor + self.vae.config.shift_factor
+        return self.vae.decode(raw).sample

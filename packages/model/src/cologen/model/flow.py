@@ -1,0 +1,78 @@
+"""Rectified flow as FLUX uses it: a straight path from picture (time 0) to noise (time 1), and when to look at it.
+
+All draws are the caller's, given as tensors. Times stay in float32 or float64, for half precision cannot tell 0.999 from 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+# FLUX.1's shift: its exponent is linear in the number of tokens, through these two points (BFL's reference sampler).
+_FEW_TOKENS, _LOW_EXPONENT = 256, 0.5
+_MANY_TOKENS, _HIGH_EXPONENT = 4096, 1.15
+
+
+def interpolate(
+    clean: Float[Tensor, "batch *shape"], noise: Float[Tensor, "batch *shape"], time: Float[Tensor, "batch"]
+) -> Float[Tensor, "batch *shape"]:
+    """The point ``(1 - t) · clean + t · noise`` of the path; exactly ``clean`` at time 0 and ``noise`` at time 1."""
+    t = _like(time, clean)
+    return (1 - t) * clean + t * noise
+
+
+def velocity(
+    clean: Float[Tensor, "batch *shape"], noise: Float[Tensor, "batch *shape"]
+) -> Float[Tensor, "batch *shape"]:
+    """The path's derivative by time, the same everywhere on it: what the model learns to predict."""
+    return noise - clean
+
+
+def estimate_clean(
+    noisy: Float[Tensor, "batch *shape"], velocity: Float[Tensor, "batch *shape"], time: Float[Tensor, "batch"]
+) -> Float[Tensor, "batch *shape"]:
+    """Where the path ends if the velocity stays as it is: ``noisy - t · velocity``."""
+    return noisy - _like(time, noisy) * velocity
+
+
+def logit_normal(normals: Float[Tensor, "batch"]) -> Float[Tensor, "batch"]:
+    """Training times in (0, 1), densest in the middle, from draws of N(0, 1) (Esser et al. 2024, section 3.1)."""
+    return torch.sigmoid(normals if normals.dtype == torch.float64 else normals.float())
+
+
+def shift_exponent(num_tokens: int) -> float:
+    """FLUX.1's μ for a picture of so many tokens: 0.5 at 256, 1.15 at 4096, on a line through both beyond them too."""
+    slope = (_HIGH_EXPONENT - _LOW_EXPONENT) / (_MANY_TOKENS - _FEW_TOKENS)
+    return num_tokens * slope + (_LOW_EXPONENT - slope * _FEW_TOKENS)
+
+
+def shift(time: Float[Tensor, "*shape"], num_tokens: int) -> Float[Tensor, "*shape"]:
+    """Times moved towards noise, the more so the larger the picture (Esser et al. 2024, section 5.3.2).
+
+    ``t' = e^μ / (e^μ + 1/t - 1)``, increasing, with 0 and 1 fixed exactly.
+    """
+    growth = math.exp(shift_exponent(num_tokens))
+    return growth / (growth + (1 / time - 1))
+
+
+def schedule(num_steps: int, num_tokens: int, *, shifted: bool = True) -> Float[Tensor, "times"]:
+    """The ``num_steps + 1`` times of sampling from 1 to 0: evenly spaced, then shifted (dev, Fill) or not (schnell).
+
+    The last step before 0 begins at ``1 / num_steps`` before the shift, as in FLUX.
+
+    Raises:
+        ValueError: there is no step.
+    """
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+    even = (1 - torch.arange(num_steps, dtype=torch.float64) / num_steps).float()
+    times = shift(even, num_tokens) if shifted else even
+    return torch.cat((times, torch.zeros(1)))
+
+
+def _like(time: Float[Tensor, "batch"], values: Float[Tensor, "batch *shape"]) -> Tensor:
+    """One time per sample, to be broadcast over the sample's other axes."""
+    return time.reshape(-1, *[1] * (values.ndim - 1))

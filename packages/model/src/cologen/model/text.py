@@ -1,0 +1,88 @@
+"""Prompts to what FLUX reads: one vector per token (T5), and one for the whole prompt (CLIP)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerBase, T5EncoderModel, T5TokenizerFast
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """A batch of encoded prompts; all have the same number of tokens."""
+
+    embeds: Float[Tensor, "batch tokens channels"]
+    pooled: Float[Tensor, "batch pooled_channels"]
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """Whatever turns prompts into ``Prompts``, the same for the same prompt in any batch."""
+
+    def encode(self, prompts: Sequence[str]) -> Prompts:
+        """Encode each prompt; the empty one is the null prompt of guidance."""
+        ...
+
+
+class FluxTextEncoder(nn.Module):
+    """FLUX's pair: CLIP's pooled vector and T5's tokens, padded to ``num_tokens`` (512 for dev and Fill, 256 for schnell).
+
+    As in FLUX, padding is attended to. Both models are frozen; results are on the models' device, each in its model's dtype.
+    """
+
+    def __init__(
+        self,
+        clip: CLIPTextModel,
+        clip_tokenizer: PreTrainedTokenizerBase,
+        t5: T5EncoderModel,
+        t5_tokenizer: PreTrainedTokenizerBase,
+        *,
+        num_tokens: int = 512,
+    ) -> None:
+        super().__init__()
+        self.clip = clip
+        self.t5 = t5
+        self.clip_tokenizer = clip_tokenizer
+        self.t5_tokenizer = t5_tokenizer
+        self.num_tokens = num_tokens
+        self.requires_grad_(False).eval()
+
+    @classmethod
+    def from_folder(cls, folder: Path, *, dtype: torch.dtype = torch.bfloat16, num_tokens: int = 512) -> Self:
+        """Read ``text_encoder``, ``tokenizer``, ``text_encoder_2`` and ``tokenizer_2`` of a FLUX folder; no network.
+
+        Raises:
+            FileNotFoundError: one of the four is not there.
+        """
+        parts = {name: folder / name for name in ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")}
+        missing = [name for name, path in parts.items() if not path.is_dir()]
+        if missing:
+            raise FileNotFoundError(f"{folder} has no {', '.join(missing)}: not a whole FLUX folder")
+        return cls(
+            CLIPTextModel.from_pretrained(parts["text_encoder"], dtype=dtype, local_files_only=True),
+            CLIPTokenizer.from_pretrained(parts["tokenizer"], local_files_only=True),
+            T5EncoderModel.from_pretrained(parts["text_encoder_2"], dtype=dtype, local_files_only=True),
+            T5TokenizerFast.from_pretrained(parts["tokenizer_2"], local_files_only=True),
+            num_tokens=num_tokens,
+        )
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str]) -> Prompts:
+        """The ends of prompts longer than CLIP's 77 or T5's ``num_tokens`` are cut, as FLUX's own pipeline does."""
+        clip_ids = _token_ids(self.clip_tokenizer, prompts, self.clip_tokenizer.model_max_length)
+        t5_ids = _token_ids(self.t5_tokenizer, prompts, self.num_tokens)
+        pooled = self.clip(clip_ids.to(self.clip.device)).pooler_output
+        embeds = self.t5(t5_ids.to(self.t5.device)).last_hidden_state
+        return Prompts(embeds, pooled)
+
+
+def _token_ids(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], length: int) -> Tensor:
+    """Tokens of each prompt, cut or padded to one length."""
+    tokens = tokenizer(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+    return tokens.input_ids
