@@ -43,6 +43,7 @@ def save_adapter(
     folder: Path,
     *,
     dtype: torch.dtype | None = None,
+    weights: Mapping[str, Tensor] = MappingProxyType({}),
     notes: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Save the newest stage: its router, and every expert that is not there yet or has other numbers.
@@ -51,6 +52,7 @@ def save_adapter(
 
     Args:
         dtype: of what is saved; None: as it is.
+        weights: saved in place of the model's own of these names: their moving average, or what is sharded, gathered.
         notes: whatever else is to be known of it (base, step, recipe); kept in the JSON.
 
     Raises:
@@ -63,7 +65,8 @@ def save_adapter(
     before = _read_index(folder) if (folder / INDEX).exists() else None
     if before is not None:
         _refuse_other(before, index, folder)
-    state = {name: weight.detach().to("cpu", dtype).contiguous() for name, weight in model.state_dict().items()}
+    pool = {name: weight for name, weight in model.state_dict().items() if ".prw." in name} | dict(weights)
+    state = {name: weight.detach().to("cpu", dtype).contiguous() for name, weight in pool.items()}
     for number in range(stage + 1):
         _write_if_other(folder / _expert_file(number), _part(state, f".prw.experts.{number}."))
     _write_if_other(folder / _router_file(stage), _part(state, ".prw.router."))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from diffusers import AutoencoderKL
@@ -47,7 +47,13 @@ class FluxCodec(nn.Module):
     def __init__(self, vae: AutoencoderKL, *, tiling: bool = False, slicing: bool = False) -> None:
         """``tiling`` decodes large pictures tile by tile, ``slicing`` batches one by one: less memory, more time."""
         super().__init__()
+        config: Any = vae.config
         self.vae = vae.requires_grad_(False).eval()
+        # One halving between each pair of levels: 8 for FLUX's four.
+        self.downscale: int = 2 ** (len(config.block_out_channels) - 1)
+        self.latent_channels: int = config.latent_channels
+        self._shift: float = config.shift_factor
+        self._scale: float = config.scaling_factor
         if tiling:
             self.vae.enable_tiling()
         if slicing:
@@ -56,7 +62,7 @@ class FluxCodec(nn.Module):
     @classmethod
     def from_folder(
         cls, folder: Path, *, dtype: torch.dtype = torch.bfloat16, tiling: bool = False, slicing: bool = False
-    ) -> Self:
+    ) -> FluxCodec:
         """Read the ``vae`` of a FLUX folder; no network.
 
         Raises:
@@ -67,27 +73,19 @@ class FluxCodec(nn.Module):
         vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=dtype, local_files_only=True)
         return cls(vae, tiling=tiling, slicing=slicing)
 
-    @property
-    def downscale(self) -> int:
-        """One halving between each pair of levels: 8 for FLUX's four levels."""
-        return 2 ** (len(self.vae.config.block_out_channels) - 1)
-
-    @property
-    def latent_channels(self) -> int:
-        """16 for FLUX."""
-        return self.vae.config.latent_channels
-
     def encode(
         self,
         images: Float[Tensor, "batch 3 height width"],
         noise: Float[Tensor, "batch channels rows columns"] | None = None,
     ) -> Float[Tensor, "batch channels rows columns"]:
         """The posterior's mode, or ``mean + std · noise``, normalised."""
-        posterior = self.vae.encode(images.to(self.vae.device, self.vae.dtype)).latent_dist
+        encoded: Any = self.vae.encode(images.to(self.vae.device, self.vae.dtype))
+        posterior = encoded.latent_dist
         raw = posterior.mode() if noise is None else posterior.mean + posterior.std * noise.to(posterior.mean)
-        return (raw - self.vae.config.shift_factor) * self.vae.config.scaling_factor
+        return (raw - self._shift) * self._scale
 
     def decode(self, latents: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch 3 height width"]:
         """The pictures of normalised latents, not clamped."""
-        raw = latents.to(self.vae.device, self.vae.dtype) / self.vae.config.scaling_factor + self.vae.config.shift_factor
-        return self.vae.decode(raw).sample
+        raw: Any = latents.to(self.vae.device, self.vae.dtype) / self._scale + self._shift
+        decoded: Any = self.vae.decode(raw)
+        return decoded.sample

@@ -1,27 +1,12 @@
-"""Which models there are, from one that trains on a laptop to FLUX itself, and how to get one with its codec and text.
-
-    bundle = build(preset("world-tiny"), seed=0)                 # 2.5 M parameters, from nothing
-    bundle = load(preset("flux-dev"), Path("FLUX.1-dev"))        # a folder as diffusers writes it
-"""
+"""Which models there are, from one that trains on a laptop to FLUX itself; ``bundle`` makes models of these numbers."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
-
-from cologen.model.codecs import Codec, FluxCodec
-from cologen.model.text import FluxTextEncoder, TextEncoder
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.model.world_codec import WorldCodec
 from cologen.model.world_text import WorldTextEncoder
 
@@ -30,9 +15,10 @@ from cologen.model.world_text import WorldTextEncoder
 class Preset:
     """One kind of model: its shape, what it reads and writes, and how it is sampled.
 
-    ``transformer`` holds the arguments of ``CoLoGenTransformer2DModel``. ``layout`` says what a token of the base is made of:
-    the latent alone ("plain"), or latent, masked picture and mask ("fill"). ``guidance`` is the scale told to bases
-    that were distilled with it, None for others. ``side`` is the picture's usual side in pixels.
+    ``family`` says which codec and text encoder stand around it, ``transformer`` holds the arguments of
+    ``CoLoGenTransformer2DModel``. ``layout`` is what the base reads in a token: the latent alone ("plain"), or latent,
+    masked picture and mask ("fill"). ``patch`` is in latents, ``side`` a picture's usual side in pixels. ``shifted``
+    says whether times move with the resolution; ``guidance`` is the scale told to bases distilled with it, else None.
     """
 
     name: str
@@ -44,47 +30,29 @@ class Preset:
     text_tokens: int
     num_steps: int
     shifted: bool = True
-    guidance: float | None
+    guidance: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
-    """A transformer and what stands around it."""
-
-    preset: Preset
-    transformer: CoLoGenTransformer2DModel
-    codec: Codec
-    text: TextEncoder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParameterCounts:
-    """How many numbers a model has: the base, each stage's expert, and each stage's share of the router."""
-
-    base: int
-    per_expert: int
-    router_per_expert: int
-
-
-def _world(heads: int, head_dim: int, num_layers: int, num_single_layers: int, rank: int) -> Mapping[str, Any]:
-    # A sixteenth of each head is for which picture, the rest for row and column, as in FLUX; pairs need even numbers.
-    which = 2 * math.ceil(head_dim / 16)
+def _world(axes: tuple[int, int, int], *, heads: int, layers: tuple[int, int], rank: int) -> Mapping[str, Any]:
+    """``axes``: channels of a head that tell picture, row and column; ``layers``: of two streams and of one."""
     return MappingProxyType(
         {
             "in_channels": WorldCodec.latent_channels,
-            "num_layers": num_layers,
-            "num_single_layers": num_single_layers,
+            "out_channels": WorldCodec.latent_channels,
+            "num_layers": layers[0],
+            "num_single_layers": layers[1],
             "num_attention_heads": heads,
-            "attention_head_dim": head_dim,
+            "attention_head_dim": sum(axes),
             "joint_attention_dim": WorldTextEncoder.channels,
             "pooled_projection_dim": WorldTextEncoder.pooled_channels,
-            "axes_dims_rope": (which, (head_dim - which) // 2, (head_dim - which) // 2),
+            "guidance_embeds": False,
+            "axes_dims_rope": axes,
             "rank": rank,
         }
     )
 
 
-def _flux(in_channels: int = 64, guidance_embeds: bool = True) -> Mapping[str, Any]:
+def _flux(*, in_channels: int = 64, guidance_embeds: bool = True) -> Mapping[str, Any]:
     return MappingProxyType(
         {
             "in_channels": in_channels,
@@ -97,6 +65,72 @@ def _flux(in_channels: int = 64, guidance_embeds: bool = True) -> Mapping[str, A
             "pooled_projection_dim": 768,
             "guidance_embeds": guidance_embeds,
             "axes_dims_rope": (16, 56, 56),
-            "rank": 128,  # the paper, section 3.1
+            "rank": 128,  # the paper's, section 3.1
         }
     )
+
+
+_PRESETS = (
+    Preset(
+        name="world-tiny",
+        family="world",
+        transformer=_world((4, 14, 14), heads=4, layers=(3, 3), rank=16),
+        patch=1,
+        side=32,
+        text_tokens=48,
+        num_steps=20,
+    ),
+    Preset(
+        name="world-small",
+        family="world",
+        transformer=_world((8, 28, 28), heads=6, layers=(3, 6), rank=32),
+        patch=1,
+        side=64,
+        text_tokens=48,
+        num_steps=28,
+    ),
+    Preset(
+        name="flux-dev",
+        family="flux",
+        transformer=_flux(),
+        patch=2,
+        side=1024,
+        text_tokens=512,
+        num_steps=28,
+        guidance=3.5,
+    ),
+    Preset(
+        name="flux-fill",
+        family="flux",
+        transformer=_flux(in_channels=384),
+        layout="fill",
+        patch=2,
+        side=1024,
+        text_tokens=512,
+        num_steps=50,
+        guidance=30.0,
+    ),
+    Preset(
+        name="flux-schnell",
+        family="flux",
+        transformer=_flux(guidance_embeds=False),
+        patch=2,
+        side=1024,
+        text_tokens=256,
+        num_steps=4,
+        shifted=False,
+    ),
+)
+PRESETS: Mapping[str, Preset] = MappingProxyType({each.name: each for each in _PRESETS})
+"""By name. Steps and guidance are those that the base's own authors sample with."""
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"no preset is called {name!r}: expected one of {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerBase, T5EncoderModel, T5TokenizerFast
+from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerBase, T5EncoderModel, T5Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class TextEncoder(Protocol):
 
 
 class FluxTextEncoder(nn.Module):
-    """FLUX's pair: CLIP's pooled vector and T5's tokens, padded to ``num_tokens`` (512 for dev and Fill, 256 for schnell).
+    """FLUX's pair: CLIP's pooled vector and T5's tokens, padded to ``num_tokens`` (512; 256 for schnell).
 
-    As in FLUX, padding is attended to. Both models are frozen; results are on the models' device, each in its model's dtype.
+    As in FLUX, padding is attended to. Both models are frozen; results are on the device and in the dtype of each.
     """
 
     def __init__(
@@ -54,7 +54,9 @@ class FluxTextEncoder(nn.Module):
         self.requires_grad_(False).eval()
 
     @classmethod
-    def from_folder(cls, folder: Path, *, dtype: torch.dtype = torch.bfloat16, num_tokens: int = 512) -> Self:
+    def from_folder(
+        cls, folder: Path, *, dtype: torch.dtype = torch.bfloat16, num_tokens: int = 512
+    ) -> FluxTextEncoder:
         """Read ``text_encoder``, ``tokenizer``, ``text_encoder_2`` and ``tokenizer_2`` of a FLUX folder; no network.
 
         Raises:
@@ -68,7 +70,7 @@ class FluxTextEncoder(nn.Module):
             CLIPTextModel.from_pretrained(parts["text_encoder"], dtype=dtype, local_files_only=True),
             CLIPTokenizer.from_pretrained(parts["tokenizer"], local_files_only=True),
             T5EncoderModel.from_pretrained(parts["text_encoder_2"], dtype=dtype, local_files_only=True),
-            T5TokenizerFast.from_pretrained(parts["tokenizer_2"], local_files_only=True),
+            T5Tokenizer.from_pretrained(parts["tokenizer_2"], local_files_only=True),
             num_tokens=num_tokens,
         )
 

@@ -1,7 +1,7 @@
 """Latents to the tokens of a transformer and back, where each token stands, and the layout of Fill's inputs.
 
-A token is a square of ``patch × patch`` latents: 2 for FLUX, 1 for the synthetic world. Channels go by latent channel, then
-row, then column of the square, which is what ``pixel_unshuffle`` does and what FLUX's pipeline does in eight steps.
+A token is a square of ``patch × patch`` latents: 2 for FLUX, 1 for the synthetic world. Its numbers go by latent
+channel, then row, then column of the square, which is the order of ``pixel_unshuffle`` and of FLUX.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def grid_ids(
 ) -> Float[Tensor, "tokens 3"]:
     """Where each token stands: (which picture, row, column), for FLUX's rotary embedding; in float32 on the CPU.
 
-    The target is picture 0, the k-th source picture k. A source whose grid differs from the ``target``'s (rows, columns)
-    covers the same square: its i-th centre lies at ``(i + ½) · target / source - ½``. So a source of half the size has
+    The target is picture 0, the k-th source picture k. A source whose grid is not the ``target``'s (rows, columns) is
+    stretched to cover it: its i-th centre lies at ``(i + ½) · target / source - ½``. So a source of half the size has
     rows at ½, 2½, 4½ …, and one of the same size at exactly 0, 1, 2 …
     """
     target_rows, target_columns = target or (rows, columns)
@@ -63,14 +63,16 @@ def text_ids(num_tokens: int) -> Float[Tensor, "tokens 3"]:
 def pack_mask(
     mask: Float[Tensor, "batch 1 height width"], downscale: int, patch: int
 ) -> Float[Tensor, "batch tokens dim"]:
-    """A mask in pixels (1 is to be painted) as Fill reads it: each token carries all its ``(downscale · patch)²`` pixels.
+    """A mask in pixels (1 is to be painted) as Fill reads it: a token carries all its ``(downscale · patch)²`` pixels.
 
     Raises:
         ValueError: a side is not a multiple of ``downscale · patch`` pixels.
     """
     height, width = mask.shape[2:]
     if height % (downscale * patch) or width % (downscale * patch):
-        raise ValueError(f"a mask of {height} x {width} pixels does not divide into tokens of {downscale * patch} pixels")
+        raise ValueError(
+            f"a mask of {height} x {width} pixels does not divide into tokens of {downscale * patch} pixels"
+        )
     return pack(functional.pixel_unshuffle(mask, downscale), patch)
 
 

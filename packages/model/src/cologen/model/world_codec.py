@@ -1,8 +1,8 @@
 """An exact codec for the synthetic world: 4 × 4 pixels become 48 cosine coefficients, and come back.
 
-A three-dimensional DCT over rows, columns and the three colours is orthonormal, so nothing is lost and nothing has to be
-trained. What it buys over raw pixels is that each channel is one frequency of luma or chroma, with one usual size, and can
-be brought to the unit variance that flow matching expects of its data.
+A three-dimensional DCT over rows, columns and the three colours is orthonormal, so nothing is lost and nothing has to
+be trained. What it buys over raw pixels is that each channel is one frequency of luma or chroma, with one usual size,
+and can be brought to the unit variance that flow matching expects of its data.
 """
 
 from __future__ import annotations

@@ -1,0 +1,192 @@
+"""A preset made into a model with its codec and its text encoder: drawn from a seed, or read from files.
+
+    bundle = build(preset("world-tiny"), seed=0)
+    bundle = load(preset("flux-dev"), Path("FLUX.1-dev"))  # a folder as diffusers writes it
+
+A trainer then goes ``pack(bundle.codec.encode(images), preset.patch)``, and a pipeline the same way back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from cologen.model.codecs import Codec, FluxCodec
+from cologen.model.presets import Preset
+from cologen.model.text import FluxTextEncoder, TextEncoder
+from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.world_codec import WorldCodec
+from cologen.model.world_text import WorldTextEncoder
+
+_SHAPE = (
+    "in_channels",
+    "out_channels",
+    "num_layers",
+    "num_single_layers",
+    "attention_head_dim",
+    "num_attention_heads",
+    "joint_attention_dim",
+    "pooled_projection_dim",
+    "guidance_embeds",
+    "axes_dims_rope",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A transformer and what stands around it, all on one device."""
+
+    preset: Preset
+    transformer: CoLoGenTransformer2DModel
+    codec: Codec
+    text: TextEncoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterCounts:
+    """How many numbers a model has: the base, each stage's expert, and the router's share for each expert."""
+
+    base: int
+    per_expert: int
+    router_per_expert: int
+
+
+def build(
+    preset: Preset,
+    *,
+    seed: int = 0,
+    weights: Path | None = None,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Bundle:
+    """A model of the synthetic world without experts, drawn from ``seed``, or with a base's ``weights`` (safetensors).
+
+    The codec stays in float32, where it is exact; transformer and text are in ``dtype``.
+
+    Raises:
+        FileNotFoundError: the weights are not there.
+        ValueError: the preset is not of the world, or the weights are of another model.
+    """
+    if preset.family != "world":
+        raise ValueError(f"{preset.name} is not drawn from a seed: give `load` its folder")
+    with torch.device("meta"):
+        transformer = CoLoGenTransformer2DModel(**preset.transformer)
+    transformer.to_empty(device="cpu")
+    if weights is None:
+        _draw(transformer, seed)
+    else:
+        _fill(transformer, weights)
+    nn.Module.to(transformer, device, dtype)
+    return Bundle(
+        preset=preset,
+        transformer=transformer,
+        codec=WorldCodec().to(device),
+        text=WorldTextEncoder(preset.text_tokens).to(device, dtype),
+    )
+
+
+def load(
+    preset: Preset,
+    folder: Path,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.bfloat16,
+    tiling: bool = False,
+    slicing: bool = False,
+) -> Bundle:
+    """A FLUX base without experts, from a folder as diffusers writes it; nothing is fetched.
+
+    Raises:
+        FileNotFoundError: the folder lacks one of its parts.
+        ValueError: the preset is not of FLUX, or the transformer there has another shape.
+    """
+    if preset.family != "flux":
+        raise ValueError(f"{preset.name} is not kept in a FLUX folder: give `build` a seed or weights")
+    if not (folder / "transformer" / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} has no transformer/config.json: not a whole FLUX folder")
+    _check_shape(preset, folder / "transformer")
+    # The small parts first: what is missing is then said before 24 GB are read.
+    codec = FluxCodec.from_folder(folder, dtype=dtype, tiling=tiling, slicing=slicing)
+    text = FluxTextEncoder.from_folder(folder, dtype=dtype, num_tokens=preset.text_tokens)
+    transformer = CoLoGenTransformer2DModel.from_pretrained(
+        folder / "transformer", torch_dtype=dtype, rank=preset.transformer["rank"], local_files_only=True
+    )
+    nn.Module.to(transformer, device)
+    return Bundle(preset=preset, transformer=transformer, codec=codec.to(device), text=text.to(device))
+
+
+def count_parameters(preset: Preset) -> ParameterCounts:
+    """Counted on a model without memory, so FLUX too is counted in seconds."""
+    with torch.device("meta"):
+        transformer = CoLoGenTransformer2DModel(**preset.transformer, num_experts=1)
+    sizes = {name: weight.numel() for name, weight in transformer.named_parameters()}
+    per_expert = sum(size for name, size in sizes.items() if ".prw.experts." in name)
+    router = sum(size for name, size in sizes.items() if ".prw.router." in name)
+    return ParameterCounts(
+        base=sum(sizes.values()) - per_expert - router, per_expert=per_expert, router_per_expert=router
+    )
+
+
+_SMALL = re.compile(r"proj_out\.weight|norm_out\.linear\.weight|.*\.(norm|norm1|norm1_context)\.linear\.weight")
+"""The last layer and the modulations (scale, shift, gate) of every block."""
+
+
+@torch.no_grad()
+def _draw(transformer: CoLoGenTransformer2DModel, seed: int) -> None:
+    """Each weight from the seed and its own name: uniform as Glorot's, biases zero, norms one.
+
+    What ``_SMALL`` names begins at a tenth of that: each block near the identity, as in DiT (Peebles & Xie 2023), whose
+    zeros would leave a fresh model blind to its inputs.
+    """
+    for name, weight in transformer.named_parameters():
+        if weight.ndim < 2:
+            weight.fill_(0.0 if name.endswith("bias") else 1.0)
+            continue
+        digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=7).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest, "little"))
+        bound = math.sqrt(6 / sum(weight.shape)) * (0.1 if _SMALL.fullmatch(name) else 1.0)
+        weight.uniform_(-bound, bound, generator=generator)
+
+
+def _fill(transformer: CoLoGenTransformer2DModel, weights: Path) -> None:
+    if not weights.is_file():
+        raise FileNotFoundError(f"no weights at {weights}")
+    given = load_file(weights)
+    expected = {name: weight for name, weight in transformer.state_dict().items() if ".prw." not in name}
+    problems = [f"{name} is missing" for name in expected.keys() - given.keys()]
+    problems += [f"{name} is not expected" for name in given.keys() - expected.keys()]
+    problems += [
+        f"{name} is {tuple(given[name].shape)}, expected {tuple(expected[name].shape)}"
+        for name in expected.keys() & given.keys()
+        if given[name].shape != expected[name].shape
+    ]
+    if problems:
+        raise ValueError(f"{weights} is of another model: {'; '.join(sorted(problems)[:3])} ({len(problems)} in all)")
+    transformer.load_state_dict(given, strict=False)
+
+
+def _check_shape(preset: Preset, folder: Path) -> None:
+    """Compare what the folder's configuration says with the preset, before weights are read."""
+    found = _resolved(json.loads((folder / "config.json").read_text()))
+    asked = _resolved(preset.transformer)
+    differing = [f"{name} is {found[name]}, expected {asked[name]}" for name in asked if found[name] != asked[name]]
+    if differing:
+        raise ValueError(f"{folder} is not {preset.name}: {'; '.join(differing)}")
+
+
+def _resolved(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The shape that a configuration means: FLUX's own files leave out what is as usual."""
+    shape = {name: config.get(name) for name in _SHAPE}
+    shape["out_channels"] = config.get("out_channels") or config.get("in_channels")
+    shape["axes_dims_rope"] = tuple(config.get("axes_dims_rope") or (16, 56, 56))
+    return shape
