@@ -1,0 +1,38 @@
+"""A micro batch in pixels: what loading hands to the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Pictures = Float[Tensor, "batch 3 height width"]
+"""RGB in [-1, 1]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Samples of one size, in plan order.
+
+    ``source`` is None where a base learns to draw from text alone. ``mask`` is 1 where the target has to be made up:
+    everywhere in tasks that hide nothing. ``places`` are the samples' places in the stage's endless sequence, which key
+    all that is drawn for them.
+    """
+
+    source: Pictures | None
+    target: Pictures
+    mask: Float[Tensor, "batch 1 height width"]
+    prompts: tuple[str, ...]
+    tasks: tuple[str, ...]
+    places: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same with its pictures on ``device``."""
+        source = None if self.source is None else self.source.to(device, non_blocking=True)
+        target, mask = (each.to(device, non_blocking=True) for each in (self.target, self.mask))
+        return replace(self, source=source, target=target, mask=mask)

@@ -1,0 +1,210 @@
+"""What a run needs to go on as if it had never stopped, and the end result of each stage.
+
+    RUN/checkpoints/1-grounding-00000150/   state.json, adapter/ or base.safetensors, training.safetensors
+    RUN/adapter/                            the finished stages, for inference: the moving average of each
+
+A checkpoint takes its name when it is whole, holds the hash of each of its files, and is resumed on any number of
+processes. It needs no random states, since all chance comes from the seed and a sample's place in the plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor
+
+from cologen.model.adapters import save_adapter
+from cologen.model.files import write_atomically
+from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.trainer.distributed import Processes, sharded_like, whole
+from cologen.trainer.learner import Learner
+
+_log = logging.getLogger(__name__)
+
+VERSION = 1
+CHECKPOINTS, ADAPTER, STATE, TRAINING, BASE = (
+    "checkpoints",
+    "adapter",
+    "state.json",
+    "training.safetensors",
+    "base.safetensors",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run has come: ``step`` optimizer steps of stage number ``stage`` are done."""
+
+    stage: int
+    task: str
+    step: int
+    recipe: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    """The facts of the stage's plan: rows drawn from other manifests would not be the ones that were to come."""
+    num_skipped: int
+    num_failed: int
+
+    @property
+    def name(self) -> str:
+        """Of the checkpoint's folder; they sort as they were made."""
+        return f"{self.stage}-{self.task}-{self.step:08d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A whole checkpoint on disk."""
+
+    folder: Path
+    progress: Progress
+
+
+def save_checkpoint(
+    run: Path, progress: Progress, model: CoLoGenTransformer2DModel, learner: Learner, processes: Processes
+) -> None:
+    """Write a checkpoint; all processes have to ask, the first one writes.
+
+    Raises:
+        OSError: it could not be written: the checkpoints before it are as they were.
+    """
+    weights = {name: whole(weight.detach()).cpu() for name, weight in learner.trained.items()}
+    training = {f"average.{name}": whole(value).cpu() for name, value in learner.average.items()}
+    training |= {name: value.cpu() for name, value in _optimizer_state(learner).items()}
+    if processes.first:
+        _write(run / CHECKPOINTS / progress.name, progress, model, weights, training)
+    processes.wait()
+
+
+def save_base(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """The weights of a base in bf16, as ``--base`` and the world's presets read them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {name: value.to(torch.bfloat16).contiguous() for name, value in weights.items() if ".prw." not in name}
+    write_atomically(path, save(kept))
+
+
+def latest_checkpoint(run: Path, *, stage: int | None = None) -> Checkpoint | None:
+    """The newest checkpoint (of ``stage``) that is whole; what is damaged is named in the log and passed over.
+
+    Raises:
+        ValueError: there are some, and all of them are damaged.
+    """
+    folders = sorted((each for each in (run / CHECKPOINTS).glob("[0-9]*-*") if each.is_dir()), reverse=True)
+    if stage is not None:
+        folders = [folder for folder in folders if folder.name.startswith(f"{stage}-")]
+    for folder in folders:
+        try:
+            return _read(folder)
+        except (ValueError, OSError) as error:
+            _log.warning("%s is damaged (%s): going back to the one before", folder, error)
+    if folders:
+        raise ValueError(f"all {len(folders)} checkpoints in {run / CHECKPOINTS} are damaged: start over with --fresh")
+    return None
+
+
+def load_training(checkpoint: Checkpoint, learner: Learner) -> None:
+    """Put optimizer and moving average back; the weights themselves are the adapter's or the base's.
+
+    Raises:
+        ValueError: they are of other weights.
+    """
+    found = load_file(checkpoint.folder / TRAINING)
+    for name, weight in learner.trained.items():
+        inside = f"optimizer.{name}."
+        state = {key.removeprefix(inside): value for key, value in found.items() if key.startswith(inside)}
+        if checkpoint.progress.step > checkpoint.progress.num_skipped and not state:
+            raise ValueError(f"{checkpoint.folder} holds no optimizer state of {name}: it is of another recipe")
+        learner.optimizer.state[weight] = {
+            key.removesuffix(_NUMBER): value.item()
+            if key.endswith(_NUMBER)
+            else (sharded_like(value, weight) if value.shape == weight.shape else value)
+            for key, value in state.items()
+        }
+        if learner.average:
+            learner.average[name].copy_(sharded_like(found[f"average.{name}"], weight))
+    learner.num_skipped = checkpoint.progress.num_skipped
+
+
+def prune(run: Path, keep_last: int, iterations: Mapping[int, int]) -> None:
+    """Delete all checkpoints but the newest ``keep_last`` and those at the end of a stage."""
+    folders = sorted(each for each in (run / CHECKPOINTS).glob("[0-9]*-*") if each.is_dir())
+    ends = {(stage, steps) for stage, steps in iterations.items()}
+    for folder in folders[:-keep_last]:
+        stage, *_, step = folder.name.split("-")
+        if (int(stage), int(step)) not in ends:
+            shutil.rmtree(folder)
+
+
+_NUMBER = ":number"
+"""Marks what an optimizer keeps as a plain number and not as a tensor."""
+
+
+def _optimizer_state(learner: Learner) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    for name, weight in learner.trained.items():
+        for key, value in learner.optimizer.state.get(weight, {}).items():
+            if isinstance(value, Tensor):
+                found[f"optimizer.{name}.{key}"] = whole(value.detach())
+            else:
+                found[f"optimizer.{name}.{key}{_NUMBER}"] = torch.tensor(value)
+    return found
+
+
+def _write(
+    folder: Path,
+    progress: Progress,
+    model: CoLoGenTransformer2DModel,
+    weights: dict[str, Tensor],
+    training: dict[str, Tensor],
+) -> None:
+    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    beside.mkdir(parents=True)
+    try:
+        if model.num_experts:
+            save_adapter(model, beside / ADAPTER, weights=weights, notes={"step": progress.step})
+        else:
+            save_file(weights, beside / BASE)
+        save_file({name: value.contiguous() for name, value in training.items()}, beside / TRAINING)
+        hashes = {str(path.relative_to(beside)): _hash(path) for path in sorted(beside.rglob("*")) if path.is_file()}
+        fields = {name: getattr(progress, name) for name in Progress.__dataclass_fields__}
+        (beside / STATE).write_text(json.dumps({"version": VERSION, **fields, "files": hashes}, indent=1) + "\n")
+        for path in (*beside.rglob("*"), beside):
+            _sync(path)
+        if folder.exists():  # the same step again, after going back to an earlier checkpoint
+            shutil.rmtree(folder)
+        beside.rename(folder)
+        _sync(folder.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _read(folder: Path) -> Checkpoint:
+    state = json.loads((folder / STATE).read_text())
+    if state.pop("version", None) != VERSION:
+        raise ValueError("made by another version")
+    for name, expected in state.pop("files").items():
+        if _hash(folder / name) != expected:
+            raise ValueError(f"{name} is not what was written")
+    return Checkpoint(folder, Progress(**state))
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

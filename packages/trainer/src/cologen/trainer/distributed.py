@@ -1,0 +1,138 @@
+"""The processes that train together: who this one is, how the model is wrapped, and what all of them agree on.
+
+Plainly through torch: ``torchrun``, ``accelerate launch`` and Ray Train all set the same variables (RANK, WORLD_SIZE,
+LOCAL_RANK, MASTER_ADDR), so one loop serves them all. Without them a single process trains.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from cologen.model.transformer import CoLoGenTransformer2DModel
+
+Strategy = Literal["ddp", "fsdp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """This process among those that train."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether it is this process that writes what is written once."""
+        return self.rank == 0
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is up in any process; all have to ask."""
+        return self.sum(float(flag)) > 0
+
+    def sum(self, value: float) -> float:
+        """A number added up over all processes."""
+        if self.size == 1:
+            return value
+        total = torch.tensor(value, dtype=torch.float64, device=self.device)
+        dist.all_reduce(total)
+        return float(total)
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def joined(device: str = "auto") -> Generator[Processes, None, None]:
+    """Join the other processes, if a launcher started several, for the length of the block.
+
+    Raises:
+        ValueError: a device that this machine does not have.
+    """
+    size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    place = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if place.type == "cuda":
+        torch.cuda.set_device(place)
+    ours = size > 1 and not dist.is_initialized()  # Ray Train has done it already
+    if ours:
+        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    try:
+        yield Processes(rank, size, place)
+    finally:
+        if ours:
+            dist.destroy_process_group()
+
+
+def wrapped(model: CoLoGenTransformer2DModel, processes: Processes, strategy: Strategy) -> nn.Module:
+    """The model as several processes train it: whole on each of them, or sharded.
+
+    Sharded, each block is a unit of its own, and so is its pool of experts, whose numbers have another precision.
+    """
+    if strategy == "fsdp" and processes.size > 1:
+        mesh = init_device_mesh(processes.device.type, (processes.size,))
+        policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
+        blocks: Any = (*model.transformer_blocks, *model.single_transformer_blocks)
+        for part in (*(block.attn.prw for block in blocks), *blocks, model):
+            fully_shard(part, mesh=mesh, mp_policy=policy)
+        return model
+    if processes.size > 1:
+        devices = [processes.device.index] if processes.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
+    return model
+
+
+@contextmanager
+def gathering(model: nn.Module, last: bool) -> Generator[None, None, None]:
+    """Exchange gradients in the ``last`` micro batch of a step only."""
+    if isinstance(model, nn.parallel.DistributedDataParallel):
+        with nullcontext() if last else model.no_sync():
+            yield
+        return
+    if isinstance(model, FSDPModule):
+        model.set_requires_gradient_sync(last)
+    yield
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor that may be sharded, in one piece; all processes have to ask."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def sharded_like(tensor: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor in the place, and the shards, of another of its shape."""
+    if isinstance(like, DTensor):
+        return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
+    return tensor.to(like.device)
+
+
+@torch.no_grad()
+def loaded_into(weights: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
+    """Give weights other numbers, of the same shape and sharding."""
+    for name, weight in weights.items():
+        weight.copy_(values[name])
+
+
+def clip(parameters: Iterable[nn.Parameter], largest: float) -> float:
+    """Scale the gradients to a norm of ``largest`` at most, and return the norm they had."""
+    return float(whole(nn.utils.clip_grad_norm_(parameters, largest)))
+
+
+def _device(name: str, local_rank: int) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("no CUDA device on this machine: use --device cpu")
+    return torch.device("cuda", local_rank) if name == "cuda" else torch.device(name)

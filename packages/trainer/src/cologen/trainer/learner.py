@@ -1,0 +1,122 @@
+"""One optimizer step: micro batches in, gradients over all processes, AdamW, and the moving average of what trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import nn
+
+from cologen.model.routing import Routing
+from cologen.trainer.curriculum import Optimizer
+from cologen.trainer.distributed import Processes, clip, gathering
+from cologen.trainer.loss import Losses
+
+MicroLoss = Callable[[], tuple[Losses, Sequence[str]]]
+"""Computes the losses of a micro batch, and names the task of each sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """What came of a step, over all processes where a process alone would mislead."""
+
+    loss: float
+    """L_task, the mean over the global batch."""
+    veteran: float
+    usage: float | None
+    """U_t, hard; None where no source was seen."""
+    gradient_norm: float
+    skipped: bool
+    """The loss or the gradient was not finite, so nothing was changed."""
+    routing: Routing | None
+    """Of this process's last micro batch."""
+    per_task: Mapping[str, tuple[float, int]]
+    """L_task added up over this process's samples, and their number, by task."""
+
+
+class Learner:
+    """The weights that train, their optimizer and their moving average."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        trained: Mapping[str, nn.Parameter],
+        settings: Optimizer,
+        *,
+        ema_decay: float,
+        clip: float,
+        processes: Processes,
+    ) -> None:
+        self.model, self.trained, self.processes = model, dict(trained), processes
+        self.optimizer = _optimizer(list(self.trained.values()), settings)
+        self.average = {name: weight.detach().clone() for name, weight in self.trained.items()} if ema_decay else {}
+        self._decay, self._clip = ema_decay, clip
+        self.num_skipped = 0
+
+    def step(
+        self, micro_losses: Sequence[Callable[[], tuple[Losses, Sequence[str]]]], learning_rate: float
+    ) -> StepReport:
+        """Descend the mean loss of some micro batches, each given as what computes it and names its samples' tasks."""
+        count, found = len(micro_losses), list[Losses]()
+        per_task: dict[str, tuple[float, int]] = {}
+        for number, micro_loss in enumerate(micro_losses):
+            with gathering(self.model, last=number == count - 1):
+                losses, tasks = micro_loss()
+                (losses.total / count).backward()
+            found.append(losses)
+            for task, loss in zip(tasks, losses.per_sample.tolist(), strict=True):
+                total, samples = per_task.get(task, (0.0, 0))
+                per_task[task] = (total + loss, samples + 1)
+        loss = self._mean([float(losses.per_sample.mean()) for losses in found])
+        veteran = self._mean([float(losses.veteran) for losses in found])
+        norm = clip(self.trained.values(), self._clip)
+        skipped = not (isfinite(loss) and isfinite(norm) and isfinite(veteran))
+        if skipped:
+            self.num_skipped += 1
+        else:
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate
+            self.optimizer.step()
+            self._follow()
+        self.optimizer.zero_grad(set_to_none=True)
+        return StepReport(
+            loss=loss,
+            veteran=veteran,
+            usage=self._usage([losses.routing for losses in found]),
+            gradient_norm=norm,
+            skipped=skipped,
+            routing=found[-1].routing,
+            per_task=per_task,
+        )
+
+    def _mean(self, values: Sequence[float]) -> float:
+        return self.processes.sum(sum(values) / len(values)) / self.processes.size
+
+    def _usage(self, routings: Sequence[Routing | None]) -> float | None:
+        known = [routing for routing in routings if routing is not None]
+        if not known:
+            return None
+        newest = known[0].num_experts - 1
+        return self._mean([float((routing.choice == newest).double().mean()) for routing in known])
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        for name, average in self.average.items():
+            average.lerp_(self.trained[name].detach(), 1 - self._decay)
+
+
+def _optimizer(weights: list[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
+    """AdamW; in 8 bits where that was asked for, which bitsandbytes does."""
+    options: dict[str, Any] = {"betas": settings.betas, "eps": settings.eps, "weight_decay": settings.weight_decay}
+    if not settings.eight_bit:
+        return torch.optim.AdamW(weights, lr=0.0, **options)
+    try:
+        from bitsandbytes.optim import AdamW8bit  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise ValueError(
+            "optimizer.eight_bit needs bitsandbytes: pip install bitsandbytes, or set it to false"
+        ) from error
+    return AdamW8bit(weights, lr=0.0, **options)
