@@ -1,0 +1,214 @@
+"""What a model costs before there is one: its parameters, and the floating-point operations of a step, per sample.
+
+A multiplication with its addition counts as two operations, and only matrix products count. Tests hold both against
+real modules. Letters in comments: d is the width of the hidden states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cologen.model.weaving import Granularity
+
+_TIME_CHANNELS = 256  # of the sinusoids in which FLUX tells times and guidance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Those arguments of ``CoLoGenTransformer2DModel`` that decide what it costs, with the same defaults."""
+
+    in_channels: int = 64
+    out_channels: int | None = None
+    num_layers: int = 19
+    num_single_layers: int = 38
+    attention_head_dim: int = 128
+    num_attention_heads: int = 24
+    joint_attention_dim: int = 4096
+    pooled_projection_dim: int = 768
+    guidance_embeds: bool = False
+    rank: int = 128
+    routing: Granularity = "sample"
+    num_experts: int = 0
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> Shape:
+        """That of a model's config, or of the arguments it is to be made with; what costs nothing is left aside."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in arguments.items() if name in known})
+
+    @property
+    def dim(self) -> int:
+        """d: the width of the hidden states and of the attention."""
+        return self.num_attention_heads * self.attention_head_dim
+
+    @property
+    def num_blocks(self) -> int:
+        """Double-stream and single-stream blocks together."""
+        return self.num_layers + self.num_single_layers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """How many numbers a model holds: the base, each expert over all blocks, and the routers for all its experts."""
+
+    base: int
+    per_expert: int
+    router: int
+
+
+def parameters(shape: Shape) -> Parameters:
+    """Counted without building anything."""
+    d, head = shape.dim, shape.attention_head_dim
+    # Double: two modulations of 6 d² each, eight projections, two feed-forwards of 8 d² each. Single: 3 + 3 + 4 + 5 d².
+    double = 36 * d * d + 30 * d + 4 * head
+    single = 15 * d * d + 11 * d + 2 * head
+    told = 2 if shape.guidance_embeds else 1  # the time, and the guidance
+    conditions = told * _perceptron(_TIME_CHANNELS, d) + _perceptron(shape.pooled_projection_dim, d)
+    ends = _linear(shape.in_channels, d) + _linear(shape.joint_attention_dim, d) + _linear(d, 2 * d)
+    ends += _linear(d, _out_channels(shape))
+    return Parameters(
+        base=shape.num_layers * double + shape.num_single_layers * single + conditions + ends,
+        per_expert=shape.num_blocks * 4 * shape.rank * d,
+        router=shape.num_blocks * 2 * shape.num_experts * d,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """How many tokens a sample has: FLUX's latents have one for 16 x 16 pixels."""
+
+    image: int
+    text: int
+    sources: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flops:
+    """Operations by what they are spent on: the base's matrices, attention itself, and routers with experts."""
+
+    linear: int = 0
+    attention: int = 0
+    weaving: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.linear + self.attention + self.weaving
+
+    def __add__(self, other: Flops) -> Flops:
+        return Flops(self.linear + other.linear, self.attention + other.attention, self.weaving + other.weaving)
+
+
+def plain_step(shape: Shape, tokens: Tokens) -> Flops:
+    """One step of text-to-image, without any source."""
+    joint = tokens.image + tokens.text
+    return _ends(shape, tokens.image, tokens.text) + _blocks(shape, joint, joint)
+
+
+def cached_step(shape: Shape, tokens: Tokens) -> Flops:
+    """One step that reads sources encoded before: only attention grows."""
+    joint = tokens.image + tokens.text
+    return _ends(shape, tokens.image, tokens.text) + _blocks(shape, joint, joint + sum(tokens.sources))
+
+
+def source_pass(shape: Shape, tokens: Tokens) -> Flops:
+    """Encoding all sources, each alone and without text."""
+    return sum((_source_pass(shape, count) for count in tokens.sources), Flops())
+
+
+def concatenated_step(shape: Shape, tokens: Tokens) -> Flops:
+    """What each step would cost with the sources' tokens beside the others and full attention over all of them."""
+    extra = sum(tokens.sources)
+    joint = tokens.image + tokens.text + extra
+    embedding = Flops(linear=2 * shape.in_channels * shape.dim * extra)
+    weaving = sum((_weaving(shape, count) for count in tokens.sources), Flops())
+    return _ends(shape, tokens.image, tokens.text) + embedding + _blocks(shape, joint, joint) + weaving
+
+
+def training_step(shape: Shape, tokens: Tokens, *, checkpointing: bool) -> Flops:
+    """Forward and backward on a frozen base: sources encoded, then read, with gradients for experts and routers alone.
+
+    Gradients pass through the base's matrices at the price of the forward pass, since their own are not wanted, and
+    through attention at twice its price (what fused kernels compute once more is not counted). With ``checkpointing``
+    the blocks run forward once more. Counted for models with blocks of both kinds.
+    """
+    joint = tokens.image + tokens.text
+    blocks = [_blocks(shape, joint, joint + sum(tokens.sources))]
+    blocks += [_blocks(shape, count, count) + _weaving(shape, count, noisy=True) for count in tokens.sources]
+    ends = [_ends(shape, tokens.image, tokens.text), *(_ends(shape, count, 0) for count in tokens.sources)]
+    backward = [_back_through_reading(shape, tokens), *(_back_through_source(shape, each) for each in tokens.sources)]
+    parts: list[Flops] = [*ends, *blocks, *backward, *(blocks if checkpointing else [])]
+    return sum(parts, Flops())
+
+
+def _back_through_reading(shape: Shape, tokens: Tokens) -> Flops:
+    """From the velocity to the sources' keys and values; behind the first block's attention nothing is wanted."""
+    d, joint = shape.dim, tokens.image + tokens.text
+    head = 2 * d * _out_channels(shape) * tokens.image
+    attention = _blocks(shape, joint, joint + sum(tokens.sources)).attention
+    return Flops(linear=head + (24 * shape.num_blocks - 6) * d * d * joint, attention=2 * attention)
+
+
+def _back_through_source(shape: Shape, tokens: int) -> Flops:
+    """From keys and values to routers and experts; what the last block does after its keys and values is unwanted."""
+    d, blocks = shape.dim, shape.num_blocks
+    routers, experts = _routers(shape, tokens, noisy=True).weaving, _experts(shape, tokens).weaving
+    behind_first_block = (routers + experts // 2) // blocks
+    return Flops(
+        linear=(24 * blocks - 6 - 20) * d * d * tokens,
+        attention=2 * 4 * d * tokens * tokens * (blocks - 1),
+        weaving=2 * (routers + experts) - behind_first_block,
+    )
+
+
+def _source_pass(shape: Shape, tokens: int) -> Flops:
+    return _ends(shape, tokens, 0) + _blocks(shape, tokens, tokens) + _weaving(shape, tokens)
+
+
+def _blocks(shape: Shape, tokens: int, attended: int) -> Flops:
+    """All blocks: 24 d² for each token in both kinds, and the modulations, which are computed once per sample."""
+    d = shape.dim
+    modulations = 2 * d * d * (12 * shape.num_layers + 3 * shape.num_single_layers)
+    return Flops(
+        linear=24 * d * d * tokens * shape.num_blocks + modulations,
+        attention=4 * d * tokens * attended * shape.num_blocks,
+    )
+
+
+def _ends(shape: Shape, image: int, text: int) -> Flops:
+    """What lies before and behind the blocks."""
+    d = shape.dim
+    told = 2 if shape.guidance_embeds else 1
+    conditions = told * (_TIME_CHANNELS + d) * d + (shape.pooled_projection_dim + d) * d + 2 * d * d
+    per_image_token = (shape.in_channels + _out_channels(shape)) * d
+    return Flops(linear=2 * (conditions + per_image_token * image + shape.joint_attention_dim * d * text))
+
+
+def _weaving(shape: Shape, tokens: int, *, noisy: bool = False) -> Flops:
+    return _routers(shape, tokens, noisy=noisy) + _experts(shape, tokens)
+
+
+def _routers(shape: Shape, tokens: int, *, noisy: bool) -> Flops:
+    """The routers of all blocks on one source; noisy ones know two matrices (eq. 2)."""
+    routed = tokens if shape.routing == "token" else 1
+    return Flops(weaving=2 * shape.num_experts * shape.dim * routed * (2 if noisy else 1) * shape.num_blocks)
+
+
+def _experts(shape: Shape, tokens: int) -> Flops:
+    """The chosen experts of all blocks on one source, or all of them where tokens are routed one by one."""
+    computed = shape.num_experts if shape.routing == "token" else min(shape.num_experts, 1)
+    return Flops(weaving=8 * shape.rank * shape.dim * tokens * computed * shape.num_blocks)
+
+
+def _out_channels(shape: Shape) -> int:
+    return shape.out_channels or shape.in_channels
+
+
+def _linear(inputs: int, outputs: int) -> int:
+    return (inputs + 1) * outputs
+
+
+def _perceptron(inputs: int, outputs: int) -> int:
+    return _linear(inputs, outputs) + _linear(outputs, outputs)
