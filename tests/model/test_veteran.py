@@ -1,35 +1,61 @@
+"""The veteran loss brings the newest expert's share to ρ, from wherever the router stands."""
+
+from __future__ import annotations
+
 import pytest
 import torch
+from torch import Tensor
 
+from cologen.model.router import NoisyRouter
 from cologen.model.routing import Routing
 from cologen.model.veteran import newest_usage, veteran_loss
 
-
-def drawn(seed: int = 0) -> torch.Tensor:
-    return torch.randn(6, 5, 3, generator=torch.Generator().manual_seed(seed)).double().requires_grad_()
+RHO = 0.8
 
 
-def test_usage_is_the_share_of_blocks_and_samples_whose_choice_is_the_newest() -> None:
-    probability = drawn().softmax(-1)
+def test_usage_is_the_hard_share_with_the_gradient_of_the_soft_one():
+    probability = torch.tensor([[[0.3, 0.7]], [[0.9, 0.1]], [[0.4, 0.6]], [[0.8, 0.2]]], requires_grad=True)
     usage = newest_usage(Routing(probability))
-    torch.testing.assert_close(usage, (probability.argmax(-1) == 2).double().mean())
+    assert usage == 0.5
+    usage.backward()
+    assert torch.equal(probability.grad, torch.tensor([0.0, 0.25]).expand(4, 1, 2))
 
 
-def test_its_gradient_is_that_of_the_softmax_probability() -> None:
-    logits, soft_logits = drawn(), drawn()
-    newest_usage(Routing(logits.softmax(-1))).backward()
-    soft_logits.softmax(-1)[..., 2].mean().backward()
-    torch.testing.assert_close(logits.grad, soft_logits.grad)
-
-
-@pytest.mark.parametrize(("rho", "sign"), [(0.0, 1.0), (1.0, -1.0)])
-def test_the_loss_is_alpha_times_the_distance_and_pulls_towards_rho(rho: float, sign: float) -> None:
-    logits, plain = drawn(), drawn()
-    usage = newest_usage(Routing(logits.softmax(-1)))
-    loss = veteran_loss(usage, rho=rho, alpha=0.5)
-    torch.testing.assert_close(loss.detach(), 0.5 * (usage.detach() - rho).abs())
+@pytest.mark.parametrize(("share", "slope"), [(0.5, -0.5), (0.9, 0.5), (0.8, 0.0)])
+def test_the_loss_is_the_distance_and_points_to_rho(share: float, slope: float):
+    usage = torch.tensor(share, requires_grad=True)
+    loss = veteran_loss(usage, rho=RHO, alpha=0.5)
     loss.backward()
-    newest_usage(Routing(plain.softmax(-1))).backward()
-    assert logits.grad is not None
-    assert plain.grad is not None
-    torch.testing.assert_close(logits.grad, 0.5 * sign * plain.grad)
+    assert abs(loss.item() - 0.5 * abs(share - RHO)) < 1e-7
+    assert usage.grad == slope
+
+
+@pytest.mark.parametrize("by_token", [False, True], ids=["sample", "token"])
+@pytest.mark.parametrize("gap", [0.0, 6.0, -6.0, -8.0], ids=["uniform", "newcomer alone", "veterans alone", "fresh"])
+def test_usage_settles_at_rho_from_anywhere(by_token: bool, gap: float):
+    """A router that has collapsed, by a gap of 6 or 8 between its logits, comes back."""
+    shares = usage_while_training(by_token, gap)
+    assert abs(shares[-100:].mean() - RHO) <= 0.03
+
+
+def usage_while_training(by_token: bool, gap: float, num_steps: int = 400, lr: float = 3e-3) -> Tensor:
+    """U_t step by step; the newest of three experts begins ``gap`` over the others, at what all samples share."""
+    num_blocks, batch, tokens, dim = 8, 16, 6, 64
+    generator = torch.Generator().manual_seed(0)
+    shared = torch.randn(num_blocks, 1, 1, dim, generator=generator)
+    hidden = shared + torch.randn(num_blocks, batch, tokens, dim, generator=generator)
+    hidden = hidden if by_token else hidden.mean(dim=2)
+    routers = [NoisyRouter(dim, 3, dtype=torch.float32) for _ in range(num_blocks)]
+    for router, along in zip(routers, shared[:, 0, 0], strict=True):
+        router.choose.data[-1] = gap * along / along.square().sum()
+    optimizer = torch.optim.Adam([weight for router in routers for weight in router.parameters()], lr=lr)
+    shares = []
+    for _ in range(num_steps):
+        noise = torch.randn(*hidden.shape[:-1], 3, generator=generator)
+        each = [router(seen, epsilon, 0.0) for router, seen, epsilon in zip(routers, hidden, noise, strict=True)]
+        usage = newest_usage(Routing(torch.stack(each, dim=1)))
+        optimizer.zero_grad()
+        veteran_loss(usage, rho=RHO, alpha=0.5).backward()
+        optimizer.step()
+        shares.append(usage.detach())
+    return torch.stack(shares)

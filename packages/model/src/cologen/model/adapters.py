@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,7 +21,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from cologen.model.files import write_atomically
-from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.transformer import CoLoGenTransformer2DModel, SourceTimestep
+from cologen.model.weaving import Granularity
 
 INDEX = "adapter.json"
 FORMAT = 1
@@ -135,12 +136,25 @@ def _read_index(folder: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no adapter in {folder}: expected {INDEX} there")
     try:
         index = json.loads(path.read_text())
-        complete = {"base", "form", "experts", "routers", "newcomer_bias"} <= index.keys() and index["format"] == FORMAT
+        _check_index(index)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f"{path} is not the JSON of an adapter: {error}") from error
-    if not complete:
-        raise ValueError(f"{path} has another format than {FORMAT}: made by another version")
+        raise ValueError(f"{path} is not the JSON of an adapter: {error!r}") from error
     return index
+
+
+def _check_index(index: Any) -> None:
+    """Refuse what cannot be an adapter's index, by whatever error comes of it."""
+    if index["format"] != FORMAT:
+        raise ValueError(f"format {index['format']} there, {FORMAT} here: made by another version")
+    form = index["form"]
+    if set(index["base"]) != set(_SHAPE) or set(form) != set(_FORM):
+        raise ValueError(f"base and form do not hold {', '.join((*_SHAPE, *_FORM))}")
+    if form["routing"] not in get_args(Granularity) or form["source_timestep"] not in get_args(SourceTimestep):
+        raise ValueError(f"routing is {form['routing']!r}, source_timestep is {form['source_timestep']!r}")
+    whole = (index["experts"], form["rank"], *index["routers"])
+    if not all(isinstance(number, int) for number in whole) or min(index["experts"], form["rank"]) < 1:
+        raise ValueError(f"experts, rank and routers are not whole numbers: {whole}")
+    form["expert_scale"], index["newcomer_bias"] = float(form["expert_scale"]), float(index["newcomer_bias"])
 
 
 def _refuse_other(there: Mapping[str, Any], here: Mapping[str, Any], folder: Path) -> None:

@@ -15,10 +15,12 @@ from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
 from jaxtyping import Float
 from torch import Tensor
 
-from cologen.model.source import Heads, SourceCache, SourceWriter
+from cologen.model.source import Heads, SourceReader, SourceWriter
 
 Hidden = Float[Tensor, "batch tokens dim"]
-Rotary = tuple[Float[Tensor, "tokens head_dim"], Float[Tensor, "tokens head_dim"]]
+Text = Float[Tensor, "batch text_tokens dim"]
+Rotary = tuple[Float[Tensor, "all_tokens head_dim"], Float[Tensor, "all_tokens head_dim"]]
+Seen = Float[Tensor, "batch seen_tokens heads head_dim"]
 
 
 class WeavingProcessor(FluxAttnProcessor):
@@ -32,12 +34,12 @@ class WeavingProcessor(FluxAttnProcessor):
         self,
         attn: Any,
         hidden_states: Hidden,
-        encoder_hidden_states: Hidden | None = None,
+        encoder_hidden_states: Text | None = None,
         attention_mask: Tensor | None = None,
         image_rotary_emb: Rotary | None = None,
         writing: SourceWriter | None = None,
-        source: SourceCache | None = None,
-    ) -> Hidden | tuple[Hidden, Hidden]:
+        source: SourceReader | None = None,
+    ) -> Hidden | tuple[Hidden, Text]:
         """As ``FluxAttnProcessor``; with ``encoder_hidden_states`` (double-stream blocks) both streams are returned."""
         if writing is not None:
             return self._write(attn, hidden_states, encoder_hidden_states, image_rotary_emb, writing)
@@ -50,10 +52,10 @@ class WeavingProcessor(FluxAttnProcessor):
         self,
         attn: Any,
         hidden: Hidden,
-        no_text: Hidden | None,
+        no_text: Text | None,
         rotary: Rotary | None,
         writing: SourceWriter,
-    ) -> Hidden | tuple[Hidden, Hidden]:
+    ) -> Hidden | tuple[Hidden, Text]:
         query, key, value = _project(attn, hidden)
         probability = None
         if attn.prw.experts:
@@ -69,11 +71,11 @@ class WeavingProcessor(FluxAttnProcessor):
         self,
         attn: Any,
         hidden: Hidden,
-        text: Hidden | None,
+        text: Text | None,
         mask: Tensor | None,
         rotary: Rotary | None,
-        source: SourceCache,
-    ) -> Hidden | tuple[Hidden, Hidden]:
+        source: SourceReader,
+    ) -> Hidden | tuple[Hidden, Text]:
         if mask is not None:
             raise ValueError("an attention mask and a source cannot be combined")
         query, key, value = _heads(attn, *_project(attn, hidden))
@@ -81,15 +83,16 @@ class WeavingProcessor(FluxAttnProcessor):
             of_text = _text_heads(attn, text)
             query, key, value = (torch.cat(pair, dim=1) for pair in zip(of_text, (query, key, value), strict=True))
         query, key = _turned(query, rotary), _turned(key, rotary)
-        key = torch.cat([key, source.keys[self.block]], dim=1)  # eq. 5
-        value = torch.cat([value, source.values[self.block]], dim=1)  # eq. 6
+        source_key, source_value = source.part_of(self.block)
+        key = torch.cat([key, source_key], dim=1)  # eq. 5
+        value = torch.cat([value, source_value], dim=1)  # eq. 6
         found = self._attend(query, key, value)  # eq. 7
         if text is None:
             return found
         of_text, of_image = found[:, : text.shape[1]], found[:, text.shape[1] :]
         return _out(attn, of_image), attn.to_add_out(of_text.contiguous())
 
-    def _attend(self, query: Heads, key: Heads, value: Heads) -> Hidden:
+    def _attend(self, query: Heads, key: Seen, value: Seen) -> Hidden:
         found = dispatch_attention_fn(
             query, key, value, backend=self._attention_backend, parallel_config=self._parallel_config
         )
@@ -108,7 +111,7 @@ def _heads(attn: Any, query: Hidden, key: Hidden, value: Hidden) -> tuple[Heads,
     return attn.norm_q(query), attn.norm_k(key), value
 
 
-def _text_heads(attn: Any, text: Hidden) -> tuple[Heads, Heads, Heads]:
+def _text_heads(attn: Any, text: Text) -> tuple[Heads, Heads, Heads]:
     if attn.fused_projections:
         projected = attn.to_added_qkv(text).chunk(3, dim=-1)
     else:

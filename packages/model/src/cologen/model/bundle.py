@@ -52,15 +52,6 @@ class Bundle:
     text: TextEncoder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParameterCounts:
-    """How many numbers a model has: the base, each stage's expert, and the router's share for each expert."""
-
-    base: int
-    per_expert: int
-    router_per_expert: int
-
-
 def build(
     preset: Preset,
     *,
@@ -123,18 +114,6 @@ def load(
     )
     nn.Module.to(transformer, device)
     return Bundle(preset=preset, transformer=transformer, codec=codec.to(device), text=text.to(device))
-
-
-def count_parameters(preset: Preset) -> ParameterCounts:
-    """Counted on a model without memory, so FLUX too is counted in seconds."""
-    with torch.device("meta"):
-        transformer = CoLoGenTransformer2DModel(**preset.transformer, num_experts=1)
-    sizes = {name: weight.numel() for name, weight in transformer.named_parameters()}
-    per_expert = sum(size for name, size in sizes.items() if ".prw.experts." in name)
-    router = sum(size for name, size in sizes.items() if ".prw.router." in name)
-    return ParameterCounts(
-        base=sum(sizes.values()) - per_expert - router, per_expert=per_expert, router_per_expert=router
-    )
 
 
 _SMALL = re.compile(r"proj_out\.weight|norm_out\.linear\.weight|.*\.(norm|norm1|norm1_context)\.linear\.weight")

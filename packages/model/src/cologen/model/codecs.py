@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from diffusers import AutoencoderKL
+from diffusers.utils.torch_utils import get_module_execution_device
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -79,7 +80,7 @@ class FluxCodec(nn.Module):
         noise: Float[Tensor, "batch channels rows columns"] | None = None,
     ) -> Float[Tensor, "batch channels rows columns"]:
         """The posterior's mode, or ``mean + std · noise``, normalised."""
-        encoded: Any = self.vae.encode(images.to(self.vae.device, self.vae.dtype))
+        encoded: Any = self.vae.encode(images.to(self._device, self.vae.dtype))
         posterior = encoded.latent_dist
         raw = posterior.mode() if noise is None else posterior.mean + posterior.std * noise.to(posterior.mean)
         return (raw - self._shift) * self._scale
@@ -89,3 +90,8 @@ class FluxCodec(nn.Module):
         raw: Any = latents.to(self.vae.device, self.vae.dtype) / self._scale + self._shift
         decoded: Any = self.vae.decode(raw)
         return decoded.sample
+
+    @property
+    def _device(self) -> torch.device:
+        """Where it computes, which is not where its weights are while they are offloaded."""
+        return get_module_execution_device(self.vae)

@@ -27,6 +27,10 @@ class KVExpert(nn.Module):
         self.down = nn.Parameter(torch.empty(2, rank, dim, dtype=dtype, device=device))
         self.up = nn.Parameter(torch.zeros(2, dim, rank, dtype=dtype, device=device))
 
+    def forward(self) -> tuple[Float[Tensor, "2 rank dim"], Float[Tensor, "2 dim rank"]]:
+        """``down`` and ``up``; by a call, before which those who keep weights elsewhere (offloading) fetch them."""
+        return self.down, self.up
+
     def draw(self, generator: torch.Generator) -> None:
         """Draw ``down`` uniformly from ±1/√dim, as LoRA does, on the CPU: the same numbers on every device."""
         bound = 1 / sqrt(self.down.shape[-1])
@@ -42,8 +46,8 @@ def residual_of_chosen(
     weight: Float[Tensor, "batch"],
 ) -> Residuals:
     """``weight · E_choice(h)``, one expert per sample; its matrices are gathered, so further experts cost nothing."""
-    down = torch.stack([expert.down for expert in experts]).to(hidden.dtype)[choice]  # b p r d
-    up = torch.stack([expert.up for expert in experts]).to(hidden.dtype)[choice]  # b p d r
+    down, up = _matrices(experts, hidden.dtype)
+    down, up = down[choice], up[choice]
     low = torch.einsum("bsd,bprd->pbsr", hidden, down) * weight.to(hidden.dtype)[:, None, None]
     return torch.einsum("pbsr,bpdr->pbsd", low, up)
 
@@ -59,8 +63,14 @@ def residual_per_token(
     The low-rank halves of all experts are computed and those not chosen set to zero: at five experts of rank 128 that
     is one fourteenth of a FLUX block, and less than sorting tokens by expert.
     """
-    down = torch.stack([expert.down for expert in experts]).to(hidden.dtype)  # n p r d
-    up = torch.stack([expert.up for expert in experts]).to(hidden.dtype)  # n p d r
+    down, up = _matrices(experts, hidden.dtype)
     gate = nn.functional.one_hot(choice, len(experts)).to(hidden.dtype) * weight.to(hidden.dtype)[..., None]
     low = torch.einsum("bsd,nprd->pbsnr", hidden, down) * gate[..., None]
     return torch.einsum("pbsnr,npdr->pbsd", low, up)
+
+
+def _matrices(
+    experts: Sequence[KVExpert], dtype: torch.dtype
+) -> tuple[Float[Tensor, "experts 2 rank dim"], Float[Tensor, "experts 2 dim rank"]]:
+    downs, ups = zip(*(expert() for expert in experts), strict=True)
+    return torch.stack(downs).to(dtype), torch.stack(ups).to(dtype)

@@ -77,7 +77,7 @@ _PRESETS = (
         transformer=_world((4, 14, 14), heads=4, layers=(3, 3), rank=16),
         patch=1,
         side=32,
-        text_tokens=48,
+        text_tokens=56,
         num_steps=20,
     ),
     Preset(
@@ -86,7 +86,7 @@ _PRESETS = (
         transformer=_world((8, 28, 28), heads=6, layers=(3, 6), rank=32),
         patch=1,
         side=64,
-        text_tokens=48,
+        text_tokens=56,
         num_steps=28,
     ),
     Preset(

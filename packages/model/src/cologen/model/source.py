@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -61,17 +61,29 @@ class SourceCache:
         )
 
 
-@dataclass
+class SourceReader:
+    """Hands each block its part of a cache; no dataclass either, or FSDP would copy the whole cache for every block."""
+
+    def __init__(self, cache: SourceCache) -> None:
+        self._cache = cache
+
+    def part_of(self, block: int) -> tuple[Heads, Heads]:
+        """Keys and values for one block."""
+        return self._cache.keys[block], self._cache.values[block]
+
+
 class SourceWriter:
     """Collects a cache while the base model runs over a source: one entry per block, in their order.
 
     ``noise`` is ε of eq. 2 for every block, or None. A block that is run once more, for its gradient, finds its place
-    taken and leaves it so.
+    taken and leaves it so. It is no dataclass, since FSDP copies those on their way into every block.
     """
 
-    noise: Float[Tensor, "batch blocks *tokens experts"] | None = None
-    newcomer_bias: float = 0.0
-    _entries: list[tuple[Heads, Heads, Tensor | None]] = field(default_factory=list)
+    def __init__(
+        self, noise: Float[Tensor, "batch blocks *tokens experts"] | None = None, newcomer_bias: float = 0.0
+    ) -> None:
+        self.noise, self.newcomer_bias = noise, newcomer_bias
+        self._entries: list[tuple[Heads, Heads, Tensor | None]] = []
 
     def noise_of(self, block: int) -> Tensor | None:
         """ε of one block."""

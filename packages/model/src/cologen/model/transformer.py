@@ -14,12 +14,13 @@ import torch
 from diffusers import FluxTransformer2DModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from cologen.model.attention import WeavingProcessor
 from cologen.model.routing import Routing
-from cologen.model.source import SourceCache, SourceTokens, SourceWriter
+from cologen.model.source import SourceCache, SourceReader, SourceTokens, SourceWriter
 from cologen.model.weaving import Granularity, ProgressiveRepresentationWeaving
 
 SourceTimestep = Literal["zero", "shared"]
@@ -106,7 +107,7 @@ class CoLoGenTransformer2DModel(FluxTransformer2DModel):
         controlnet_blocks_repeat: bool = False,
         *,
         source: SourceCache | SourceTokens | Sequence[SourceTokens] | None = None,
-        routing_noise: Float[Tensor, "batch blocks *tokens experts"] | None = None,
+        routing_noise: Float[Tensor, "sources_by_batch blocks *source_tokens experts"] | None = None,
     ) -> CoLoGenOutput | tuple[Tensor, ...]:
         """The velocity at ``timestep`` in [0, 1], as FLUX gives it, seeing ``source``.
 
@@ -126,7 +127,7 @@ class CoLoGenTransformer2DModel(FluxTransformer2DModel):
             )
         if source is not None:
             self._check(source, hidden_states)
-            joint_attention_kwargs = {**(joint_attention_kwargs or {}), "source": source}
+            joint_attention_kwargs = {**(joint_attention_kwargs or {}), "source": SourceReader(source)}
         (sample,) = self._stock_forward(
             hidden_states=hidden_states,
             encoder_hidden_states=encoder_hidden_states,
@@ -143,6 +144,7 @@ class CoLoGenTransformer2DModel(FluxTransformer2DModel):
         routing = None if source is None else source.routing
         return CoLoGenOutput(sample=sample, routing=routing) if return_dict else (sample,)
 
+    @apply_forward_hook
     def encode_source(
         self,
         source: SourceTokens | Sequence[SourceTokens],
@@ -150,7 +152,7 @@ class CoLoGenTransformer2DModel(FluxTransformer2DModel):
         pooled_projections: Float[Tensor, "batch pooled_dim"],
         timestep: Float[Tensor, "batch"] | None = None,
         joint_attention_kwargs: dict[str, Any] | None = None,
-        routing_noise: Float[Tensor, "batch blocks *tokens experts"] | None = None,
+        routing_noise: Float[Tensor, "sources_by_batch blocks *source_tokens experts"] | None = None,
     ) -> SourceCache:
         """Keys and values of one or several sources, each encoded alone, at guidance 1.
 

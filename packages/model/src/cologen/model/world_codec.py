@@ -1,8 +1,9 @@
 """An exact codec for the synthetic world: 4 × 4 pixels become 48 cosine coefficients, and come back.
 
 A three-dimensional DCT over rows, columns and the three colours is orthonormal, so nothing is lost and nothing has to
-be trained. What it buys over raw pixels is that each channel is one frequency of luma or chroma, with one usual size,
-and can be brought to the unit variance that flow matching expects of its data.
+be trained. What it buys over raw pixels is that each channel is one frequency of luma or chroma with one usual size, so
+that it can be brought half of the way, in powers, to unit variance: raw, fine detail would hardly count in the loss;
+whitened, the loss would be mostly texture that no caption tells.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class WorldCodec(nn.Module):
         mean[:, 0] = torch.tensor(_MEANS)
         self.register_buffer("basis", basis.float(), persistent=False)
         self.register_buffer("mean", mean.reshape(-1, 1, 1), persistent=False)
-        self.register_buffer("spread", torch.tensor(_SPREADS).reshape(-1, 1, 1), persistent=False)
+        spread = torch.tensor(_SPREADS).reshape(-1, 1, 1)
+        # Latents of channel c then deviate by √(spread_c / mean spread): all channels together have unit variance.
+        self.register_buffer("spread", (spread * spread.mean()).sqrt(), persistent=False)
 
     def encode(
         self,

@@ -43,7 +43,7 @@ class WorldTextEncoder(nn.Module):
 
     places: Tensor
 
-    def __init__(self, num_tokens: int = 48) -> None:
+    def __init__(self, num_tokens: int = 56) -> None:
         """Refuses, with a ValueError, more tokens than there are places to be told apart."""
         super().__init__()
         if not 1 <= num_tokens <= _PLACES:

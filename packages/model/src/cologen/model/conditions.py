@@ -1,0 +1,174 @@
+"""From a task and its pictures to what the model is shown, in pixels: sources of the right size, holes in grey."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cologen.model.pictures import Mask, Pictures, Rgb, by_sample, resized, resized_mask, to_mask, to_rgb
+from cologen.model.tasks import TASKS, Task, task_named
+
+HOLE = 128 / 255 * 2 - 1
+"""Mid-grey, as the training samples have it (SPEC 2.12)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Of the result, in pixels."""
+
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The pictures of a call as they came; one sample serves all prompts, or there is one for each."""
+
+    task: Task
+    images: list[list[Rgb]]
+    masks: list[Mask] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What the model is shown for a result of ``size``, RGB in [-1, 1]; nothing where no image was given.
+
+    ``sources[k]`` is the k-th source of every sample, ``whole`` the first one without its hole, ``mask`` 1 in the hole.
+    A batch of one serves all samples.
+    """
+
+    size: Size
+    sources: tuple[Float[Tensor, "_ 3 _ _"], ...] = ()
+    whole: Float[Tensor, "_ 3 height width"] | None = None
+    mask: Float[Tensor, "_ 1 height width"] | None = None
+
+
+def task_for(name: str | None, image: Pictures | None, mask: Pictures | None) -> Task | None:
+    """The task of that name, if there is what it needs; None if nothing is given, and words are to do alone.
+
+    Raises:
+        ValueError: there is no such task, something is missing for it, or something is given for no use.
+    """
+    if name is None:
+        if image is not None:
+            raise ValueError(f"say what the image is for: task is one of {', '.join(TASKS)}")
+        if mask is not None:
+            raise ValueError("a mask needs an image, and task='inpaint'")
+        return None
+    task = task_named(name)
+    if image is None:
+        raise ValueError(f"the task {task.name} needs an image")
+    if task.masked and mask is None:
+        raise ValueError(f"the task {task.name} needs a mask beside the image")
+    if not task.masked and mask is not None:
+        raise ValueError(f"the task {task.name} takes no mask")
+    return task
+
+
+def read_given(task: Task, image: Pictures, mask: Pictures | None, num_prompts: int | None) -> Given:
+    """The pictures in tensors; ``num_prompts`` as in ``by_sample``.
+
+    Raises:
+        ValueError: one is of a wrong shape or range, there is not one for each prompt, or a mask is not of its image's
+            size.
+    """
+    images = [[to_rgb(each) for each in sample] for sample in by_sample(image, num_prompts)]
+    if mask is None:
+        return Given(task=task, images=images, masks=None)
+    masks = by_sample(mask, num_prompts)
+    if any(len(sample) != 1 for sample in masks):
+        raise ValueError("give one mask for each sample: it belongs to its first image")
+    given = Given(task=task, images=images, masks=[to_mask(sample[0]) for sample in masks])
+    _check_masks(given)
+    return given
+
+
+def usual_size(given: Given | None, side: int) -> Size:
+    """That of the first image if the result lies on it, shrunk to an area of ``side²`` at most; else that square."""
+    if given is None or not given.task.aligned:
+        return Size(height=side, width=side)
+    height, width = given.images[0][0].shape[1:]
+    scale = min(1.0, side / (height * width) ** 0.5)
+    return Size(height=round(height * scale), width=round(width * scale))
+
+
+def rounded(size: Size, multiple: int) -> Size:
+    """Both sides rounded down to a multiple, as FLUX does.
+
+    Raises:
+        ValueError: a side is smaller than that.
+    """
+    if min(size.height, size.width) < multiple:
+        raise ValueError(f"height and width must be at least {multiple}, got {size.height} and {size.width}")
+    return Size(height=size.height // multiple * multiple, width=size.width // multiple * multiple)
+
+
+def conditions(given: Given | None, size: Size, multiple: int) -> Conditions:
+    """Bring the pictures to their sizes, and the hole to grey.
+
+    A picture that lies under the result is resized to its size, whatever its proportions, as FLUX's own pipelines do. A
+    subject is made to fit into it, keeping its proportions up to the rounding to ``multiple``.
+
+    Raises:
+        ValueError: the k-th subjects of a batch would not come out in one size.
+    """
+    if given is None:
+        return Conditions(size=size)
+    sources = [_batch(given, number, size, multiple) for number in range(len(given.images[0]))]
+    whole = sources[0]
+    if given.masks is None:
+        return Conditions(size=size, sources=tuple(sources), whole=whole)
+    mask = torch.stack([resized_mask(each, size.height, size.width) for each in given.masks])
+    sources[0] = torch.where(mask > 0, HOLE, whole)
+    return Conditions(size=size, sources=tuple(sources), whole=whole, mask=mask)
+
+
+def hole_in(shown: Conditions) -> tuple[Float[Tensor, "_ 3 height width"], Float[Tensor, "_ 1 height width"]]:
+    """The picture in which a Fill base paints, and the mask of where: without a mask all of it is a hole."""
+    if shown.mask is None:
+        empty = torch.full((1, 3, shown.size.height, shown.size.width), HOLE)
+        return empty, torch.ones_like(empty[:, :1])
+    return shown.sources[0], shown.mask
+
+
+def with_known(
+    pixels: Float[Tensor, "draws 3 height width"], shown: Conditions
+) -> Float[Tensor, "draws 3 height width"]:
+    """``pixels`` in the hole, and around it those that were given."""
+    if shown.whole is None or shown.mask is None:
+        return pixels
+    whole, mask = (
+        each.to(pixels).repeat_interleave(len(pixels) // len(each), dim=0) for each in (shown.whole, shown.mask)
+    )
+    return torch.where(mask > 0, pixels, whole)
+
+
+def _batch(given: Given, number: int, size: Size, multiple: int) -> Float[Tensor, "batch 3 _ _"]:
+    pictures = [sample[number] for sample in given.images]
+    sizes = [size if given.task.aligned else _fitting(picture, size, multiple) for picture in pictures]
+    if len(set(sizes)) > 1:
+        shapes = ", ".join(f"{each.width} x {each.height}" for each in sizes)
+        raise ValueError(
+            f"image {number + 1} of every sample must have the same proportions: they come out as {shapes}"
+        )
+    return torch.stack([resized(each, sizes[0].height, sizes[0].width) for each in pictures])
+
+
+def _fitting(picture: Rgb, size: Size, multiple: int) -> Size:
+    """The largest size of a picture's proportions within ``size``, in multiples."""
+    height, width = picture.shape[1:]
+    scale = min(size.height / height, size.width / width)
+    sides = (max(multiple, round(side * scale / multiple) * multiple) for side in (height, width))
+    return Size(**dict(zip(("height", "width"), sides, strict=True)))
+
+
+def _check_masks(given: Given) -> None:
+    masks = given.masks or []
+    for i in range(max(len(given.images), len(masks))):
+        picture, mask = given.images[i % len(given.images)][0], masks[i % len(masks)]
+        if picture.shape[1:] != mask.shape[1:]:
+            (height, width), (mask_height, mask_width) = picture.shape[1:], mask.shape[1:]
+            raise ValueError(f"the mask is {mask_width} x {mask_height}, its image {width} x {height}: make them equal")

@@ -1,0 +1,97 @@
+"""What a token of a base is made of, as the shapes of transformer and codec tell, and pictures made into tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cologen.model.codecs import Codec
+from cologen.model.conditions import Size
+from cologen.model.source import SourceTokens
+from cologen.model.tokens import fill_source, grid_ids, pack, pack_mask, unpack
+from cologen.model.transformer import CoLoGenTransformer2DModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """A token covers ``patch × patch`` latents of ``channels``, a latent ``downscale × downscale`` pixels.
+
+    Bases of the Fill kind (``fill``) read the masked picture and the mask beside the noisy latent.
+    """
+
+    channels: int
+    patch: int
+    downscale: int
+    fill: bool
+
+    @classmethod
+    def of(cls, transformer: CoLoGenTransformer2DModel, codec: Codec) -> Layout:
+        """How these two fit together.
+
+        Raises:
+            ValueError: they do not.
+        """
+        config: Any = transformer.config
+        channels, downscale = codec.latent_channels, codec.downscale
+        dim = config.out_channels or config.in_channels
+        patch = isqrt(dim // channels)
+        mask_dim = (downscale * patch) ** 2
+        if channels * patch**2 != dim or config.in_channels not in (dim, 2 * dim + mask_dim):
+            raise ValueError(
+                f"tokens of {config.in_channels} channels in and {dim} out do not fit latents of {channels} channels"
+            )
+        return cls(channels=channels, patch=patch, downscale=downscale, fill=config.in_channels != dim)
+
+    @property
+    def multiple(self) -> int:
+        """Pixels along a token's side: 16 for FLUX."""
+        return self.downscale * self.patch
+
+    def grid(self, size: Size) -> tuple[int, int]:
+        """Rows and columns of tokens."""
+        return size.height // self.multiple, size.width // self.multiple
+
+    def ids(self, size: Size) -> Float[Tensor, "tokens 3"]:
+        """Where the result's tokens stand."""
+        return grid_ids(*self.grid(size))
+
+    def latent_shape(self, num_draws: int, size: Size) -> tuple[int, int, int, int]:
+        """(draws, channels, rows, columns)."""
+        return num_draws, self.channels, size.height // self.downscale, size.width // self.downscale
+
+    def latents(self, tokens: Float[Tensor, "draws tokens dim"], size: Size) -> Float[Tensor, "draws channels _ _"]:
+        """Tokens put back in their places."""
+        return unpack(tokens, *self.latent_shape(len(tokens), size)[2:], self.patch)
+
+    def source(
+        self, codec: Codec, picture: Float[Tensor, "_ 3 _ _"], number: int, size: Size, batch: int, like: Tensor
+    ) -> SourceTokens:
+        """The ``number``-th source (from 1), standing on a result of ``size``; one picture serves the whole batch.
+
+        Its ids stay in float32 whatever ``like`` is: half of a half is lost in bfloat16 beyond 128.
+        """
+        tokens = self._tokens(codec, picture, like)
+        if self.fill:
+            tokens = fill_source(tokens, self.multiple**2)
+        own = self.grid(Size(height=picture.shape[2], width=picture.shape[3]))
+        ids = grid_ids(*own, source=number, target=self.grid(size))
+        return SourceTokens(tokens.expand(batch, -1, -1), ids.to(like.device))
+
+    def beside(
+        self,
+        codec: Codec,
+        masked: Float[Tensor, "_ 3 height width"],
+        mask: Float[Tensor, "_ 1 height width"],
+        like: Float[Tensor, "draws tokens dim"],
+    ) -> Float[Tensor, "draws tokens beside_dim"]:
+        """What a Fill base reads beside the noisy latent: the picture with its hole in grey, and the mask."""
+        parts = self._tokens(codec, masked, like), pack_mask(mask.to(like), self.downscale, self.patch)
+        return torch.cat([part.repeat_interleave(len(like) // len(part), dim=0) for part in parts], dim=2)
+
+    def _tokens(self, codec: Codec, pictures: Float[Tensor, "_ 3 _ _"], like: Tensor) -> Float[Tensor, "_ tokens dim"]:
+        return pack(codec.encode(pictures.to(like.device)), self.patch).to(like)

@@ -1,0 +1,400 @@
+"""CoLoGen as a pipeline of diffusers: FLUX's own, which sees pictures.
+
+    pipe = CoLoGenPipeline.from_pretrained("FLUX.1-dev", dtype=torch.bfloat16).to("cuda")
+    pipe.load_adapter("adapter")
+    pipe("make the ball blue", image=picture, task="editing").images[0]
+
+Without an image it is FLUX's pipeline, to the bit. The synthetic world's models, whose codec and text encoder are not
+FLUX's, run through the same call: ``CoLoGenPipeline.from_bundle(build(preset("world-tiny")))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, ModelMixin
+from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import (
+    CLIPImageProcessor,
+    CLIPTextModel,
+    CLIPTokenizer,
+    CLIPVisionModelWithProjection,
+    T5EncoderModel,
+    T5Tokenizer,
+)
+
+from cologen.model import adapters
+from cologen.model.bundle import Bundle
+from cologen.model.codecs import Codec, FluxCodec
+from cologen.model.conditions import (
+    Conditions,
+    Size,
+    conditions,
+    hole_in,
+    read_given,
+    rounded,
+    task_for,
+    usual_size,
+    with_known,
+)
+from cologen.model.layout import Layout
+from cologen.model.pictures import Pictures
+from cologen.model.presets import PRESETS, Preset
+from cologen.model.sampling import CallSource, Denoiser, Words, starting_noise, step_times
+from cologen.model.text import TextEncoder
+from cologen.model.tokens import text_ids
+from cologen.model.transformer import CoLoGenTransformer2DModel
+
+# A folder's index names a module and a class in it, and diffusers looks in that module for the base class that tells
+# how to load it, too. So the transformer is named as one of this module, which has both.
+__all__ = ["CoLoGenPipeline", "CoLoGenTransformer2DModel", "ModelMixin"]
+
+_TIMES = 1000
+"""A timestep of the scheduler is a time in [0, 1], times this."""
+
+OnStepEnd = Callable[[Any, int, Tensor, dict[str, Any]], dict[str, Any]]
+"""(pipeline, step, timestep, tensors) to the tensors that are to be replaced."""
+
+
+class CoLoGenPipeline(FluxPipeline):
+    """FLUX's pipeline with CoLoGen's transformer: LoRAs, offloading, VAE tiling and callbacks are as they are there.
+
+    ``from_pretrained`` takes any folder or hub name of FLUX.1 dev, Fill or schnell. A pipeline of a bundle uses that
+    one's codec and text encoder in place of FLUX's, on the device it draws on.
+    """
+
+    scheduler: Any
+    transformer: Any
+    vae: Any
+
+    def __init__(
+        self,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+        vae: AutoencoderKL | None,
+        text_encoder: CLIPTextModel | None,
+        tokenizer: CLIPTokenizer | None,
+        text_encoder_2: T5EncoderModel | None,
+        tokenizer_2: T5Tokenizer | None,
+        transformer: CoLoGenTransformer2DModel,
+        image_encoder: CLIPVisionModelWithProjection | None = None,
+        feature_extractor: CLIPImageProcessor | None = None,
+    ) -> None:
+        stock: Any = super().__init__  # its annotations lack the None of what may be missing
+        stock(
+            scheduler,
+            vae,
+            text_encoder,
+            tokenizer,
+            text_encoder_2,
+            tokenizer_2,
+            transformer,
+            image_encoder,
+            feature_extractor,
+        )
+        # As FLUX's class it can be opened by FLUX's pipeline too, and the hub knows it; load_config reads it as ours.
+        self.register_to_config(transformer=("diffusers", "FluxTransformer2DModel"))
+        self._bundle: Bundle | None = None
+
+    @classmethod
+    def load_config(cls, *args: Any, **kwargs: Any) -> Any:
+        """A folder's index as diffusers reads it, but the transformer is CoLoGen's."""
+        config: Any = super().load_config(*args, **kwargs)
+        return {**config, "transformer": [__name__, CoLoGenTransformer2DModel.__name__]}
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> CoLoGenPipeline:
+        """The pipeline of any preset: its own codec, text encoder, schedule, steps and guidance.
+
+        The transformer is put into evaluation mode, as ``from_pretrained`` does.
+        """
+        scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=bundle.preset.shifted)
+        pipeline = cls(
+            scheduler=scheduler,
+            vae=None,
+            text_encoder=None,
+            tokenizer=None,
+            text_encoder_2=None,
+            tokenizer_2=None,
+            transformer=bundle.transformer.eval(),  # routers draw noise in training
+        )
+        pipeline._bundle = bundle
+        return pipeline
+
+    def load_adapter(self, folder: Path | str, stage: int | None = None) -> None:
+        """Give the transformer the experts and the router of ``stage`` (None: the newest).
+
+        Raises:
+            FileNotFoundError: no adapter there, or a file of it is missing.
+            ValueError: it does not fit, is damaged, or the weights have been offloaded one by one.
+        """
+        if any(weight.is_meta for weight in self.transformer.parameters()):
+            raise ValueError("the transformer's weights are offloaded one by one: load the adapter before that")
+        adapters.load_adapter(self.transformer, Path(folder), stage=stage)
+
+    @torch.no_grad()
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride], IP adapters would replace what sees a source
+        self,
+        prompt: str | list[str] | None = None,
+        prompt_2: str | list[str] | None = None,
+        negative_prompt: str | list[str] | None = None,
+        negative_prompt_2: str | list[str] | None = None,
+        true_cfg_scale: float = 1.0,
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int | None = None,
+        sigmas: Sequence[float] | None = None,
+        guidance_scale: float | None = None,
+        num_images_per_prompt: int = 1,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: Float[Tensor, "draws tokens dim"] | None = None,
+        prompt_embeds: Float[Tensor, "batch text_tokens text_dim"] | None = None,
+        pooled_prompt_embeds: Float[Tensor, "batch pooled_dim"] | None = None,
+        negative_prompt_embeds: Float[Tensor, "batch text_tokens text_dim"] | None = None,
+        negative_pooled_prompt_embeds: Float[Tensor, "batch pooled_dim"] | None = None,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        joint_attention_kwargs: dict[str, Any] | None = None,
+        callback_on_step_end: OnStepEnd | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        max_sequence_length: int | None = None,
+        *,
+        image: Pictures | None = None,
+        mask: Pictures | None = None,
+        task: str | None = None,
+        paste_known: bool = False,
+    ) -> FluxPipelineOutput | tuple[Any]:
+        """Draw pictures. What is not explained here is as in ``FluxPipeline``.
+
+        Args:
+            prompt: may be left out for inpainting.
+            height: of the result in pixels, rounded down to a multiple of 16, as is the width. Default: the image's
+                size, shrunk to the area of the base's usual square; without an image, or with a subject's, that square.
+            num_inference_steps: default: what the base's authors use (dev 28, Fill 50, schnell 4).
+            guidance_scale: told to bases that were distilled with it. Default: dev 3.5, Fill 30.
+            true_cfg_scale: above 1, and with a negative prompt: classifier-free guidance, at twice the cost.
+            latents: the noise to begin with, in tokens.
+            image: the picture to be filled, marked or edited, the condition, or the subject. With one prompt, a list is
+                several pictures for it. With a list of prompts: one image for all, or one (or a list of some) for each.
+                All but subjects are resized to the result's size, whatever their proportions; subjects keep theirs.
+            mask: white where the hole is, in the image's size; for the task "inpaint", and needed there.
+            task: "inpaint", "grounding", "control", "customized" or "editing"; needed with an image.
+            paste_known: put the image's own pixels back around the hole. Off by default: the model sees them and paints
+                them as well, without a seam.
+
+        Returns:
+            What ``FluxPipeline`` does: ``images`` are PIL, or arrays or tensors in [0, 1], or latents in tokens.
+
+        Raises:
+            ValueError: something is missing, too much, or does not fit together.
+        """
+        codec, usual = self._codec, self._usual
+        self._guidance_scale = usual.guidance if guidance_scale is None else guidance_scale
+        self._joint_attention_kwargs = joint_attention_kwargs or {}
+        self._current_timestep, self._interrupt = None, False
+        layout, chosen = Layout.of(self.transformer, codec), task_for(task, image, mask)
+        if prompt is None and prompt_embeds is None and chosen is not None and chosen.wordless:
+            prompt = ""
+        self.check_inputs(
+            prompt,
+            prompt_2,
+            height=0,  # rounded below, without a warning
+            width=0,
+            negative_prompt=negative_prompt,
+            negative_prompt_2=negative_prompt_2,
+            prompt_embeds=prompt_embeds,
+            negative_prompt_embeds=negative_prompt_embeds,
+            pooled_prompt_embeds=pooled_prompt_embeds,
+            negative_pooled_prompt_embeds=negative_pooled_prompt_embeds,
+            callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
+            max_sequence_length=max_sequence_length,
+        )
+        if paste_known and (mask is None or output_type == "latent"):
+            raise ValueError("paste_known needs a mask, and a result in pixels")
+        if num_images_per_prompt < 1:
+            raise ValueError(f"num_images_per_prompt must be at least 1, got {num_images_per_prompt}")
+        num_prompts = None if isinstance(prompt, str) else _count(prompt, prompt_embeds)
+        given = None if chosen is None or image is None else read_given(chosen, image, mask, num_prompts)
+        size = usual_size(given, usual.side)
+        size = rounded(Size(height=height or size.height, width=width or size.width), layout.multiple)
+        shown = conditions(given, size, layout.multiple)
+
+        words_of = partial(self._words, max_sequence_length=max_sequence_length or usual.text_tokens)
+        words, against = words_of(prompt, prompt_2, prompt_embeds, pooled_prompt_embeds), None
+        if true_cfg_scale > 1 and (negative_prompt is not None or negative_prompt_embeds is not None):
+            batch = len(words.embeds)
+            against = words_of(
+                _for_each(negative_prompt, batch),
+                _for_each(negative_prompt_2, batch),
+                negative_prompt_embeds,
+                negative_pooled_prompt_embeds,
+            )
+            if against.embeds.shape != words.embeds.shape:
+                found = len(against.embeds)
+                raise ValueError(f"{found} negative prompts for {batch} prompts: give one for all, or one for each")
+
+        num_draws = len(words.embeds) * num_images_per_prompt
+        latents = starting_noise(layout, size, num_draws, generator, latents, like=words.embeds)
+        denoiser = self._denoiser(layout, shown, words, latents, true_cfg_scale)
+        num_steps = usual.num_steps if num_inference_steps is None else num_inference_steps
+        latents = self._denoise(
+            denoiser,
+            latents,
+            step_times(self.scheduler, num_steps, sigmas, latents),
+            words.repeated(num_images_per_prompt),
+            None if against is None else against.repeated(num_images_per_prompt),
+            callback_on_step_end,
+            callback_on_step_end_tensor_inputs,
+        )
+        images: Any = latents
+        if output_type != "latent":
+            pixels = codec.decode(layout.latents(latents, size))
+            pixels = with_known(pixels, shown) if paste_known else pixels
+            images = self.image_processor.postprocess(pixels, output_type=output_type)
+        self.maybe_free_model_hooks()
+        return FluxPipelineOutput(images=images) if return_dict else (images,)
+
+    def encode_prompt(
+        self,
+        prompt: str | list[str] | None,
+        prompt_2: str | list[str] | None = None,
+        device: torch.device | None = None,
+        num_images_per_prompt: int = 1,
+        prompt_embeds: Tensor | None = None,
+        pooled_prompt_embeds: Tensor | None = None,
+        max_sequence_length: int = 512,
+        lora_scale: float | None = None,
+    ) -> Any:
+        """As ``FluxPipeline``'s; a bundle's text encoder gives as many tokens as it always does."""
+        if self._bundle is None:
+            stock: Any = super().encode_prompt  # its annotations lack the None of their defaults
+            return stock(
+                prompt, prompt_2, device, num_images_per_prompt, prompt_embeds, pooled_prompt_embeds,
+                max_sequence_length, lora_scale,
+            )  # fmt: skip
+        like = torch.empty(0, device=device or self._execution_device, dtype=self.transformer.dtype)
+        if prompt_embeds is None or pooled_prompt_embeds is None:
+            text: TextEncoder = _brought(self._bundle.text, like.device)
+            prompts = text.encode([prompt] if isinstance(prompt, str) else prompt or [])
+            prompt_embeds, pooled_prompt_embeds = prompts.embeds, prompts.pooled
+        ids = text_ids(prompt_embeds.shape[1]).to(like)
+        words = Words(embeds=prompt_embeds.to(like), pooled=pooled_prompt_embeds.to(like), ids=ids)
+        words = words.repeated(num_images_per_prompt)
+        return words.embeds, words.pooled, ids
+
+    @property
+    def _codec(self) -> Codec:
+        if self._bundle is None:
+            return FluxCodec(self.vae)
+        return _brought(self._bundle.codec, self._execution_device)
+
+    @property
+    def _usual(self) -> Preset:
+        """How a base of this kind is usually sampled."""
+        if self._bundle is not None:
+            return self._bundle.preset
+        if Layout.of(self.transformer, self._codec).fill:
+            return PRESETS["flux-fill"]
+        return PRESETS["flux-dev" if self.transformer.config.guidance_embeds else "flux-schnell"]
+
+    def _words(
+        self,
+        prompt: str | list[str] | None,
+        prompt_2: str | list[str] | None,
+        embeds: Tensor | None,
+        pooled: Tensor | None,
+        max_sequence_length: int,
+    ) -> Words:
+        encoded: tuple[Tensor, Tensor, Tensor] = self.encode_prompt(
+            prompt,
+            prompt_2,
+            device=self._execution_device,
+            prompt_embeds=embeds,
+            pooled_prompt_embeds=pooled,
+            max_sequence_length=max_sequence_length,
+            lora_scale=self._joint_attention_kwargs.get("scale"),
+        )
+        return Words(embeds=encoded[0], pooled=encoded[1], ids=encoded[2])
+
+    def _denoiser(
+        self,
+        layout: Layout,
+        shown: Conditions,
+        words: Words,
+        latents: Float[Tensor, "draws tokens dim"],
+        cfg_scale: float,
+    ) -> Denoiser:
+        batch, codec = len(words.embeds), self._codec
+        tokens = [
+            layout.source(codec, picture, number, shown.size, batch, latents)
+            for number, picture in enumerate(shown.sources, start=1)
+        ]
+        source = CallSource(
+            transformer=self.transformer,
+            tokens=tokens,
+            pooled=words.pooled,
+            num_images=len(latents) // batch,
+            attention_kwargs=self._joint_attention_kwargs,
+        )
+        guidance = self._guidance_scale if self.transformer.config.guidance_embeds else None
+        return Denoiser(
+            transformer=self.transformer,
+            ids=layout.ids(shown.size).to(latents.device),
+            guidance=None if guidance is None else latents.new_full((len(latents),), guidance, dtype=torch.float32),
+            cfg_scale=cfg_scale,
+            beside=layout.beside(codec, *hole_in(shown), latents) if layout.fill else None,
+            source=source if tokens else None,
+            attention_kwargs=self._joint_attention_kwargs,
+        )
+
+    def _denoise(
+        self,
+        denoiser: Denoiser,
+        latents: Float[Tensor, "draws tokens dim"],
+        timesteps: Float[Tensor, "steps"],
+        words: Words,
+        against: Words | None,
+        on_step_end: OnStepEnd | None,
+        tensors_wanted: Sequence[str],
+    ) -> Float[Tensor, "draws tokens dim"]:
+        """FLUX's loop: all steps, a bar over them, and the callback after each."""
+        self._num_timesteps = len(timesteps)
+        self.scheduler.set_begin_index(0)
+        progress: Any = self.progress_bar
+        with progress(total=len(timesteps)) as bar:
+            for i, timestep in enumerate(timesteps):
+                if self.interrupt:
+                    continue
+                self._current_timestep = timestep
+                time = timestep.expand(len(latents)).to(latents.dtype) / _TIMES
+                velocity = denoiser.velocity(latents, time, words, against)
+                latents = self.scheduler.step(velocity, timestep, latents, return_dict=False)[0].to(latents.dtype)
+                if on_step_end is not None:
+                    tensors = {"latents": latents, "prompt_embeds": words.embeds}
+                    changed = on_step_end(self, i, timestep, {name: tensors[name] for name in tensors_wanted})
+                    latents = changed.get("latents", latents)
+                    words = replace(words, embeds=changed.get("prompt_embeds", words.embeds))
+                bar.update()
+        self._current_timestep = None
+        return latents
+
+
+def _brought(part: Any, device: torch.device) -> Any:
+    """A bundle's part on the device; whoever gave it may have left it elsewhere."""
+    return part.to(device) if isinstance(part, nn.Module) else part
+
+
+def _count(prompts: list[str] | None, embeds: Tensor | None) -> int:
+    if prompts is not None:
+        return len(prompts)
+    return 0 if embeds is None else len(embeds)
+
+
+def _for_each(prompt: str | list[str] | None, batch: int) -> list[str] | None:
+    return [prompt] * batch if isinstance(prompt, str) else prompt

@@ -1,0 +1,53 @@
+"""The five tasks as whoever makes pictures sees them: what each has to be given, and how its pictures are laid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One of the paper's tasks.
+
+    ``masked`` tasks take a mask, and see their picture with the hole in grey. ``wordless`` tasks can go without a
+    prompt. ``aligned`` tasks show a picture that lies under the result, place by place, and so is brought to the
+    result's size; the others show a subject, which keeps its proportions.
+    """
+
+    name: str
+    masked: bool = False
+    wordless: bool = False
+    aligned: bool = True
+
+
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {
+        task.name: task
+        for task in (
+            Task(name="inpaint", masked=True, wordless=True),
+            Task(name="grounding"),
+            Task(name="control"),
+            Task(name="customized", aligned=False),
+            Task(name="editing"),
+        )
+    }
+)
+"""By name, in the order of the curriculum's stages."""
+
+_OTHER_NAMES = MappingProxyType(
+    {"inpainting": "inpaint", "ground": "grounding", "customize": "customized", "edit": "editing"}
+)
+
+
+def task_named(name: str) -> Task:
+    """The task of that name; "inpainting", "ground", "customize" and "edit" are understood too.
+
+    Raises:
+        ValueError: there is none.
+    """
+    task = TASKS.get(_OTHER_NAMES.get(name, name))
+    if task is None:
+        raise ValueError(f"no task is called {name!r}: expected one of {', '.join(TASKS)}")
+    return task

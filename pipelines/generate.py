@@ -1,0 +1,175 @@
+"""``python -m pipelines.generate --prompt "…" --task edit --image in.png --adapter DIR --out out.png``: draw."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cologen.model.bundle import build
+from cologen.model.pipeline import CoLoGenPipeline
+from cologen.model.presets import preset
+from cologen.model.tasks import task_named
+from pipelines.console import CONSOLE, run
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_SIZE = re.compile(r"(\d+)x(\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Draw a picture: from words alone, or for a task, from a picture.
+
+    Without --base the base is a model of the synthetic world, small and at random weights unless --weights is given.
+    """
+
+    out: Path
+    """Where the picture goes (.png, .jpg …). Several are numbered: out-0.png, out-1.png."""
+    prompt: str | None = None
+    """What is to be drawn or done. Only inpainting can go without."""
+    task: str | None = None
+    """inpaint, grounding, control, customized or editing; needed with --image."""
+    image: tuple[Path, ...] = ()
+    """The picture to be filled, marked or edited, the condition, or the subject. Several are seen side by side."""
+    mask: Path | None = None
+    """For inpainting: white where the hole is, in the image's size."""
+    adapter: Path | None = None
+    """Folder of a trained adapter. Without it the model carries a picture only as its base would."""
+    stage: int | None = None
+    """Which stage of the adapter, from 0. Default: its newest."""
+    base: str | None = None
+    """A FLUX.1 folder as diffusers writes it, or its name on the hub. Default: the world's, see --preset."""
+    preset: Literal["world-tiny", "world-small"] = "world-tiny"
+    """Which model of the synthetic world, where there is no --base."""
+    weights: Path | None = None
+    """Its weights (safetensors). Default: random ones, drawn from --seed."""
+    negative: str | None = None
+    """What is not to be drawn; works with --true-cfg above 1."""
+    seed: int = 0
+    """Decides the noise that the picture begins with."""
+    steps: int | None = None
+    """Denoising steps. Default: what the base's authors use."""
+    guidance: float | None = None
+    """Told to bases that were distilled with it. Default: what the base's authors use."""
+    true_cfg: float = 1.0
+    """Scale of classifier-free guidance against --negative, at twice the time."""
+    size: str | None = None
+    """WIDTHxHEIGHT in pixels. Default: the image's, shrunk to the base's usual area."""
+    num: int = 1
+    """How many pictures."""
+    paste_known: bool = False
+    """Inpainting: put the image's own pixels back around the hole."""
+    device: str = "auto"
+    """cuda, cpu …; auto takes a GPU if there is one."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the weights: auto is bfloat16 on a GPU, and float32 elsewhere."""
+    offload: Literal["none", "model", "sequential"] = "none"
+    """Keep on the GPU only the model at work, or only the layer at work (slow): for small GPUs."""
+
+    def __post_init__(self) -> None:
+        if self.task is not None:
+            task_named(self.task)
+        if self.size is not None and _SIZE.fullmatch(self.size) is None:
+            raise ValueError(f"--size is WIDTHxHEIGHT in pixels, such as 1024x768, got {self.size!r}")
+        if self.num < 1:
+            raise ValueError(f"--num must be at least 1, got {self.num}")
+        if self.base is not None and self.weights is not None:
+            raise ValueError("--weights are of a model of the world: a --base brings its own")
+
+    @property
+    def width_and_height(self) -> tuple[int | None, int | None]:
+        """As asked; None where it is not."""
+        found = _SIZE.fullmatch(self.size or "")
+        return (int(found[1]), int(found[2])) if found else (None, None)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run(Options, _generate, args)
+
+
+def _generate(options: Options) -> int:
+    """Read what is given, draw, and say where the pictures are."""
+    images = [_open(path) for path in options.image]
+    mask = None if options.mask is None else _open(options.mask)
+    if options.out.suffix.lower() not in Image.registered_extensions():
+        raise ValueError(f"{options.out} does not say which kind of picture it is: end it in .png")
+    pipeline = _pipeline(options)
+    width, height = options.width_and_height
+    pictures = pipeline(
+        options.prompt,
+        image=images or None,
+        mask=mask,
+        task=options.task,
+        width=width,
+        height=height,
+        negative_prompt=options.negative,
+        true_cfg_scale=options.true_cfg,
+        guidance_scale=options.guidance,
+        num_inference_steps=options.steps,
+        num_images_per_prompt=options.num,
+        generator=[torch.Generator().manual_seed(options.seed + number) for number in range(options.num)],
+        paste_known=options.paste_known,
+        return_dict=False,
+    )
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(pictures[0]):
+        path = options.out if options.num == 1 else options.out.with_stem(f"{options.out.stem}-{number}")
+        picture.save(path)
+        CONSOLE.print(f"wrote {path} ({picture.width}x{picture.height})", markup=False, soft_wrap=True)
+    return 0
+
+
+def _pipeline(options: Options) -> CoLoGenPipeline:
+    """The base, said in the first line, with its adapter, on its device."""
+    device = options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    dtype_name = options.dtype if options.dtype != "auto" else "bfloat16" if device.startswith("cuda") else "float32"
+    dtype = _DTYPES[dtype_name]
+    if options.base is None:
+        drawn = "RANDOM weights (what is drawn means nothing)" if options.weights is None else f"{options.weights}"
+        _say(f"No --base: using {options.preset}, a model of the synthetic world, with {drawn}.")
+        model = build(preset(options.preset), seed=options.seed, weights=options.weights, dtype=dtype)
+        pipeline = CoLoGenPipeline.from_bundle(model)
+    else:
+        # A hub's name is owner/name; what is not there and cannot be one is a folder that was mistyped.
+        if not Path(options.base).exists() and not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", options.base):
+            raise FileNotFoundError(f"no FLUX folder at {options.base}")
+        _say(f"base {options.base} in {dtype_name} on {device}")
+        pipeline = CoLoGenPipeline.from_pretrained(options.base, dtype=dtype)
+    if options.adapter is not None:
+        pipeline.load_adapter(options.adapter, options.stage)
+        _say(f"adapter {options.adapter}, experts 0 to {pipeline.transformer.num_experts - 1}")
+    elif options.image:
+        _say("No --adapter: nothing has been learned about the picture, and the base alone looks at it.")
+    if options.offload == "model":
+        pipeline.enable_model_cpu_offload(device=device)
+    elif options.offload == "sequential":
+        pipeline.enable_sequential_cpu_offload(device=device)
+    else:
+        pipeline.to(device)
+    return pipeline
+
+
+def _open(path: Path) -> Image.Image:
+    """A picture, turned as its camera says."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no picture at {path}")
+    try:
+        with Image.open(path) as image:
+            return ImageOps.exif_transpose(image).copy()
+    except (UnidentifiedImageError, OSError) as error:
+        raise ValueError(f"{path} is not a picture that can be read: {error}") from error
+
+
+def _say(line: str) -> None:
+    CONSOLE.print(line, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""CoLoGen written a second time, as the paper draws it: one sequence of tokens, and a mask that says who sees whom.
+
+It reads the weights of a model and shares no line with it. All blocks run over [text, noisy, source 1, source 2, …] in
+one pass; a source's tokens see those of that source, and text and noisy tokens see everything (eq. 5 to 7). Experts
+are chosen in loops over samples, tokens and experts (eq. 2 to 4). It is slow and meant to be read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tests.model.tiny import Inputs
+
+
+class Reference:
+    """The forward pass from weights by name and the model's configuration."""
+
+    def __init__(self, weights: Mapping[str, Tensor], config: Mapping[str, Any], newcomer_bias: float = 0.0) -> None:
+        self.weights, self.config, self.newcomer_bias = weights, config, newcomer_bias
+
+    def __call__(self, given: Inputs, noise: Tensor | None) -> Tensor:
+        """The velocity. ``noise`` is ε of eq. 2: (sources · batch, blocks, [tokens,] experts)."""
+        batch, num_sources = given.noisy.shape[0], len(given.sources)
+        noises = (
+            [None] * num_sources if noise is None else [noise[k * batch : (k + 1) * batch] for k in range(num_sources)]
+        )
+        zero = self.config["source_timestep"] == "zero"
+        of_noisy = self.condition(given.timestep, given.guidance, given.pooled)
+        seen_at = torch.zeros_like(given.timestep) if zero else given.timestep
+        of_source = self.condition(seen_at, torch.ones_like(seen_at), given.pooled)
+
+        # One stream per kind of token, each with what modulates it.
+        streams = [self.linear("context_embedder", given.text), self.linear("x_embedder", given.noisy)]
+        streams += [self.linear("x_embedder", source.tokens) for source in given.sources]
+        conditions = [of_noisy, of_noisy, *[of_source] * num_sources]
+        self.angles = self.rotation(torch.cat([given.txt_ids, given.img_ids, *(each.ids for each in given.sources)]))
+        self.visible = visibility([stream.shape[1] for stream in streams])
+
+        for number in range(self.config["num_layers"]):
+            name = f"transformer_blocks.{number}"
+            streams = self.double_block(name, streams, conditions, [each_noise(n, number) for n in noises])
+        for number in range(self.config["num_single_layers"]):
+            name, block = f"single_transformer_blocks.{number}", self.config["num_layers"] + number
+            streams = self.single_block(name, streams, conditions, [each_noise(n, block) for n in noises])
+
+        scale, shift = self.linear("norm_out.linear", F.silu(of_noisy)).chunk(2, dim=1)
+        return self.linear("proj_out", modulated(streams[1], shift, scale))
+
+    def double_block(
+        self, name: str, streams: list[Tensor], conditions: list[Tensor], noises: list[Tensor | None]
+    ) -> list[Tensor]:
+        """Text has weights of its own, noisy latent and sources share theirs."""
+        queries, keys, values, modulations = [], [], [], []
+        for place, (stream, condition) in enumerate(zip(streams, conditions, strict=True)):
+            is_text = place == 0
+            norm = f"{name}.norm1_context" if is_text else f"{name}.norm1"
+            modulation = self.linear(f"{norm}.linear", F.silu(condition)).chunk(6, dim=1)
+            seen = modulated(stream, modulation[0], modulation[1])
+            parts = ("add_q_proj", "add_k_proj", "add_v_proj") if is_text else ("to_q", "to_k", "to_v")
+            query, key, value = (self.linear(f"{name}.attn.{part}", seen) for part in parts)
+            if place >= 2:
+                more_key, more_value = self.weaving(f"{name}.attn.prw", seen, noises[place - 2])
+                key, value = key + more_key, value + more_value
+            kind = "norm_added" if is_text else "norm"
+            queries.append(self.heads(query, f"{name}.attn.{kind}_q"))
+            keys.append(self.heads(key, f"{name}.attn.{kind}_k"))
+            values.append(self.heads(value))
+            modulations.append(modulation)
+
+        after = []
+        for place, found in enumerate(self.attention(queries, keys, values)):
+            is_text = place == 0
+            _, _, gate, mlp_shift, mlp_scale, mlp_gate = modulations[place]
+            out = f"{name}.attn.to_add_out" if is_text else f"{name}.attn.to_out.0"
+            stream = streams[place] + gate[:, None] * self.linear(out, found)
+            wide = f"{name}.ff_context" if is_text else f"{name}.ff"
+            hidden = self.linear(f"{wide}.net.0.proj", modulated(stream, mlp_shift, mlp_scale))
+            after.append(stream + mlp_gate[:, None] * self.linear(f"{wide}.net.2", F.gelu(hidden, approximate="tanh")))
+        return after
+
+    def single_block(
+        self, name: str, streams: list[Tensor], conditions: list[Tensor], noises: list[Tensor | None]
+    ) -> list[Tensor]:
+        """All share their weights; attention and the perceptron stand side by side."""
+        queries, keys, values, gates, hiddens = [], [], [], [], []
+        for place, (stream, condition) in enumerate(zip(streams, conditions, strict=True)):
+            shift, scale, gate = self.linear(f"{name}.norm.linear", F.silu(condition)).chunk(3, dim=1)
+            seen = modulated(stream, shift, scale)
+            query, key, value = (self.linear(f"{name}.attn.{part}", seen) for part in ("to_q", "to_k", "to_v"))
+            if place >= 2:
+                more_key, more_value = self.weaving(f"{name}.attn.prw", seen, noises[place - 2])
+                key, value = key + more_key, value + more_value
+            queries.append(self.heads(query, f"{name}.attn.norm_q"))
+            keys.append(self.heads(key, f"{name}.attn.norm_k"))
+            values.append(self.heads(value))
+            gates.append(gate)
+            hiddens.append(F.gelu(self.linear(f"{name}.proj_mlp", seen), approximate="tanh"))
+        found = self.attention(queries, keys, values)
+        return [
+            stream + gate[:, None] * self.linear(f"{name}.proj_out", torch.cat([each, hidden], dim=-1))
+            for stream, gate, each, hidden in zip(streams, gates, found, hiddens, strict=True)
+        ]
+
+    def weaving(self, name: str, hidden: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What eq. 4 adds to keys and values, sample by sample, token by token, expert by expert."""
+        num_experts = self.config["num_experts"]
+        if not num_experts:
+            return torch.zeros_like(hidden), torch.zeros_like(hidden)
+        downs = [self.weights[f"{name}.experts.{expert}.down"].unbind() for expert in range(num_experts)]
+        ups = [self.weights[f"{name}.experts.{expert}.up"].unbind() for expert in range(num_experts)]
+        by_token, keys, values = self.config["routing"] == "token", [], []
+        for sample, tokens in enumerate(hidden):
+            for place, token in enumerate(tokens):
+                judged = token if by_token else tokens.mean(dim=0)
+                epsilon = None if noise is None else noise[sample, place] if by_token else noise[sample]
+                probability = self.gate(name, judged, epsilon)
+                chosen = int(probability.argmax())  # eq. 3: S holds it alone
+                for expert in range(num_experts):
+                    if expert == chosen:
+                        weight = self.config["expert_scale"] * probability[expert]
+                        keys.append(weight * (ups[expert][0] @ (downs[expert][0] @ token)))
+                        values.append(weight * (ups[expert][1] @ (downs[expert][1] @ token)))
+        return torch.stack(keys).view_as(hidden), torch.stack(values).view_as(hidden)
+
+    def gate(self, name: str, judged: Tensor, epsilon: Tensor | None) -> Tensor:
+        """softmax(w) of eq. 2 for one sample or token."""
+        logits = self.weights[f"{name}.router.choose"] @ judged
+        if epsilon is not None:
+            logits = logits + epsilon * F.softplus(self.weights[f"{name}.router.disturb"] @ judged)
+        if len(logits) > 1:
+            older, newest = logits.split([len(logits) - 1, 1])
+            logits = torch.cat([older, newest + self.newcomer_bias])
+        return logits.softmax(dim=0)
+
+    def attention(self, queries: list[Tensor], keys: list[Tensor], values: list[Tensor]) -> list[Tensor]:
+        """Joint attention under the mask, in one piece; what each stream gets."""
+        query, key = (turned(torch.cat(each, dim=1), *self.angles) for each in (queries, keys))
+        scores = torch.einsum("bqhd,bkhd->bhqk", query, key) / math.sqrt(self.config["attention_head_dim"])
+        share = scores.masked_fill(~self.visible, -math.inf).softmax(dim=-1)
+        found = torch.einsum("bhqk,bkhd->bqhd", share, torch.cat(values, dim=1)).flatten(2)
+        return list(found.split([each.shape[1] for each in queries], dim=1))
+
+    def heads(self, hidden: Tensor, norm: str | None = None) -> Tensor:
+        """Tokens by heads, normalised by their root mean square."""
+        split = hidden.unflatten(-1, (self.config["num_attention_heads"], -1))
+        if norm is None:
+            return split
+        return split / (split.square().mean(dim=-1, keepdim=True) + 1e-6).sqrt() * self.weights[f"{norm}.weight"]
+
+    def condition(self, timestep: Tensor, guidance: Tensor | None, pooled: Tensor) -> Tensor:
+        """Time, guidance and pooled text as one vector."""
+        vector = self.embedded("time_text_embed.timestep_embedder", waves(timestep * 1000).to(pooled.dtype))
+        if self.config["guidance_embeds"]:
+            vector = vector + self.embedded(
+                "time_text_embed.guidance_embedder", waves(guidance * 1000).to(pooled.dtype)
+            )
+        return vector + self.embedded("time_text_embed.text_embedder", pooled)
+
+    def embedded(self, name: str, what: Tensor) -> Tensor:
+        return self.linear(f"{name}.linear_2", F.silu(self.linear(f"{name}.linear_1", what)))
+
+    def rotation(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of each token's angles, one per pair of channels, in the single precision of FLUX."""
+        angles = []
+        for axis, width in enumerate(self.config["axes_dims_rope"]):
+            frequencies = 1 / 10000 ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
+            angles.append(ids[:, axis, None].double() * frequencies)
+        angle = torch.cat(angles, dim=-1)
+        return angle.cos().float().double(), angle.sin().float().double()
+
+    def linear(self, name: str, hidden: Tensor) -> Tensor:
+        return hidden @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+
+def visibility(lengths: list[int]) -> Tensor:
+    """Which query (row) sees which key (column): text and noisy tokens all, a source's tokens that source.
+
+            text noisy src1 src2
+    text     ×    ×     ×    ×
+    noisy    ×    ×     ×    ×
+    src1                ×
+    src2                     ×
+    """
+    stream = torch.cat([torch.full((length,), place) for place, length in enumerate(lengths)])
+    return (stream[:, None] < 2) | (stream[:, None] == stream[None, :])
+
+
+def turned(heads: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Neighbouring channels as a point in the plane, turned by its token's angle."""
+    x, y = heads[..., 0::2], heads[..., 1::2]
+    cosine, sine = cosine[:, None], sine[:, None]
+    return torch.stack([x * cosine - y * sine, x * sine + y * cosine], dim=-1).flatten(-2)
+
+
+def modulated(hidden: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    mean, variance = hidden.mean(dim=-1, keepdim=True), hidden.var(dim=-1, keepdim=True, correction=0)
+    return (hidden - mean) / (variance + 1e-6).sqrt() * (1 + scale[:, None]) + shift[:, None]
+
+
+def waves(value: Tensor) -> Tensor:
+    """128 cosines and 128 sines of a number, in the single precision of FLUX."""
+    frequencies = torch.exp(-math.log(10000) * torch.arange(128, dtype=torch.float32) / 128)
+    angle = value[:, None].float() * frequencies
+    return torch.cat([angle.cos(), angle.sin()], dim=-1)
+
+
+def each_noise(noise: Tensor | None, block: int) -> Tensor | None:
+    return None if noise is None else noise[:, block]

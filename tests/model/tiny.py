@@ -1,0 +1,132 @@
+"""A FLUX small enough for laws to be checked on it to the last digit, its inputs, and trained experts at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cologen.model.source import SourceTokens
+from cologen.model.transformer import CoLoGenTransformer2DModel
+
+SHAPE: dict[str, Any] = {
+    "in_channels": 8,
+    "num_layers": 2,
+    "num_single_layers": 2,
+    "attention_head_dim": 8,
+    "num_attention_heads": 2,
+    "joint_attention_dim": 12,
+    "pooled_projection_dim": 10,
+    "axes_dims_rope": (2, 2, 4),
+}
+"""Two blocks of each kind, width 16."""
+
+FORM: dict[str, Any] = {"rank": 3, "expert_scale": 2.0}
+
+
+def tiny(
+    num_experts: int = 0, *, seed: int = 0, dtype: torch.dtype = torch.float64, **arguments: Any
+) -> CoLoGenTransformer2DModel:
+    """A model at random weights, in evaluation mode, whose experts and routers are as if trained."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = CoLoGenTransformer2DModel(**{**SHAPE, **FORM, **arguments})
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)  # as .to() does, less its warning about layers that FLUX does not have
+    for _ in range(num_experts):
+        model.add_expert(seed, dtype=dtype)
+    model.newcomer_bias = 0.0
+    train_at_random(model, seed)
+    return model.eval()
+
+
+def train_at_random(model: CoLoGenTransformer2DModel, seed: int = 0) -> None:
+    """Give every expert something to say, and every router something to choose by."""
+    generator = torch.Generator().manual_seed(seed + 1)
+    for name, weight in model.named_parameters():
+        if ".prw.router." in name or name.endswith(".up"):
+            weight.data.copy_(0.5 * torch.randn(weight.shape, generator=generator))
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A batch of everything that a model is called with."""
+
+    noisy: Tensor
+    text: Tensor
+    pooled: Tensor
+    timestep: Tensor
+    sources: tuple[SourceTokens, ...]
+    img_ids: Tensor
+    txt_ids: Tensor
+    guidance: Tensor | None = None
+
+    def stock(self) -> dict[str, Any]:
+        """The arguments that FLUX knows."""
+        return {
+            "hidden_states": self.noisy,
+            "encoder_hidden_states": self.text,
+            "pooled_projections": self.pooled,
+            "timestep": self.timestep,
+            "img_ids": self.img_ids,
+            "txt_ids": self.txt_ids,
+            "guidance": self.guidance,
+        }
+
+    def differentiable(self) -> dict[str, Tensor]:
+        """What gradients are asked for, by name."""
+        named = {"noisy": self.noisy, "text": self.text, "pooled": self.pooled}
+        return named | {f"source {number}": each.tokens for number, each in enumerate(self.sources)}
+
+    def share(self, start: int, stop: int) -> Inputs:
+        """Samples ``start`` to ``stop``."""
+        cut = slice(start, stop)
+        return replace(
+            self,
+            noisy=self.noisy[cut],
+            text=self.text[cut],
+            pooled=self.pooled[cut],
+            timestep=self.timestep[cut],
+            sources=tuple(replace(each, tokens=each.tokens[cut]) for each in self.sources),
+            guidance=None if self.guidance is None else self.guidance[cut],
+        )
+
+
+def grid(which: int, height: int, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """(which, row, column) of every token."""
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([torch.full_like(rows, which), rows, columns], dim=-1).reshape(-1, 3).to(dtype)
+
+
+def inputs(
+    *,
+    batch: int = 3,
+    seed: int = 0,
+    sides: tuple[tuple[int, int], ...] = ((3, 2),),
+    channels: int = SHAPE["in_channels"],
+    guidance: bool = False,
+    dtype: torch.dtype = torch.float64,
+    gradients: bool = False,
+) -> Inputs:
+    """A noisy latent of 3 × 4 tokens, five text tokens, and one source of each of the ``sides`` in tokens."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> Tensor:
+        numbers = torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+        return numbers.requires_grad_(gradients)
+
+    return Inputs(
+        noisy=draw(batch, 12, channels),
+        text=draw(batch, 5, SHAPE["joint_attention_dim"]),
+        pooled=draw(batch, SHAPE["pooled_projection_dim"]),
+        timestep=torch.linspace(0.15, 0.9, batch, dtype=dtype),
+        sources=tuple(
+            SourceTokens(draw(batch, height * width, channels), grid(number, height, width, dtype))
+            for number, (height, width) in enumerate(sides, start=1)
+        ),
+        img_ids=grid(0, 3, 4, dtype),
+        txt_ids=torch.zeros(5, 3, dtype=dtype),
+        guidance=torch.full((batch,), 3.5, dtype=dtype) if guidance else None,
+    )

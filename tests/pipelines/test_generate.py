@@ -1,0 +1,115 @@
+"""One command draws a picture and says where it is; whatever is wrong is said in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cologen.model.adapters import save_adapter
+from cologen.model.bundle import build
+from cologen.model.presets import preset
+from pipelines.generate import main
+from tests.model.tiny_flux import write_flux
+
+QUICK = ("--steps", "1", "--device", "cpu")
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.copy()
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "in.png"
+    Image.new("RGB", (32, 24), "red").save(path)
+    return path
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    transformer = build(preset("world-tiny")).transformer
+    transformer.add_expert(0)
+    save_adapter(transformer, tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+def edit(image: Path, out: Path, *more: str) -> int:
+    return main(["--task", "edit", "--image", str(image), "--prompt", "make it blue", "--out", str(out), *QUICK, *more])
+
+
+def test_a_picture_is_drawn_from_a_picture_and_said_to_be_there(
+    image: Path, adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "out.png"
+    assert edit(image, out, "--adapter", str(adapter)) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("No --base: using world-tiny, a model of the synthetic world, with RANDOM weights")
+    assert said[1].startswith("adapter ")
+    assert said[1].endswith("experts 0 to 0")
+    assert said[2] == f"wrote {out} (32x24)"
+    assert opened(out).size == (32, 24)
+
+
+def test_the_same_seed_draws_the_same_and_each_of_several_its_own(image: Path, tmp_path: Path) -> None:
+    assert edit(image, tmp_path / "a.png", "--seed", "1", "--size", "20x16") == 0
+    assert edit(image, tmp_path / "b.png", "--seed", "1", "--size", "20x16", "--num", "2") == 0
+    first, same, other = (opened(tmp_path / name) for name in ("a.png", "b-0.png", "b-1.png"))
+    assert first.size == (20, 16)
+    assert first.tobytes() == same.tobytes() != other.tobytes()
+
+
+def test_a_hole_is_filled_and_the_rest_can_stay(image: Path, tmp_path: Path) -> None:
+    mask = Image.new("L", (32, 24))
+    mask.paste(255, (0, 0, 16, 24))
+    mask.save(tmp_path / "mask.png")
+    out = tmp_path / "out.png"
+    command = ["--task", "inpaint", "--image", str(image), "--mask", str(tmp_path / "mask.png"), "--out", str(out)]
+    assert main([*command, *QUICK, "--paste-known"]) == 0
+    assert opened(out).getpixel((20, 3)) == (255, 0, 0)
+    assert opened(out).getpixel((3, 3)) != (255, 0, 0)
+
+
+def test_a_flux_folder_is_a_base_and_words_alone_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base, out = write_flux(tmp_path / "flux"), tmp_path / "out.jpg"
+    assert main(["--base", str(base), "--prompt", "a red cat", "--size", "32x16", "--out", str(out), *QUICK]) == 0
+    assert capsys.readouterr().out.startswith(f"base {base} in float32 on cpu")
+    assert opened(out).size == (32, 16)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--image", "nowhere.png"], "no picture at nowhere.png"),
+        (["--image", __file__], "is not a picture that can be read"),
+        (["--adapter", "nowhere"], "no adapter in nowhere"),
+        (["--base", "./nowhere"], "no FLUX folder at ./nowhere"),
+        (["--weights", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--task", "inpaint"], "inpaint needs a mask"),
+        (["--out", "out.xyz"], "end it in .png"),
+    ],
+)
+def test_what_went_wrong_is_one_message(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    assert edit(image, tmp_path / "out.png", *more) == 1
+    error = capsys.readouterr().err
+    assert "Failed: " in error
+    assert message in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [(["--task", "paint"], "no task is called"), (["--size", "big"], "WIDTHxHEIGHT"), (["--num", "0"], "at least 1")],
+)
+def test_wrong_usage_leaves_with_two(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        edit(image, tmp_path / "out.png", *more)
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
