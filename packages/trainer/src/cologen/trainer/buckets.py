@@ -13,7 +13,7 @@ that was asked for, and all of its rows come equally often.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -53,32 +53,32 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class Bucket:
-    """A size and the plan over its rows; ``rows`` says which these are of each source, None being all of them."""
+    """A size and the plan over its rows.
+
+    The plan's sources are those that have rows here: ``sources`` gives their numbers in the stage, and ``rows`` the
+    numbers of their rows, None being all of them.
+    """
 
     size: Size
     plan: Plan
+    sources: tuple[int, ...]
     rows: tuple[Int64[np.ndarray, "_rows"] | None, ...]
 
     def work(self, step: int, first_place: int) -> Work:
         """The samples of the bucket's own ``step``, in the stage's places from ``first_place`` on."""
         draws = self.plan.batch(step)
         found = np.stack([draws.row, *self._spares(draws)], axis=1)
-        for source, rows in enumerate(self.rows):
+        for number, rows in enumerate(self.rows):
             if rows is not None:
-                found[draws.source == source] = rows[found[draws.source == source]]
-        columns = zip(draws.source.tolist(), found.tolist(), strict=True)
-        return Work(
-            self.size,
-            tuple(
-                Assignment(first_place + number, source, tuple(candidates))
-                for number, (source, candidates) in enumerate(columns)
-            ),
-        )
+                found[draws.source == number] = rows[found[draws.source == number]]
+        drawn = enumerate(zip(draws.source.tolist(), found.tolist(), strict=True), first_place)
+        assignments = (Assignment(place, self.sources[number], tuple(rows)) for place, (number, rows) in drawn)
+        return Work(self.size, tuple(assignments))
 
     def _spares(self, draws: Draws) -> list[Int64[np.ndarray, "draws"]]:
         """Rows that stand in for one that fails, spread evenly: attempt k permutes the rows anew, keyed by k.
 
-        They depend on the place alone, so what failed elsewhere, or how often, does not matter.
+        They depend on the place alone, so that what failed elsewhere, or how often, does not matter.
         """
         num_rows = np.array([source.num_rows for source in self.plan.sources], np.uint64)[draws.source]
         epoch, index = np.divmod(draws.place.astype(np.uint64), num_rows)
@@ -154,25 +154,32 @@ def schedule(
     resolution: Resolution,
     sizes_of: Sequence[tuple[Int64[np.ndarray, "_rows"], Int64[np.ndarray, "_rows"]]],
 ) -> Schedule:
-    """The schedule of a plan's sources in the sizes of ``resolution``; ``sizes_of`` has their rows' widths and heights.
+    """The schedule of a plan's sources; ``sizes_of`` holds their rows' widths and heights, unused for one size.
 
-    Rows of a bucket that cannot fill a global batch go to the nearest one that can, or else to the largest.
+    Rows of a bucket that cannot fill a global batch go to the nearest one that can; if none can, all to the largest.
     """
     sizes = bucket_sizes(resolution)
     if len(sizes) == 1:
-        return Schedule((Bucket(sizes[0], plan, (None,) * len(plan.sources)),))
-    total = sum(np.bincount(nearest_bucket(*each, sizes), minlength=len(sizes)) for each in sizes_of)
-    wanted = min(plan.global_batch, int(np.max(total)))
-    kept = [size for size, count in zip(sizes, np.asarray(total).tolist(), strict=True) if count >= wanted]
+        everything = range(len(plan.sources))
+        return Schedule((Bucket(sizes[0], plan, tuple(everything), tuple(None for _ in everything)),))
+    counts = [np.bincount(nearest_bucket(*each, sizes), minlength=len(sizes)) for each in sizes_of]
+    totals: list[int] = np.sum(counts, axis=0).tolist()
+    enough = min(plan.global_batch, max(totals))
+    kept = [size for size, total in zip(sizes, totals, strict=True) if total >= enough]
     numbers = [nearest_bucket(*each, kept) for each in sizes_of]
-    return Schedule(tuple(_bucket(plan, size, [each == number for each in numbers]) for number, size in enumerate(kept)))
+    rows = [[np.flatnonzero(each == bucket) for each in numbers] for bucket in range(len(kept))]
+    return Schedule(tuple(_bucket(plan, size, each) for size, each in zip(kept, rows, strict=True)))
 
 
-def _bucket(plan: Plan, size: Size, inside: Sequence[np.ndarray]) -> Bucket:
-    """The rows that lie ``inside``, by source; sources without any are left in place, drawn from by none."""
-    rows = [np.flatnonzero(each).astype(np.int64) for each in inside]
+def _bucket(plan: Plan, size: Size, rows: Sequence[Int64[np.ndarray, "_rows"]]) -> Bucket:
     held = [number for number, each in enumerate(rows) if len(each)]
-    raise NotImplementedError(held)
+    sources = tuple(_part(plan.sources[number], len(rows[number])) for number in held)
+    return Bucket(size, replace(plan, sources=sources), tuple(held), tuple(rows[number] for number in held))
+
+
+def _part(source: PlannedSource, num_rows: int) -> PlannedSource:
+    """A source of which only some rows are meant: its weight shrinks with them."""
+    return replace(source, num_rows=num_rows, weight=source.weight * num_rows / source.num_rows)
 
 
 def _log_aspect(size: Size) -> float:

@@ -30,8 +30,8 @@ def draw(
     stage: str,
     places: Sequence[int],
     *,
-    latent: tuple[int, int, int],
-    routing: tuple[int, ...],
+    latent: Sequence[int],
+    routing: Sequence[int],
     device: torch.device,
 ) -> Draws:
     """Draws for the samples at ``places``; ``latent`` and ``routing`` are the shapes for one sample."""
@@ -39,7 +39,7 @@ def draw(
     for place in places:
         rng = generator(seed, "training", stage, place)
         time.append(rng.standard_normal(dtype=np.float32))
-        logits.append(rng.standard_normal(routing, dtype=np.float32))
-        noise.append(rng.standard_normal(latent, dtype=np.float32))
+        logits.append(rng.standard_normal(tuple(routing), dtype=np.float32))
+        noise.append(rng.standard_normal(tuple(latent), dtype=np.float32))
     numbers = (torch.from_numpy(np.stack(each)).to(device) for each in (noise, time, logits))
     return Draws(**dict(zip(("noise", "time", "routing"), numbers, strict=True)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cologen.model.bundle import Bundle
 from cologen.model.text import Prompts
 from cologen.trainer.batch import Batch
+from cologen.trainer.caching import KeptLatents, KeptText
 from cologen.trainer.curriculum import Recipe
 from cologen.trainer.loss import Latents, encode
 
@@ -20,7 +21,11 @@ class Encoder:
 
     @classmethod
     def of(cls, bundle: Bundle, recipe: Recipe) -> Encoder:
-        """For a recipe's runs."""
+        """For a recipe's runs: ``cache_text`` and ``cache_latents`` keep what was encoded in the cache folder."""
+        if recipe.cache_text:
+            bundle = replace(bundle, text=KeptText(bundle.text))
+        if recipe.cache_latents:
+            bundle = replace(bundle, codec=KeptLatents(bundle.codec))
         return cls(bundle=bundle)
 
     def latents(self, batch: Batch) -> Latents:

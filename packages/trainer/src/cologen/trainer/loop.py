@@ -185,7 +185,7 @@ def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batc
             run.recipe.seed,
             stage.task,
             batch.places,
-            latent=tuple(latents.target.shape[1:]),
+            latent=latents.target.shape[1:],
             routing=_routing_shape(run.bundle, latents),
             device=run.processes.device,
         )

@@ -16,7 +16,7 @@ from cologen.trainer.overrides import overridden, read_recipe
 WORLD_MANIFESTS: Mapping[PairTask, dict[str, Weight]] = {
     "inpaint": {"inpaint-cocostuff": "by size"},
     "grounding": {"grounding-refcoco": "by size"},
-    "control": {"control-cocostuff": "by size"},
+    "control": dict.fromkeys(("control-cocostuff", "control-multigen_depth"), "by size"),
     "customized": {"customized-subjects200k": "by size"},
     "editing": {"editing-triplets": "by size"},
 }
@@ -184,4 +184,4 @@ def _text_to_image(name: str, of: Recipe, *, iterations: int, global_batch: int,
         alpha=0.0,
         new_expert=False,
     )
-    return of.replace(name=name, stages=(stage,))
+    return of.replace(name=name, stages=(stage,), ema_decay=0.998, checkpoint_every=250)

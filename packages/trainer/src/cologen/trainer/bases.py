@@ -1,0 +1,61 @@
+"""The frozen base that a recipe's stages stand on: opened, brought to the recipe's precision, quantized if it asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cologen.model.bundle import Bundle, build, load
+from cologen.model.presets import preset
+from cologen.model.world_base import packaged_base
+from cologen.trainer.curriculum import Recipe
+
+
+def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> Bundle:
+    """The model of a recipe without experts.
+
+    Args:
+        base: a FLUX folder, or a file of weights for the world's presets. None: what comes with the project; or, for
+            recipes that make a base, weights drawn from the seed.
+
+    Raises:
+        FileNotFoundError: the base is not there, or nothing comes with the project for this preset.
+        ValueError: it is of another shape, or cannot be quantized here.
+    """
+    chosen = preset(recipe.preset)
+    makes_base = recipe.stages[0].trains_base
+    # A base that trains is kept in float32: an optimizer's small steps are lost in half precision.
+    dtype = torch.bfloat16 if recipe.precision == "bf16" and not makes_base else torch.float32
+    if chosen.family == "world":
+        weights = base or (None if makes_base else packaged_base(recipe.preset))
+        bundle = build(chosen, seed=recipe.seed, weights=weights, device=device, dtype=dtype)
+    elif base is None:
+        raise FileNotFoundError(f"{recipe.name} stands on {recipe.preset}: give the folder of its weights with --base")
+    else:
+        bundle = load(chosen, base, device=device, dtype=dtype)
+    if recipe.quantize_base != "none":
+        _quantize(bundle.transformer, recipe.quantize_base)
+    bundle.transformer.rebuild(
+        0,
+        rank=recipe.rank,
+        expert_scale=recipe.expert_scale,
+        routing=recipe.routing,
+        source_timestep=recipe.source_timestep,
+        dtype=torch.float32,
+    )
+    return bundle
+
+
+def _quantize(transformer: nn.Module, kind: str) -> None:
+    """Weights alone, by torchao; products are computed in the precision of the hidden states."""
+    try:
+        from torchao.quantization import (  # pyright: ignore[reportMissingImports]
+            Float8WeightOnlyConfig,
+            Int8WeightOnlyConfig,
+            quantize_,
+        )
+    except ImportError as error:
+        raise ValueError("quantize_base needs torchao: install it, or set quantize_base=none") from error
+    quantize_(transformer, Int8WeightOnlyConfig() if kind == "int8" else Float8WeightOnlyConfig())

@@ -1,0 +1,221 @@
+"""``train``: a recipe's stages one after the other, from manifests to adapters, or what that would take.
+
+``uv run train`` on a fresh machine trains the synthetic world. ``torchrun -m cologen.trainer …`` and ``accelerate
+launch -m cologen.trainer …`` start the same in several processes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+from rich.console import Console
+from rich.logging import RichHandler
+
+from cologen.datagen.build import Cluster
+from cologen.datagen.control.annotators import HUB
+from cologen.trainer.bases import open_base
+from cologen.trainer.checkpoint import ADAPTER, BASE
+from cologen.trainer.curriculum import Recipe
+from cologen.trainer.distributed import Processes, Strategy, joined
+from cologen.trainer.dry_run import plan_run
+from cologen.trainer.estimates import Setup, gpu_named
+from cologen.trainer.grids import Grids
+from cologen.trainer.loading import Loading, open_stage
+from cologen.trainer.loop import Run, Watcher, train_stage
+from cologen.trainer.online import OnlineControl
+from cologen.trainer.plan_tables import rendered
+from cologen.trainer.progress import LiveProgress
+from cologen.trainer.recipes import load_recipe
+from cologen.trainer.run_report import REPORT, Reports
+from cologen.trainer.session import begin, finish_stage, stages_to_train, where_to_go_on
+from cologen.trainer.stopping import stopped_by_signals
+from cologen.trainer.tracking import Tracker
+from cologen.trainer.watching import Watchers
+from cologen.trainer.world_data import WorldSize, ensure_manifests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """Train CoLoGen's stages, one after the other.
+
+    Without arguments: the synthetic world, whose manifests are built first if they are not there. Interrupted at any
+    time, the same command with --resume goes on with the step it was at.
+    """
+
+    recipe: str = "world"
+    """A recipe's name (world, world-base, world-small, cologen-flux, world-co-training …), or a .toml file."""
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Something else than the recipe says, by its dotted name: --set stages.control.learning_rate=5e-5."""
+    data: Path = Path("data")
+    """The folder that holds the manifests; the world's are built here if they are missing."""
+    root: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Where a manifest's pictures lie, if not where they lay when it was built: --root inpaint-journeydb=/data/JDB."""
+    base: Path | None = None
+    """The frozen base: a FLUX folder, or a world preset's weights. Default: the one that comes with the project."""
+    out: Path | None = None
+    """The run's folder. Default: runs/RECIPE."""
+    stage: str | None = None
+    """Only this stage, by number or task. Default: all that are not finished."""
+    resume: bool = False
+    """Go on with the run in this folder, from its newest whole checkpoint; begin if there is none."""
+    fresh: bool = False
+    """Delete the run in this folder and start over."""
+    dry_run: bool = False
+    """Say what would be trained, what it takes and what is missing, and train nothing."""
+    workers: int = 2
+    """Processes that decode and render, beside each training process."""
+    control_workers: int = 0
+    """Ray actors for each online extractor (HED, lineart). Default: in the training process, on its device."""
+    control_gpus: float = 0.0
+    """GPUs of each such actor."""
+    address: str | None = None
+    """The Ray cluster of these actors. Default: this machine."""
+    hed_weights: str = HUB
+    """ControlNetHED.pth, the folder that holds it, or a name on the hub; needed where a manifest has online HED."""
+    lineart_weights: str = HUB
+    """sk_model.pth, likewise."""
+    device: str = "auto"
+    """cpu, cuda, or auto: the GPU where there is one."""
+    strategy: Strategy = "ddp"
+    """Of several processes: each holds the whole model (ddp), or a share of it (fsdp)."""
+    wandb: bool = False
+    """Log to Weights & Biases too."""
+    gpu: str = "h100"
+    """With --dry-run: the GPU whose hours and memory are estimated."""
+    gpus: int = 1
+    """With --dry-run: how many of them."""
+    utilization: float = 0.45
+    """With --dry-run: the share of the GPU's peak that is reached."""
+
+    def __post_init__(self) -> None:
+        if self.resume and self.fresh:
+            raise ValueError("--resume goes on and --fresh starts over: give one of them")
+        if self.gpus < 1:
+            raise ValueError(f"--gpus must be at least 1, got {self.gpus}")
+        for each in self.root:
+            if "=" not in each:
+                raise ValueError(f"--root takes MANIFEST=FOLDER, got {each!r}")
+
+    @property
+    def roots(self) -> dict[str, Path]:
+        """Where pictures lie, by the manifest's name."""
+        return {name: Path(folder) for name, _, folder in (each.partition("=") for each in self.root)}
+
+    @property
+    def loading(self) -> Loading:
+        """Who makes the batches."""
+        online = OnlineControl(
+            hed=self.hed_weights,
+            lineart=self.lineart_weights,
+            num_actors=self.control_workers,
+            gpus_per_actor=self.control_gpus,
+            cluster=Cluster(address=self.address),
+        )
+        return Loading(num_workers=self.workers, online=online)
+
+
+CONSOLE = Console()
+_ERRORS = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0 done, or stopped as asked; 1 failed, with one message that says what to do next; wrong usage leaves with 2.
+    """
+    options = tyro.cli(TrainOptions, args=args, config=(tyro.conf.FlagCreatePairsOff,))
+    handler = RichHandler(console=CONSOLE, show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    try:
+        return train(options)
+    except torch.OutOfMemoryError as error:
+        _ERRORS.print(f"Failed: {_out_of_memory(error)}", markup=False)
+    except (ValueError, OSError, RuntimeError) as error:
+        _ERRORS.print(f"Failed: {error}", markup=False)
+    return 1
+
+
+def train(options: TrainOptions) -> int:
+    """Train, or plan to."""
+    recipe = load_recipe(options.recipe, options.set)
+    folder = options.out or Path("runs") / recipe.name
+    if options.dry_run:
+        stages = stages_to_train(folder, recipe, options.stage)
+        setup = Setup(
+            gpu=gpu_named(options.gpu),
+            num_gpus=options.gpus,
+            sharded=options.strategy == "fsdp",
+            utilization=options.utilization,
+        )
+        plan = plan_run(
+            recipe, stages, data=options.data, base=options.base, folder=folder, setup=setup, roots=options.roots
+        )
+        CONSOLE.print(rendered(plan))
+        return 0
+    with joined(options.device) as processes:
+        if processes.first:
+            begin(folder, recipe, resume=options.resume, fresh=options.fresh)
+            _have_data(options, recipe)
+        processes.wait()
+        return _train(options, recipe, folder, processes)
+
+
+def _have_data(options: TrainOptions, recipe: Recipe) -> None:
+    """The world's recipes bring their data along; all others name what is missing when they open it."""
+    if recipe.preset.startswith("world"):
+        names = dict.fromkeys(name for stage in recipe.stages for name in stage.manifests)
+        ensure_manifests(options.data, names, WorldSize(), CONSOLE.print, workers=os.cpu_count() or 1)
+
+
+def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Processes) -> int:
+    numbers = stages_to_train(folder, recipe, options.stage)
+    if not numbers:
+        _say(processes, f"Nothing is left to train: {folder / REPORT} shows what was.")
+        return 0
+    bundle = open_base(recipe, options.base, processes.device)
+    with ExitStack() as stack:
+        stopping = stack.enter_context(stopped_by_signals())
+        watchers: list[Watcher] = [
+            stack.enter_context(Tracker(folder, recipe, processes, wandb=options.wandb)),
+            Grids(folder, recipe, processes),
+            Reports(folder, recipe, processes),
+        ]
+        if processes.first:
+            watchers.append(stack.enter_context(LiveProgress(recipe, numbers, CONSOLE)))
+        run = Run(
+            folder=folder,
+            recipe=recipe,
+            bundle=bundle,
+            processes=processes,
+            strategy=options.strategy,
+            watcher=Watchers(watchers),
+        )
+        for number in numbers:
+            data = open_stage(recipe, number, options.data, roots=options.roots, loading=options.loading)
+            if not train_stage(run, number, data, where_to_go_on(folder, number), stopping):
+                _say(processes, f"Stopped and saved in {folder}: the same command with --resume goes on.")
+                return 0
+            if processes.first:
+                finish_stage(folder, number)
+            processes.wait()
+    made = BASE if recipe.stages[0].trains_base else ADAPTER
+    _say(processes, f"Done. {folder / REPORT} shows the run, {folder / made} is what it made.")
+    return 0
+
+
+def _say(processes: Processes, line: str) -> None:
+    if processes.first:
+        CONSOLE.print(line, markup=False, soft_wrap=True)
+
+
+def _out_of_memory(error: Exception) -> str:
+    lower = "lower micro_batch or resolution.side, set gradient_checkpointing=true, or quantize_base=int8 (--set)"
+    return f"the device is out of memory: {lower}; --resume goes on. {str(error).splitlines()[0]}"

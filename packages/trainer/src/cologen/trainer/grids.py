@@ -1,0 +1,170 @@
+"""What a stage has learned, to look at: a PNG of source, target and what the model makes, the prompt under each row.
+
+The samples are those of the stage's first step, kept beside the picture, so that a run that was interrupted draws what
+any other would have drawn. They were trained on: the picture shows whether a task is understood, not how well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from cologen.datagen.randomness import generator
+from cologen.model import flow
+from cologen.model.bundle import Bundle
+from cologen.model.conditions import HOLE, Size
+from cologen.model.files import write_atomically
+from cologen.model.layout import Layout
+from cologen.model.tokens import pack, text_ids
+from cologen.trainer.batch import Batch, Pictures
+from cologen.trainer.contact_sheet import Row, contact_sheet, png
+from cologen.trainer.curriculum import Recipe, Stage
+from cologen.trainer.distributed import Processes
+from cologen.trainer.learner import StepReport
+from cologen.trainer.loop import LoadedStep
+
+SAMPLES = "samples"
+
+
+class Grids:
+    """Draws ``RUN/samples/0-inpaint.png`` … at the end of each stage.
+
+    Every process draws, since a sharded model answers only when all of them ask; the first one writes.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, processes: Processes) -> None:
+        self._folder, self._recipe, self._processes = folder / SAMPLES, recipe, processes
+        self._batch: Batch | None = None
+
+    def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
+        """Take up the samples of a stage that goes on."""
+        kept = self._folder / f"{number}-{stage.task}.safetensors"
+        self._batch = _read(kept) if first_step and kept.exists() else None
+
+    def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
+        """Keep the samples of the first step."""
+        if self._batch is None:
+            self._batch = _first(loaded.micro_batches, self._recipe.num_samples)
+            if self._processes.first:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                _write(self._folder / f"{number}-{self._recipe.stages[number].task}.safetensors", self._batch)
+
+    def stage_ends(self, number: int, bundle: Bundle) -> None:
+        """Draw."""
+        if self._batch is None:
+            raise ValueError(f"stage {number} ended without a step: there is nothing to draw")
+        batch = self._batch.to(self._processes.device)
+        made = generate(bundle, batch, num_steps=bundle.preset.num_steps, seed=self._recipe.seed)
+        if self._processes.first:
+            write_atomically(
+                grid_path(self._folder.parent, self._recipe, number), png(contact_sheet(_rows(batch, made)))
+            )
+
+
+def grid_path(run: Path, recipe: Recipe, number: int) -> Path:
+    """Where the grid of a stage lies."""
+    return run / SAMPLES / f"{number}-{recipe.stages[number].task}.png"
+
+
+@torch.no_grad()
+def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Pictures:
+    """What the model makes of each sample's source and prompt, by Euler's steps from noise that its place keys.
+
+    The source is encoded at every step, within the one call that sharded models allow, as in training.
+    """
+    model, training = bundle.transformer, bundle.transformer.training
+    layout, prompts = Layout.of(model, bundle.codec), bundle.text.encode(batch.prompts)
+    size = Size(height=batch.target.shape[2], width=batch.target.shape[3])
+    noise = _noise(seed, batch, layout.latent_shape(len(batch), size)[1:])
+    tokens = pack(noise.to(batch.target.device), layout.patch)
+    like = tokens.to(prompts.embeds.dtype)
+    fixed = _conditions(bundle, layout, batch, size, like)
+    beside = fixed.pop("beside")
+    model.eval()
+    try:
+        for now, then in pairwise(flow.schedule(num_steps, tokens.shape[1], shifted=bundle.preset.shifted).tolist()):
+            hidden = tokens.to(like.dtype)
+            velocity = model(
+                hidden_states=hidden if beside is None else torch.cat((hidden, beside), dim=2),
+                encoder_hidden_states=prompts.embeds,
+                pooled_projections=prompts.pooled,
+                timestep=torch.full_like(like[:, 0, 0], now),
+                **fixed,
+            ).sample
+            tokens = tokens + (then - now) * velocity.float()
+    finally:
+        model.train(training)
+    return bundle.codec.decode(layout.latents(tokens, size)).float().clamp(-1, 1)
+
+
+def _conditions(bundle: Bundle, layout: Layout, batch: Batch, size: Size, like: Tensor) -> dict[str, Any]:
+    """What the model is told at every step, time and noisy latent aside."""
+    codec, scale = bundle.codec, bundle.preset.guidance
+    source, masked = batch.source, torch.where(batch.mask > 0, HOLE, batch.target)
+    return {
+        "beside": layout.beside(codec, masked, batch.mask, like) if layout.fill else None,
+        "source": None if source is None else layout.source(codec, source, 1, size, len(batch), like),
+        "img_ids": layout.ids(size).to(like.device),
+        "txt_ids": text_ids(bundle.preset.text_tokens).to(like.device),
+        "guidance": None if scale is None else torch.full_like(like[:, 0, 0], scale),
+    }
+
+
+def _noise(seed: int, batch: Batch, shape: tuple[int, ...]) -> Float[Tensor, "batch channels rows columns"]:
+    draws = [
+        generator(seed, "grid", task, place).standard_normal(shape, dtype=np.float32)
+        for task, place in zip(batch.tasks, batch.places, strict=True)
+    ]
+    return torch.from_numpy(np.stack(draws))
+
+
+def _rows(batch: Batch, made: Pictures) -> list[Row]:
+    columns = {"source": batch.source, "target": batch.target, "generated": made}
+    shown = {name: _pixels(pictures) for name, pictures in columns.items() if pictures is not None}
+    return [
+        Row({name: pictures[number] for name, pictures in shown.items()}, prompt or "(no prompt)")
+        for number, prompt in enumerate(batch.prompts)
+    ]
+
+
+def _pixels(pictures: Pictures) -> np.ndarray:
+    return ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _first(micro_batches: Sequence[Batch], num_samples: int) -> Batch:
+    """The first samples of a step, whose micro batches are all of one size."""
+    sources = [batch.source for batch in micro_batches if batch.source is not None]
+    return Batch(
+        source=torch.cat(sources)[:num_samples].cpu() if sources else None,
+        target=torch.cat([batch.target for batch in micro_batches])[:num_samples].cpu(),
+        mask=torch.cat([batch.mask for batch in micro_batches])[:num_samples].cpu(),
+        prompts=sum((batch.prompts for batch in micro_batches), ())[:num_samples],
+        tasks=sum((batch.tasks for batch in micro_batches), ())[:num_samples],
+        places=sum((batch.places for batch in micro_batches), ())[:num_samples],
+    )
+
+
+def _write(path: Path, batch: Batch) -> None:
+    tensors = {"target": batch.target, "mask": batch.mask}
+    if batch.source is not None:
+        tensors["source"] = batch.source
+    words = {"prompts": batch.prompts, "tasks": batch.tasks, "places": batch.places}
+    metadata = {name: json.dumps(values) for name, values in words.items()}
+    write_atomically(path, save({name: each.contiguous() for name, each in tensors.items()}, metadata))
+
+
+def _read(path: Path) -> Batch:
+    with safe_open(path, framework="pt") as file:
+        words: dict[str, Any] = {name: tuple(json.loads(values)) for name, values in file.metadata().items()}
+        pictures: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no dictionary
+    return Batch(source=pictures.pop("source", None), **pictures, **words)

@@ -1,0 +1,190 @@
+"""A stage's samples, from manifests to batches on the training device, in plan order whoever makes them.
+
+A batch is a pure function of (recipe, manifests, step): neither the number of worker processes nor that of training
+processes, nor what has failed before, changes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+
+from cologen.datagen.pair_records import ConditionKind
+from cologen.datagen.storage import Folder
+from cologen.trainer.batch import Batch, Pictures
+from cologen.trainer.buckets import Schedule, Work, bucket_sizes, schedule
+from cologen.trainer.columns import read_columns
+from cologen.trainer.crew import in_order
+from cologen.trainer.curriculum import Recipe
+from cologen.trainer.distributed import Processes
+from cologen.trainer.fetching import Failure, Fetched, Fetcher, OpenedSource
+from cologen.trainer.loop import LoadedStep
+from cologen.trainer.manifests import ManifestRows, open_manifest
+from cologen.trainer.online import OnlineControl, Prepared, drawn, kinds_wanted
+from cologen.trainer.plan import Plan, PlannedSource
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """Who makes the batches; it changes no batch."""
+
+    num_workers: int = 0
+    """Processes beside each training process; 0 makes batches in the training process itself."""
+    ahead: int = 2
+    """Micro batches that each of them makes in advance."""
+    online: OnlineControl = OnlineControl()
+
+    def __post_init__(self) -> None:
+        if self.num_workers < 0 or self.ahead < 1:
+            raise ValueError(f"num_workers is 0 or more and ahead at least 1, got {self.num_workers} and {self.ahead}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StageSamples:
+    """The samples of one stage: ``loop.StageData``."""
+
+    recipe: Recipe
+    number: int
+    schedule: Schedule
+    fetcher: Fetcher
+    loading: Loading
+    online_kinds: frozenset[ConditionKind]
+
+    def facts(self) -> dict[str, Any]:
+        """All that decides which samples come when, as plain values."""
+        return {"buckets": self.schedule.facts()}
+
+    def steps(self, first_step: int, processes: Processes) -> Generator[LoadedStep, None, None]:
+        """This process's micro batches from ``first_step`` to the end of the stage, on its device.
+
+        Raises:
+            FileNotFoundError: an extractor's weights are nowhere.
+            ValueError: the global batch cannot be shared among the processes, all candidates for a place fail, or
+                worker processes die over and over.
+        """
+        stage, micro_batch = self.recipe.stages[self.number], self.recipe.micro_batch
+        share = self.schedule.slice_for(processes.rank, processes.size, micro_batch)
+        per_step = (share.stop - share.start) // micro_batch
+        logged = set[str]()
+        with ExitStack() as stack:
+            prepared = stack.enter_context(closing(self._prepared(first_step, share, processes.device)))
+            for kind, drawing in stack.enter_context(
+                self.loading.online.drawings(self.online_kinds, processes.device)
+            ).items():
+                prepared = stack.enter_context(closing(drawn(prepared, kind, drawing)))
+            for step in range(first_step, stage.iterations):
+                start = time.perf_counter()
+                ready = [next(prepared) for _ in range(per_step)]
+                waited = time.perf_counter() - start
+                failures = [failure for each in ready for failure in each.failures]
+                _log_once(failures, logged)
+                yield LoadedStep(
+                    step=step,
+                    micro_batches=tuple(each.batch for each in ready),
+                    num_failed=len(failures),
+                    waited=waited,
+                )
+
+    def _prepared(self, first_step: int, share: slice, device: torch.device) -> Generator[Prepared, None, None]:
+        with closing(
+            in_order(self.fetcher, self._works(first_step, share), self.loading.num_workers, self.loading.ahead)
+        ) as fetched:
+            yield from map(partial(_on_device, device=device), fetched)
+
+    def _works(self, first_step: int, share: slice) -> Iterator[Work]:
+        """What this process has to make, one micro batch after the other."""
+        micro_batch = self.recipe.micro_batch
+        for step in range(first_step, self.recipe.stages[self.number].iterations):
+            work = self.schedule.work(step)[share]
+            for first in range(0, len(work.assignments), micro_batch):
+                yield work[first : first + micro_batch]
+
+
+def open_stage(
+    recipe: Recipe,
+    number: int,
+    data: str | Path,
+    *,
+    roots: Mapping[str, Path] | None = None,
+    loading: Loading | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> StageSamples:
+    """The samples of stage ``number``, whose manifests lie in folders under ``data``, a path or a URI.
+
+    Args:
+        roots: where the pictures of a manifest lie, by its name, if not where they lay when it was built.
+        progress: told how many rows were just copied; only the first opening of a manifest copies them.
+
+    Raises:
+        FileNotFoundError: a manifest, one of its parts or its pictures' root is not there.
+        ValueError: a manifest is of another task or schema version, incomplete, empty or damaged.
+    """
+    stage, roots = recipe.stages[number], roots or {}
+    folders = {name: f"{str(data).rstrip('/')}/{name}" for name in stage.manifests}
+    opened = {
+        name: open_manifest(folder, stage.manifest_tasks, roots.get(name), progress) for name, folder in folders.items()
+    }
+    weights = stage.weights({name: (rows.task, rows.num_rows) for name, rows in opened.items()})
+    planned = (PlannedSource(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
+    plan = Plan(recipe.seed, tuple(planned), stage.global_batch)
+    squares = len(bucket_sizes(recipe.resolution)) == 1
+    sizes = [] if squares else [_sizes(rows) for rows in opened.values()]
+    sources = tuple(OpenedSource(rows, Folder.open(folders[name])) for name, rows in opened.items())
+    kinds = frozenset[ConditionKind]().union(*map(kinds_wanted, opened.values()))
+    return StageSamples(
+        recipe=recipe,
+        number=number,
+        schedule=schedule(plan, recipe.resolution, sizes),
+        fetcher=Fetcher(sources=sources, seed=recipe.seed, task=stage.task),
+        loading=loading or Loading(),
+        online_kinds=frozenset() if stage.trains_base else kinds,
+    )
+
+
+def _sizes(rows: ManifestRows) -> tuple[Int64[np.ndarray, "_rows"], Int64[np.ndarray, "_rows"]]:
+    columns = read_columns(rows, ["width", "height"])
+    width, height = (columns[name].to_numpy().astype(np.int64) for name in ("width", "height"))
+    return width, height
+
+
+def _on_device(fetched: Fetched, device: torch.device) -> Prepared:
+    """Bytes travel, floats do not: they are made where they are used."""
+    pixels = fetched.pixels
+    target = _signed(pixels.target, device)
+    if pixels.mask is None:
+        mask = torch.ones_like(target[:, :1])
+    else:
+        mask = torch.from_numpy(pixels.mask).to(device)[:, None].float()
+    batch = Batch(
+        source=None if pixels.source is None else _signed(pixels.source, device),
+        target=target,
+        mask=mask,
+        prompts=pixels.prompts,
+        tasks=pixels.tasks,
+        places=fetched.places,
+    )
+    return Prepared(batch=batch, online=pixels.online, failures=fetched.failures)
+
+
+def _signed(pictures: UInt8[np.ndarray, "batch height width 3"], device: torch.device) -> Pictures:
+    """From [0, 255] to [-1, 1]."""
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+
+
+def _log_once(failures: list[Failure], logged: set[str]) -> None:
+    for failure in failures:
+        if failure.sample_id not in logged:
+            logged.add(failure.sample_id)
+            _LOG.warning("%s cannot be loaded and is replaced: %s", failure.sample_id, failure.reason)

@@ -1,0 +1,106 @@
+"""What a run logs: a line of JSON for every few steps, and now and then how the routers of each block chose.
+
+    RUN/metrics.jsonl    StepMetrics, each the mean of up to ``log_every`` steps
+    RUN/routing.jsonl    RoutingMetrics, some twenty of each stage
+
+A run that goes on from a checkpoint forgets what came after it, so no step is there twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cologen.model.files import write_atomically
+
+METRICS, ROUTING = "metrics.jsonl", "routing.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepMetrics:
+    """The mean of the last ``num_steps`` steps; None where there is none, as for U_t without a source."""
+
+    stage: int
+    task: str
+    step: int
+    """Optimizer steps of the stage that are done."""
+    num_steps: int
+    loss: float | None
+    """L_task over the global batches, steps that were skipped left aside; so for the next three."""
+    veteran: float | None
+    usage: float | None
+    """U_t, hard."""
+    gradient_norm: float | None
+    learning_rate: float
+    """Of the last step."""
+    samples_per_second: float
+    seconds: float
+    waited: float
+    """Of ``seconds``, those in which the loop stood still for its data."""
+    skipped: int
+    failed: int
+    """Samples of these steps that could not be loaded and were replaced, over all processes."""
+    per_task: Mapping[str, float]
+    """L_task by the samples' task."""
+    router: Mapping[str, float]
+    """Means over blocks of the first process's micro batches: ``TASK/entropy`` (nats), ``TASK/gate_weight`` and
+    ``TASK/usage_N`` of each expert."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingMetrics:
+    """How the routers chose on samples of one task since the record before, in the first process."""
+
+    stage: int
+    task: str
+    """Of the samples."""
+    step: int
+    num_samples: int
+    usage: list[list[float]]
+    """Blocks by experts: the share of choices, in [0, 1]."""
+    entropy: list[float]
+    """Of each block's router, in nats."""
+    gate_weight: list[float]
+    """Of each block: the mean weight of what was chosen."""
+
+
+Record = StepMetrics | RoutingMetrics
+Kind = TypeVar("Kind", StepMetrics, RoutingMetrics)
+
+
+def append(path: Path, record: Record) -> None:
+    """Add a record to a log."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(_plain(dataclasses.asdict(record)), allow_nan=False) + "\n")
+
+
+def read(path: Path, kind: type[Kind]) -> list[Kind]:
+    """The records of a log, in order; none if there is no log. A last line that a crash cut short is left out."""
+    return [kind(**values) for values in _lines(path)]
+
+
+def forget_after(path: Path, stage: int, step: int) -> None:
+    """Drop what a log says of later steps, and of later stages."""
+    if path.exists():
+        kept = [values for values in _lines(path) if (values["stage"], values["step"]) <= (stage, step)]
+        write_atomically(path, "".join(json.dumps(values) + "\n" for values in kept).encode())
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    *whole, _unfinished = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in whole]
+
+
+def _plain(value: Any) -> Any:
+    """Numbers at the precision that a log needs."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,168 @@
+"""``report.html``: one page about a run, from what it has logged so far; it opens without a server.
+
+RUN/report.html    and RUN/routing/0-inpaint.svg …, the maps of blocks by experts as files of their own
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cologen.model.bundle import Bundle
+from cologen.model.files import write_atomically
+from cologen.model.presets import preset
+from cologen.trainer.curriculum import Recipe, Stage, recipe_hash
+from cologen.trainer.curves import curve
+from cologen.trainer.distributed import Processes
+from cologen.trainer.grids import grid_path
+from cologen.trainer.heatmaps import heat_map
+from cologen.trainer.learner import StepReport
+from cologen.trainer.loop import LoadedStep
+from cologen.trainer.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, read
+from cologen.trainer.progress import duration
+
+REPORT, MAPS = "report.html", "routing"
+
+
+class Reports:
+    """Writes the report anew at the end of each stage; it comes after the watchers whose files it reads."""
+
+    def __init__(self, folder: Path, recipe: Recipe, processes: Processes) -> None:
+        self._folder, self._recipe, self._processes = folder, recipe, processes
+
+    def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
+        """Nothing to report yet."""
+
+    def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
+        """Nothing to report yet."""
+
+    def stage_ends(self, number: int, bundle: Bundle) -> None:
+        """Write."""
+        if self._processes.first:
+            write_report(self._folder, self._recipe)
+
+
+def write_report(folder: Path, recipe: Recipe) -> Path:
+    """Write the report of the run in ``folder``, whatever it has come to, and return its path."""
+    steps, routings = read(folder / METRICS, StepMetrics), read(folder / ROUTING, RoutingMetrics)
+    (folder / MAPS).mkdir(parents=True, exist_ok=True)
+    sections: list[str] = []
+    for number in range(len(recipe.stages)):
+        of_stage = [each for each in steps if each.stage == number]
+        if of_stage:
+            maps = _maps(recipe, number, [each for each in routings if each.stage == number])
+            for name, svg in maps.items():
+                write_atomically(folder / MAPS / f"{name}.svg", svg.encode())
+            sections.append(_section(folder, recipe, number, of_stage, list(maps.values())))
+    write_atomically(folder / REPORT, _page(recipe, steps, sections).encode())
+    return folder / REPORT
+
+
+def _maps(recipe: Recipe, number: int, routings: Sequence[RoutingMetrics]) -> dict[str, str]:
+    """A map for each task that the stage saw last, by the name of its file."""
+    experts = [stage.task for stage in recipe.stages if stage.new_expert]
+    last = {each.task: each for each in routings}
+    return {
+        f"{number}-{task}": heat_map(
+            np.array(each.usage),
+            experts[: recipe.num_experts(number)],
+            num_double=preset(recipe.preset).transformer["num_layers"],
+            title=f"Experts chosen for {task}",
+        )
+        for task, each in last.items()
+    }
+
+
+def _section(folder: Path, recipe: Recipe, number: int, steps: Sequence[StepMetrics], maps: Sequence[str]) -> str:
+    stage, last = recipe.stages[number], steps[-1]
+    losses = [(each.step, each.loss) for each in steps if each.loss is not None]
+    usages = [(each.step, each.usage) for each in steps if each.usage is not None]
+    figures = {"Loss (L_task)": curve([*losses], end=stage.iterations)}
+    if usages and recipe.num_experts(number) > 1:
+        title = f"U_t, asked: ρ = {stage.rho:g}" if stage.alpha else "U_t (not supervised: α = 0)"
+        asked = stage.rho if stage.alpha else None
+        figures[title] = curve([*usages], end=stage.iterations, low=0.0, high=1.0, reference=asked)
+    if any(maps):
+        figures["Routing"] = "<br>".join(maps)
+    plotted = "".join(f"<div><h3>{title}</h3>{figure}</div>" for title, figure in figures.items())
+    done = "" if last.step == stage.iterations else f" <em>{last.step:,} of {stage.iterations:,} steps so far</em>"
+    return (
+        f"<section><h2>Stage {number}: {stage.task}{done}</h2>{_facts(stage, steps)}"
+        f"<div class=row>{plotted}</div>{_grid(grid_path(folder, recipe, number), stage)}</section>"
+    )
+
+
+def _facts(stage: Stage, steps: Sequence[StepMetrics]) -> str:
+    seconds, counted = sum(each.seconds for each in steps), sum(each.num_steps for each in steps)
+    facts = {
+        "steps": f"{steps[-1].step:,}",
+        "samples": f"{steps[-1].step * stage.global_batch:,}",
+        "loss, first → last": f"{_number(steps[0].loss)} → {_number(steps[-1].loss)}",
+        "U_t, last": _number(steps[-1].usage),
+        "time": duration(seconds),
+        "samples per second": f"{counted * stage.global_batch / seconds:,.1f}",
+        "waited for data": f"{100 * sum(each.waited for each in steps) / seconds:.1f} %",
+        "steps skipped": f"{sum(each.skipped for each in steps):,}",
+        "samples failed": f"{sum(each.failed for each in steps):,}",
+    }
+    cells = "".join(f"<div><b>{value}</b><small>{name}</small></div>" for name, value in facts.items() if value)
+    tasks = "".join(f"<tr><td>{task}<td>{loss:.4f}" for task, loss in steps[-1].per_task.items())
+    by_task = f"<table><tr><th>task<th>last loss{tasks}</table>" if len(steps[-1].per_task) > 1 else ""
+    return f"<div class=facts>{cells}</div>{by_task}"
+
+
+def _grid(path: Path, stage: Stage) -> str:
+    if not path.exists():
+        return ""
+    data = base64.b64encode(path.read_bytes()).decode()
+    return (
+        f'<h3>Samples</h3><img src="data:image/png;base64,{data}" alt="Samples of {stage.task}">'
+        "<p><small>Of the stage's training data; generated by its moving average.</small></p>"
+    )
+
+
+def _page(recipe: Recipe, steps: Sequence[StepMetrics], sections: Sequence[str]) -> str:
+    seconds = sum(each.seconds for each in steps)
+    name = html.escape(recipe.name)
+    resolved = html.escape(recipe.model_dump_json(indent=1))
+    sections = sections or ["<p>No step has been logged yet.</p>"]
+    return f"""<!doctype html><html lang=en><meta charset=utf-8>
+<meta name=viewport content="width=device-width,initial-scale=1"><title>{name}</title>
+<style>{_STYLE}</style><h1>{name}</h1>
+<p>{html.escape(recipe.preset)} at {recipe.resolution.side} pixels, experts of rank {recipe.rank};
+{len(sections)} of {len(recipe.stages)} stages, {duration(seconds)} of training.
+Recipe <code>{recipe_hash(recipe)[:12]}</code>, seed {recipe.seed}.</p>
+{_curriculum(recipe)}{"".join(sections)}
+<details><summary>Recipe</summary><pre>{resolved}</pre></details></html>"""
+
+
+def _curriculum(recipe: Recipe) -> str:
+    rows = "".join(
+        f"<tr><td>{number}<td>{stage.task}<td>{html.escape(', '.join(stage.manifests))}<td>{stage.iterations:,}"
+        f"<td>{stage.global_batch:,}<td>{stage.learning_rate:g}<td>{stage.rho:g}<td>{stage.alpha:g}"
+        f"<td>{'new' if stage.new_expert else 'the one before' if not stage.trains_base else 'none'}"
+        for number, stage in enumerate(recipe.stages)
+    )
+    names = ("stage", "task", "manifests", "steps", "batch", "learning rate", "ρ", "α", "expert")
+    return f"<table><tr>{''.join(f'<th>{name}' for name in names)}{rows}</table>"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+_STYLE = """
+body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:100rem;padding:0 1rem;color:#1b1f24;background:#fff}
+h1{font-size:1.6rem;margin:0}h2{font-size:1.2rem;margin:0 0 .6rem}h3{font-size:.95rem;margin:1rem 0 .3rem}
+section{margin:1.6rem 0;border:1px solid #8884;border-radius:10px;padding:1rem 1.2rem}
+.row{display:flex;flex-wrap:wrap;gap:0 2rem;align-items:flex-start}.row>div{min-width:0}
+.facts{display:flex;flex-wrap:wrap;gap:.4rem 1.6rem}.facts b{display:block;font-size:1.05rem;font-weight:600}
+table{border-collapse:collapse;margin:.6rem 0}td,th{padding:.15rem .9rem .15rem 0;text-align:left}
+th,small,em,code{color:#6a737d;font-weight:400}em{font-size:.9rem}
+img{max-width:100%;border-radius:6px;background:#fff}pre{overflow:auto}
+@media(prefers-color-scheme:dark){body{background:#14171a;color:#dfe3e8}}
+"""
