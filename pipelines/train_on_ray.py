@@ -1,0 +1,85 @@
+"""``python -m pipelines.train_on_ray --workers 8 -- --recipe cologen-flux …``: the command ``train`` on a Ray cluster.
+
+Ray Train starts the processes, tells them of each other, and starts all of them again when one is lost; the loop is the
+one of ``train``, which goes on from its newest checkpoint. The run's folder has to be one that every node sees.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cologen.datagen.build import Cluster, connected
+from pipelines.console import CONSOLE, run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayTrainOptions:
+    """Run ``train`` in several processes on a Ray cluster; what comes after ``--`` is given to it."""
+
+    workers: int = 1
+    """Training processes."""
+    gpus_per_worker: float = 1.0
+    """GPUs of each: 1, or 0 to train on CPUs."""
+    cpus_per_worker: float = 4.0
+    """CPU cores of each, its loading processes included."""
+    max_failures: int = 3
+    """How often a lost process is made up for."""
+    storage: Path = Path("runs/ray")
+    """A folder that every node sees, for Ray Train's own records."""
+    address: str | None = None
+    """The cluster's address, or "auto" on one of its nodes. Default: this machine alone."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError(f"--workers must be at least 1, got {self.workers}")
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    given = list(sys.argv[1:] if args is None else args)
+    cut = given.index("--") if "--" in given else len(given)
+    return run(RayTrainOptions, lambda options: _train(options, given[cut + 1 :]), given[:cut])
+
+
+def _train(options: RayTrainOptions, arguments: Sequence[str]) -> int:
+    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+    with connected(Cluster(address=options.address)):
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchTrainer
+
+        resources = {"CPU": options.cpus_per_worker} | (
+            {"GPU": options.gpus_per_worker} if options.gpus_per_worker else {}
+        )
+        trainer = TorchTrainer(
+            _worker,
+            train_loop_config={"arguments": [*arguments, *([] if "--resume" in arguments else ["--resume"])]},
+            scaling_config=ScalingConfig(
+                num_workers=options.workers,
+                use_gpu=options.gpus_per_worker > 0,
+                resources_per_worker=resources,
+            ),
+            run_config=RunConfig(
+                storage_path=str(options.storage.resolve()),
+                failure_config=FailureConfig(max_failures=options.max_failures),
+            ),
+        )
+        trainer.fit()
+    CONSOLE.print("Done: the run's own folder (--out) holds its report and what it made.")
+    return 0
+
+
+def _worker(config: dict[str, Any]) -> None:
+    """One training process: the same command, in the process group that Ray Train has made."""
+    from cologen.trainer import cli
+
+    if cli.main(config["arguments"]) != 0:
+        raise RuntimeError("train failed: its message stands in this worker's log")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""``train`` as it is used: killed and resumed, in two processes, on Ray, and with everything that can be wrong."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cologen.trainer import cli
+from cologen.trainer.world_data import WorldSize, ensure_manifests
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+STEPS = 20
+SHORT = [
+    "micro_batch=4",
+    "checkpoint_every=5",
+    "num_samples=2",
+    "stages.inpaint.warmup_steps=2",
+    f"stages.inpaint.iterations={STEPS}",
+    "stages.inpaint.global_batch=8",
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The world's inpainting manifest, made by the engine."""
+    folder = tmp_path_factory.mktemp("data")
+    ensure_manifests(folder, ["inpaint-cocostuff"], WorldSize(num_scenes=24, side=48), lambda line: None)
+    return folder
+
+
+def arguments(data: Path, out: Path, *more: str) -> list[str]:
+    given = ["--data", str(data), "--out", str(out), "--workers", "0", "--device", "cpu", "--stage", "inpaint"]
+    return [*given, *(part for each in SHORT for part in ("--set", each)), *more]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+
+
+def command(given: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "cologen.trainer", *given]
+
+
+def finished(given: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(given), env=environment(), capture_output=True, text=True, timeout=600, check=False)
+
+
+def experts(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "adapter" / "expert-0.safetensors") | load_file(run / "adapter" / "router-0.safetensors")
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 20 steps that nothing has disturbed."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    done = finished(arguments(data, run))
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+def test_a_run_leaves_a_report_pictures_and_an_adapter(whole: Path) -> None:
+    assert (whole / "report.html").stat().st_size > 10_000
+    assert (whole / "samples" / "0-inpaint.png").is_file()
+    assert list((whole / "tensorboard").rglob("events.*"))
+    assert (whole / "adapter" / "adapter.json").is_file()
+
+
+def test_killed_and_resumed_it_ends_in_the_same_bits(data: Path, whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with subprocess.Popen(command(arguments(data, run)), env=environment(), stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 300
+        while not list(run.glob("checkpoints/0-inpaint-*10")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    assert not (run / "adapter").exists()
+    resumed = finished(arguments(data, run, "--resume"))
+    assert resumed.returncode == 0, resumed.stderr
+    assert "from step" in resumed.stdout
+    found, expected = experts(run), experts(whole)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_two_processes_train_what_one_does(data: Path, whole: Path, tmp_path: Path) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "-m"]
+    given = ["cologen.trainer", *arguments(data, tmp_path / "run")]
+    done = subprocess.run(
+        [*launcher, *given], env=environment(), capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found, expected = experts(tmp_path / "run"), experts(whole)
+    for name, weight in expected.items():
+        torch.testing.assert_close(found[name], weight, rtol=0, atol=1e-6)
+
+
+def test_a_run_of_two_processes_goes_on_in_one(data: Path, whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    shutil.rmtree(run / "checkpoints" / "0-inpaint-00000020")
+    (run / "finished.json").unlink()
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "-m"]
+    given = ["cologen.trainer", *arguments(data, run, "--resume")]
+    done = subprocess.run(
+        [*launcher, *given], env=environment(), capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for name, weight in experts(whole).items():
+        torch.testing.assert_close(experts(run)[name], weight, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--stage", "paint"], "has no stage paint"),
+        (["--set", "stages.inpaint.learning_rat=1"], "learning_rate"),
+        (["--recipe", "cologen-flux", "--data", "nowhere"], "give the folder of its weights with --base"),
+        (["--root", "inpaint-cocostuff=/nowhere"], "give their root"),
+        (["--base", "nowhere.safetensors"], "no weights at nowhere.safetensors"),
+        (["--stage", "editing"], "stands on stage 0 (inpaint)"),
+    ],
+)
+def test_a_mistake_is_one_message(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    assert cli.main([*arguments(data, tmp_path / "run"), *more]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Failed: ")
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_the_plan_of_the_papers_run_names_what_is_missing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    given = ["--recipe", "cologen-flux", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--dry-run"]
+    assert cli.main([*given, "--gpus", "8"]) == 0
+    printed = capsys.readouterr().out
+    for expected in ("11.9", "inpaint-journeydb", "Missing"):
+        assert expected in printed
+    assert not (tmp_path / "run").exists()

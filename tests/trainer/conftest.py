@@ -1,0 +1,97 @@
+"""Tiny manifests of every task, as the builders make them of the synthetic world, without the engine."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cologen.datagen.control.policy import ConditionMix, ControlPolicy
+from cologen.datagen.manifest import commit_part, save_manifest
+from cologen.datagen.pair_records import ConditionKind
+from cologen.datagen.pairs.filters import PairPolicy
+from cologen.datagen.parts import Stage as BuildStage
+from cologen.datagen.stages.control import ControlRecipe, ControlStage
+from cologen.datagen.stages.grounding import GroundingRecipe, GroundingStage
+from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.stages.pairs import PairRecipe, PairStage
+from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
+from cologen.datagen.storage import Folder
+from cologen.datagen.world.layouts import ensure
+
+SCENES, WIDTH, HEIGHT = 16, 64, 48
+_SMALL = PairPolicy(min_side=32)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the manifests that the recipe ``world`` reads, and ``control-online``, of HED and lineart too.
+
+    Every picture is 64 x 48, and every manifest has 10 rows or more in parts of 8.
+    """
+    home = tmp_path_factory.mktemp("manifests")
+    before = os.environ.get("COLOGEN_CACHE")
+    os.environ["COLOGEN_CACHE"] = str(home / "cache")
+    for name, (layout, make) in _MANIFESTS.items():
+        root = home / "world" / layout
+        ensure(layout, root, num_scenes=SCENES, width=WIDTH, height=HEIGHT, seed=3)
+        _build(make(root, Folder.open(home / "data" / name)))
+    if before is None:
+        del os.environ["COLOGEN_CACHE"]
+    else:
+        os.environ["COLOGEN_CACHE"] = before
+    return home / "data"
+
+
+@pytest.fixture
+def data(built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, with the rows' copies in a cache folder of the tests' own."""
+    monkeypatch.setenv("COLOGEN_CACHE", str(built.parent / "cache"))
+    return built
+
+
+def _build(stage: BuildStage) -> None:
+    stage.folder.create()
+    work, empty = stage.open(), stage.manifest()
+    reports = [commit_part(stage.folder, index, work(stage.part(index))) for index in range(empty.num_parts)]
+    save_manifest(stage.folder, empty.finished(reports))
+
+
+def _inpaint(root: Path, folder: Folder) -> BuildStage:
+    reader = SourceReader.of("cocostuff", root, "train", 8, None)
+    return MaskStage(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
+
+
+def _grounding(root: Path, folder: Folder) -> BuildStage:
+    reader = SourceReader.of("refcoco", root, "train", 8, None)
+    return GroundingStage(folder=folder, recipe=GroundingRecipe(source=reader.recipe), reader=reader)
+
+
+def _control(source: str, kinds: tuple[ConditionKind, ...], root: Path, folder: Folder) -> BuildStage:
+    reader = ConditionReader.of(source, root, "train", 8, None)
+    recipe = ControlRecipe(source=reader.recipe, policy=ControlPolicy(mix=ConditionMix.equal(kinds)))
+    return ControlStage(folder=folder, recipe=recipe, reader=reader)
+
+
+def _customized(root: Path, folder: Folder) -> BuildStage:
+    reader = PairReader.of("subjects200k", root, "train", 8, None)
+    recipe = PairRecipe(task="customized", source=reader.recipe, policy=_SMALL)
+    return PairStage(folder=folder, recipe=recipe, reader=reader)
+
+
+def _editing(root: Path, folder: Folder) -> BuildStage:
+    reader = PairReader.of("triplets", root, "train", 8, None)
+    recipe = PairRecipe(task="editing", source=reader.recipe, policy=_SMALL)
+    return PairStage(folder=folder, recipe=recipe, reader=reader)
+
+
+_MANIFESTS: dict[str, tuple[str, Callable[[Path, Folder], BuildStage]]] = {
+    "inpaint-cocostuff": ("cocostuff", _inpaint),
+    "grounding-refcoco": ("refcoco", _grounding),
+    "control-cocostuff": ("captioned_cocostuff", partial(_control, "cocostuff", ("canny", "segmentation"))),
+    "control-online": ("captioned_cocostuff", partial(_control, "cocostuff", ("canny", "hed", "lineart"))),
+    "control-multigen_depth": ("multigen_depth", partial(_control, "multigen_depth", ("canny", "depth"))),
+    "customized-subjects200k": ("subjects200k", _customized),
+    "editing-triplets": ("triplets", _editing),
+}

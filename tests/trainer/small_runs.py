@@ -1,0 +1,96 @@
+"""Runs of a few steps on the tiny manifests of ``conftest``, for tests of the loop and of what it saves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from cologen.model.bundle import Bundle, build
+from cologen.model.presets import preset
+from cologen.trainer.curriculum import Recipe, Stage
+from cologen.trainer.distributed import Processes, Strategy
+from cologen.trainer.learner import StepReport
+from cologen.trainer.loading import open_stage
+from cologen.trainer.loop import LoadedStep, Run, train_stage
+from cologen.trainer.recipes import load_recipe
+from cologen.trainer.session import where_to_go_on
+from cologen.trainer.stopping import Stopping
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+FEW = (
+    "micro_batch=4",
+    "checkpoint_every=2",
+    "num_samples=2",
+    *(
+        f"stages.{number}.{field}={value}"
+        for number in range(5)
+        for field, value in {"iterations": 6, "global_batch": 4, "warmup_steps": 2}.items()
+    ),
+)
+
+
+def recipe(*overrides: str) -> Recipe:
+    """The world's recipe in six steps of four samples a stage."""
+    return load_recipe("world", [*_ordered(FEW), *overrides])
+
+
+def _ordered(overrides: Sequence[str]) -> list[str]:
+    # Warm-ups shorten before stages do, and micro batches before batches, so that no value in between is refused.
+    return sorted(overrides, key=lambda each: ("iterations" in each, "global_batch" in each))
+
+
+class Watching:
+    """Remembers what it was told; asks to stop after ``stop_after`` steps."""
+
+    def __init__(self, stopping: Stopping, stop_after: int | None = None) -> None:
+        self.reports: list[StepReport] = []
+        self.stages: list[tuple[int, int]] = []
+        self._stopping, self._stop_after = stopping, stop_after
+
+    def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
+        self.stages.append((number, first_step))
+
+    def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
+        self.reports.append(report)
+        self._stopping.asked = len(self.reports) == self._stop_after
+
+    def stage_ends(self, number: int, bundle: Bundle) -> None:
+        self.stages.append((number, -1))
+
+
+def train(
+    folder: Path,
+    data: Path,
+    of: Recipe,
+    stages: Sequence[int] = (0,),
+    *,
+    processes: Processes = ALONE,
+    strategy: Strategy = "ddp",
+    stop_after: int | None = None,
+    roots: Mapping[str, Path] | None = None,
+) -> Watching:
+    """Train some stages with a fresh model, going on from whatever checkpoints are there."""
+    stopping = Stopping()
+    watching = Watching(stopping, stop_after)
+    bundle = build(preset(of.preset), seed=of.seed)
+    bundle.transformer.rebuild(
+        0,
+        rank=of.rank,
+        expert_scale=of.expert_scale,
+        routing=of.routing,
+        source_timestep=of.source_timestep,
+        dtype=torch.float32,
+    )
+    run = Run(folder=folder, recipe=of, bundle=bundle, processes=processes, strategy=strategy, watcher=watching)
+    for number in stages:
+        samples = open_stage(of, number, data, roots=roots)
+        if not train_stage(run, number, samples, where_to_go_on(folder, number), stopping):
+            break
+    return watching
+
+
+def adapter_bytes(folder: Path) -> dict[str, bytes]:
+    """The files of a run's adapter."""
+    return {path.name: path.read_bytes() for path in sorted((folder / "adapter").glob("*.safetensors"))}
