@@ -148,7 +148,10 @@ def train(options: TrainOptions) -> int:
     recipe = load_recipe(options.recipe, options.set)
     folder = options.out or Path("runs") / recipe.name
     if options.dry_run:
-        stages = stages_to_train(folder, recipe, options.stage)
+        if options.stage is None:
+            stages = stages_to_train(folder, recipe, None)
+        else:  # what it stands on is part of what may be missing
+            stages = [recipe.stages.index(recipe.stage(options.stage))]
         setup = Setup(
             gpu=gpu_named(options.gpu),
             num_gpus=options.gpus,

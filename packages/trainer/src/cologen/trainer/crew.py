@@ -1,23 +1,27 @@
 """Worker processes that do a list of tasks: results in the order of the tasks, a few made ahead, deaths survived.
 
-Processes are neither forked from this one, whose threads, GPU and Ray they could not take along, nor do they outlive
-it, however it ends. A pipe carries the results, so that shared memory cannot run out.
+Each is a fresh interpreter that imports what the work needs and no more: it inherits no thread, GPU or Ray of this
+process and not its main module, starts within a second, and ends with the connection, however this process ends.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import contextlib
+import pickle
 import signal
-import threading
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 import cv2
+import numpy as np
+
+from cologen.trainer import slots
+from cologen.trainer.slots import Slot
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -25,14 +29,18 @@ _Result = TypeVar("_Result")
 MOST_DEATHS = 3
 """Workers that may die over one task before it is given up."""
 
+_MUCH = 31 << 20
+"""Bytes: once so much was freed, glibc keeps what is freed of less, and maps none anew for every picture."""
+
 
 def in_order(
     work: Callable[[_Task], _Result], tasks: Iterable[_Task], num_workers: int, ahead: int = 2
 ) -> Generator[_Result, None, None]:
-    """The results of all tasks: made by ``num_workers`` processes, at most ``ahead`` per process in advance.
+    """The results of all tasks: made by ``num_workers`` processes, each ``ahead`` of them in advance.
 
     Without workers each is made in this process when it is asked for. ``work`` and the tasks are pickled. What
-    ``work`` raises is raised here.
+    ``work`` raises is raised here. Arrays of a result lie in memory that is used again: they are to be done with when
+    the next result is asked for.
 
     Raises:
         ValueError: workers die over and over.
@@ -40,81 +48,101 @@ def in_order(
     if not num_workers:
         yield from map(work, tasks)
         return
-    crew = _Crew(work, num_workers)
+    workers = deque(_Worker[_Task, _Result](work, ahead) for _ in range(num_workers))
     try:
         for task in tasks:
-            if len(crew.waiting) > num_workers * ahead:
-                yield crew.take()
-            crew.give(task)
-        while crew.waiting:
-            yield crew.take()
+            if workers[0].num_waiting > ahead:
+                yield workers[0].take()
+            workers[0].give(task)
+            workers.rotate(-1)
+        for _ in range(sum(worker.num_waiting for worker in workers)):
+            while not workers[0].num_waiting:
+                workers.rotate(-1)
+            yield workers[0].take()
+            workers.rotate(-1)
     finally:
-        crew.leave()
+        for worker in workers:
+            worker.leave()
 
 
-class _Crew(Generic[_Task, _Result]):
-    """The processes, and the tasks that they have not handed in yet."""
+class _Worker(Generic[_Task, _Result]):
+    """A process, and the tasks whose results were not taken yet, each with a slot for its arrays."""
 
-    def __init__(self, work: Callable[[_Task], _Result], size: int) -> None:
-        self._work, self._size = work, size
-        self._pool = self._hired()
-        self.waiting = deque[tuple[_Task, Future[_Result]]]()
+    def __init__(self, work: Callable[[_Task], _Result], ahead: int) -> None:
+        self._work = pickle.dumps(work)
+        self._slots = deque(Slot() for _ in range(ahead + 2)) if slots.AVAILABLE else deque[Slot]()
+        self._waiting = deque[tuple[_Task, Slot | None]]()
+        self._start()
+
+    @property
+    def num_waiting(self) -> int:
+        return len(self._waiting)
 
     def give(self, task: _Task) -> None:
-        self.waiting.append((task, self._submitted(task)))
+        slot = self._slots[0] if self._slots else None
+        self._slots.rotate(-1)
+        self._waiting.append((task, slot))
+        self._send(task, slot)
 
     def take(self) -> _Result:
-        """The result of the oldest task; when a worker has died, all tasks begin anew with another crew."""
+        """The result of the oldest task; when the process has died, another begins its tasks anew."""
         for _ in range(MOST_DEATHS):
             try:
-                result = self.waiting[0][1].result()
-            except BrokenProcessPool:
-                self.leave()
-                self._pool = self._hired()
-                self.waiting = deque((task, self._submitted(task)) for task, _ in self.waiting)
-            else:
-                self.waiting.popleft()
-                return result
+                result = self._connection.recv()
+            except (EOFError, OSError):
+                self._stop()
+                self._start()
+                for task, slot in self._waiting:
+                    self._send(task, slot)
+                continue
+            _, slot = self._waiting.popleft()
+            if isinstance(result, Exception):
+                raise result
+            return slot.read(result) if slot else result
         raise ValueError(
-            f"loading processes were killed {MOST_DEATHS} times in a row: most often memory has run out. "
+            f"a loading process was killed {MOST_DEATHS} times in a row: most often memory has run out. "
             "Use fewer loading workers or a smaller micro_batch, and --resume."
         )
 
     def leave(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._stop()
+        for slot in self._slots:
+            slot.close()
 
-    def _submitted(self, task: _Task) -> Future[_Result]:
-        try:
-            return self._pool.submit(_run, task)
-        except BrokenProcessPool as error:
-            failed = Future[_Result]()
-            failed.set_exception(error)
-            return failed
+    def _send(self, task: _Task, slot: Slot | None) -> None:
+        with contextlib.suppress(OSError):  # it has died, as `take` will find
+            self._connection.send((task, slot and slot.path))
 
-    def _hired(self) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("forkserver")
-        return ProcessPoolExecutor(self._size, mp_context=context, initializer=_begin, initargs=(self._work,))
+    def _start(self) -> None:
+        self._connection, theirs = Pipe()
+        command = f"from cologen.trainer.crew import serve; serve({theirs.fileno()})"
+        self._process = subprocess.Popen([sys.executable, "-c", command], pass_fds=[theirs.fileno()])
+        theirs.close()
+        with contextlib.suppress(OSError):
+            self._connection.send_bytes(self._work)
+
+    def _stop(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
 
 
-_work: Callable[[Any], Any]
-"""What a worker process does, given once at its start so that the files it opens stay open."""
-
-
-def _begin(work: Callable[[Any], Any]) -> None:
-    global _work
-    _work = work
+def serve(file: int) -> None:
+    """What a worker does: tasks from the connection of this number to results, until it is closed."""
     # Ctrl-C reaches all processes of a terminal; this one's parent wants its results for the step that it finishes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    np.empty(_MUCH, np.uint8)
+    with Connection(file) as connection, contextlib.suppress(EOFError, OSError):
+        work: Callable[[Any], Any] = pickle.loads(connection.recv_bytes())
+        while True:
+            task, slot = connection.recv()
+            connection.send(_done(work, task, slot))
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os._exit(1)
-
-
-def _run(task: Any) -> Any:
-    return _work(task)
+def _done(work: Callable[[Any], Any], task: Any, slot: str | None) -> Any:
+    try:
+        result = work(task)
+        return slots.write(slot, result) if slot else result
+    except Exception as error:  # noqa: BLE001  (raised where the result is asked for)
+        return error

@@ -31,7 +31,7 @@ def curve(
     frame = _Frame(end, ticks[0], ticks[-1])
     parts = [frame.grid(ticks)]
     if reference is not None:
-        parts.append(frame.line([(0, reference), (end, reference)], _REFERENCE, 'stroke-dasharray="5 4"'))
+        parts.append(frame.line([(0.0, reference), (float(end), reference)], _REFERENCE, 'stroke-dasharray="5 4"'))
     smooth = _running_mean(thin)
     if smooth:
         parts.append(frame.line(thin, _COLOR, 'stroke-opacity="0.3"'))
@@ -69,7 +69,7 @@ class _Frame:
         """Lines at these values, and the steps below."""
         parts: list[str] = []
         for tick in ticks:
-            y = self.place(0, tick)[1]
+            y = self.place(0.0, tick)[1]
             parts.append(
                 f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#8884"/>'
                 + _text(_LEFT - 6, y + 3.5, f"{tick:.6g}", "end")
@@ -77,7 +77,7 @@ class _Frame:
         for share in (0.0, 0.5, 1.0):
             step = round(share * self._end)
             anchor = "end" if share == 1 else "start" if share == 0 else "middle"
-            parts.append(_text(self.place(step, 0)[0], _HEIGHT - 8, f"{step:,}", anchor))
+            parts.append(_text(self.place(float(step), self._low)[0], _HEIGHT - 8, f"{step:,}", anchor))
         return "".join(parts)
 
 

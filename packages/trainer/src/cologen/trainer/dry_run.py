@@ -113,7 +113,7 @@ def _manifest(path: str, root: Path | None) -> Manifest:
 
 def _stage_plan(recipe: Recipe, number: int, found: Mapping[str, Manifest], setup: Setup) -> StagePlan:
     stage, size = recipe.stages[number], costs.parameters(shape_of(recipe, number))
-    operations = operations_per_sample(recipe, number) * stage.iterations * stage.global_batch
+    operations = float(operations_per_sample(recipe, number) * stage.iterations * stage.global_batch)
     return StagePlan(
         number=number,
         stage=stage,
@@ -122,7 +122,7 @@ def _stage_plan(recipe: Recipe, number: int, found: Mapping[str, Manifest], setu
         memory=memory(recipe, number, setup),
         samples=_samples(recipe, stage, found),
         rows={name: found[name].rows for name in stage.manifests if name in found},
-        operations=float(operations),
+        operations=operations,
         seconds=seconds(operations, setup),
     )
 
@@ -221,6 +221,8 @@ def _missing_weights(folder: Path) -> list[Path]:
 
 def _missing_from_stages_before(recipe: Recipe, stages: Sequence[int], folder: Path) -> list[str]:
     """The files of the experts that the first of the stages stands on."""
+    if not stages:
+        return []
     first = min(stages)
     before = recipe.num_experts(first) - recipe.stages[first].new_expert
     if not before:

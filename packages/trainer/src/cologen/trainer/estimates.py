@@ -127,15 +127,17 @@ def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
     """What fills each GPU's memory.
 
     Experts, gradients, AdamW's two averages (a byte each if in 8 bits) and the EMA are in float32, and so is a base
-    that trains. FSDP shares all of these out; activations and encoders are each GPU's own.
+    that trains. FSDP shares all of these out, and has two blocks gathered at a time; activations and encoders are each
+    GPU's own.
     """
-    stage, found = recipe.stages[stage_number], costs.parameters(shape_of(recipe, stage_number))
+    stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
+    found = costs.parameters(shape)
     trained, share = trained_parameters(recipe, stage_number), 1 / setup.num_gpus if setup.sharded else 1.0
     experts = found.per_expert * recipe.num_experts(stage_number) + found.router
     kept = kept_by_autograd(recipe, stage_number)
     encoders = _FLUX_ENCODERS if preset(recipe.preset).family == "flux" else 0
     return Memory(
-        base=found.base * _bytes_of_base(recipe, stage) * share,
+        base=found.base * _bytes_of_base(recipe, stage) * min(1.0, share + (2 / shape.num_blocks if share < 1 else 0)),
         experts=4 * experts * share,
         encoders=2.0 * encoders,
         gradients=4 * trained * share,

@@ -88,8 +88,7 @@ def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Pict
     noise = _noise(seed, batch, layout.latent_shape(len(batch), size)[1:])
     tokens = pack(noise.to(batch.target.device), layout.patch)
     like = tokens.to(prompts.embeds.dtype)
-    fixed = _conditions(bundle, layout, batch, size, like)
-    beside = fixed.pop("beside")
+    told, beside = _told(bundle, layout, batch, size, like), _beside(bundle, layout, batch, like)
     model.eval()
     try:
         for now, then in pairwise(flow.schedule(num_steps, tokens.shape[1], shifted=bundle.preset.shifted).tolist()):
@@ -99,7 +98,8 @@ def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Pict
                 encoder_hidden_states=prompts.embeds,
                 pooled_projections=prompts.pooled,
                 timestep=torch.full_like(like[:, 0, 0], now),
-                **fixed,
+                txt_ids=text_ids(prompts.embeds.shape[1]).to(like.device),
+                **told,
             ).sample
             tokens = tokens + (then - now) * velocity.float()
     finally:
@@ -107,17 +107,22 @@ def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Pict
     return bundle.codec.decode(layout.latents(tokens, size)).float().clamp(-1, 1)
 
 
-def _conditions(bundle: Bundle, layout: Layout, batch: Batch, size: Size, like: Tensor) -> dict[str, Any]:
-    """What the model is told at every step, time and noisy latent aside."""
-    codec, scale = bundle.codec, bundle.preset.guidance
-    source, masked = batch.source, torch.where(batch.mask > 0, HOLE, batch.target)
+def _told(bundle: Bundle, layout: Layout, batch: Batch, size: Size, like: Tensor) -> dict[str, Any]:
+    """What the model is told at every step in the same way: the source, and how strongly to be guided."""
+    source, scale = batch.source, bundle.preset.guidance
     return {
-        "beside": layout.beside(codec, masked, batch.mask, like) if layout.fill else None,
-        "source": None if source is None else layout.source(codec, source, 1, size, len(batch), like),
+        "source": None if source is None else layout.source(bundle.codec, source, 1, size, len(batch), like),
         "img_ids": layout.ids(size).to(like.device),
-        "txt_ids": text_ids(bundle.preset.text_tokens).to(like.device),
         "guidance": None if scale is None else torch.full_like(like[:, 0, 0], scale),
     }
+
+
+def _beside(bundle: Bundle, layout: Layout, batch: Batch, like: Tensor) -> Tensor | None:
+    """What Fill bases read beside the noisy latent: the target with its hole in grey, and the mask."""
+    if not layout.fill:
+        return None
+    masked = torch.where(batch.mask > 0, HOLE, batch.target)
+    return layout.beside(bundle.codec, masked, batch.mask, like)
 
 
 def _noise(seed: int, batch: Batch, shape: tuple[int, ...]) -> Float[Tensor, "batch channels rows columns"]:

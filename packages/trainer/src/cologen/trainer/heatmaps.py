@@ -26,7 +26,7 @@ def heat_map(
     num_blocks, num_experts = usage.shape
     cell = max(9.0, min(56.0, 560 / num_blocks))
     width, height = _LEFT + num_blocks * cell + _SHARE, _TOP + num_experts * _CELL_HEIGHT + _FOOT
-    parts = [_text(_LEFT, 14, title, "start", bold=True)]
+    parts = [_text(_LEFT, 14.0, title, "start", bold=True)]
     for expert in range(num_experts):
         top = _TOP + expert * _CELL_HEIGHT
         parts.append(_text(_LEFT - 8, top + _CELL_HEIGHT / 2 + 4, experts[expert], "end"))

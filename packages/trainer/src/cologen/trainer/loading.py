@@ -178,9 +178,9 @@ def _on_device(fetched: Fetched, device: torch.device) -> Prepared:
     return Prepared(batch=batch, online=pixels.online, failures=fetched.failures)
 
 
-def _signed(pictures: UInt8[np.ndarray, "batch height width 3"], device: torch.device) -> Pictures:
+def _signed(pictures: UInt8[np.ndarray, "batch 3 height width"], device: torch.device) -> Pictures:
     """From [0, 255] to [-1, 1]."""
-    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+    return torch.from_numpy(pictures).to(device).div(127.5).sub_(1)
 
 
 def _log_once(failures: list[Failure], logged: set[str]) -> None:

@@ -39,8 +39,8 @@ class Fitted:
 class Pixels:
     """A micro batch: RGB in [0, 255]; ``mask`` is 1 where the target has to be made up, None being everywhere."""
 
-    source: UInt8[np.ndarray, "batch height width 3"] | None
-    target: UInt8[np.ndarray, "batch height width 3"]
+    source: UInt8[np.ndarray, "batch 3 height width"] | None
+    target: UInt8[np.ndarray, "batch 3 height width"]
     mask: UInt8[np.ndarray, "batch height width"] | None
     prompts: tuple[str, ...]
     tasks: tuple[str, ...]
@@ -49,12 +49,11 @@ class Pixels:
 
 def stacked(samples: Sequence[Fitted]) -> Pixels:
     """Samples of one size together; either all have a source or none has."""
-    target = np.stack([sample.target for sample in samples])
     sources = [sample.source for sample in samples if sample.source is not None]
     masks = [np.ones_like(one.target[:, :, 0]) if one.mask is None else one.mask for one in samples]
     return Pixels(
-        source=np.stack(sources) if sources else None,
-        target=target,
+        source=_in_planes(sources) if sources else None,
+        target=_in_planes([sample.target for sample in samples]),
         mask=np.stack(masks) if any(one.mask is not None for one in samples) else None,
         prompts=tuple(one.prompt for one in samples),
         tasks=tuple(one.task for one in samples),
@@ -83,6 +82,14 @@ def fit_mask(mask: Mask, size: Size, at: Fractions) -> UInt8[np.ndarray, "new_he
     height, width = part.shape
     method = cv2.INTER_AREA if size[0] * size[1] < width * height else cv2.INTER_LINEAR
     return (cv2.resize(255 * part, size, interpolation=method) > 127).astype(np.uint8)
+
+
+def _in_planes(pictures: Sequence[Picture]) -> UInt8[np.ndarray, "batch 3 height width"]:
+    """Each colour apart, as torch wants them; OpenCV does that ten times faster."""
+    planes = np.empty((len(pictures), 3, *pictures[0].shape[:2]), np.uint8)
+    for picture, into in zip(pictures, planes, strict=True):
+        cv2.split(picture, list(into))
+    return planes
 
 
 def _cropped(pixels: UInt8[np.ndarray, "_height _width *channels"], size: Size, at: Fractions) -> np.ndarray:

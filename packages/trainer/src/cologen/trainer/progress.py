@@ -6,10 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from cologen.model.bundle import Bundle
 from cologen.trainer.curriculum import Recipe, Stage
@@ -18,6 +18,9 @@ from cologen.trainer.loop import LoadedStep
 
 _RECENT_SECONDS = 30.0
 """Over which the speed is measured."""
+
+_ROOM_FOR_BAR = 120
+"""Letters in a line, from which on there is a bar."""
 
 
 class LiveProgress:
@@ -39,8 +42,9 @@ class LiveProgress:
         self._live = _bar(console)
         self._shown: dict[int, TaskID] = {}
         self._recent: deque[tuple[float, int]] = deque()
+        self._begun = 0.0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> LiveProgress:
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -53,7 +57,8 @@ class LiveProgress:
 
     def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
         """A line for the stage."""
-        self._recent = deque([(self._clock(), first_step)])
+        self._begun = self._clock()
+        self._recent = deque([(self._begun, first_step)])
         if self._console.is_terminal:
             name = self._name(number)
             self._shown[number] = self._live.add_task(name, total=stage.iterations, completed=first_step, facts="")
@@ -80,16 +85,24 @@ class LiveProgress:
         stage = self._recipe.stages[number]
         (begun, first), (now, done) = self._recent[0], self._recent[-1]
         rate = (done - first) * stage.global_batch / max(now - begun, 1e-9)
-        asked = f" (ρ {stage.rho:g})" if stage.alpha else ""
-        usage = "" if report.usage is None else f"  U_t {report.usage:.2f}{asked}"
-        skipped = "  not finite, skipped" if report.skipped else ""
+        facts = [f"loss {report.loss:.4f}"]
+        if report.usage is not None:
+            facts.append(f"U_t {report.usage:.2f}" + (f" (ρ {stage.rho:g})" if stage.alpha else ""))
+        facts.append(f"{rate:,.1f} samples/s")
+        facts.append(self._left(number, done, rate))
+        if report.skipped:
+            facts.append("not finite, skipped")
+        return "  ".join(facts)
+
+    def _left(self, number: int, done: int, rate: float) -> str:
+        """How long it takes at this rate; all stages are thought to be equally fast."""
+        stage = self._recipe.stages[number]
+        if done == stage.iterations:
+            return f"done in {duration(self._clock() - self._begun)}"
         left = (stage.iterations - done) * stage.global_batch
-        later = sum(
-            each.iterations * each.global_batch
-            for each in (self._recipe.stages[other] for other in self._stages if other > number)
-        )
-        whole = f" ({duration((left + later) / rate)} in all)" if later else ""
-        return f"loss {report.loss:.4f}{usage}  {rate:,.1f} samples/s  {duration(left / rate)} left{whole}{skipped}"
+        stages = [self._recipe.stages[other] for other in self._stages if other > number]
+        later = sum(each.iterations * each.global_batch for each in stages)
+        return f"{duration(left / rate)} left" + (f" ({duration((left + later) / rate)} in all)" if later else "")
 
     def _name(self, number: int) -> str:
         return f"stage {number} {self._recipe.stages[number].task}"
@@ -108,11 +121,13 @@ def duration(seconds: float) -> str:
 
 
 def _bar(console: Console) -> Progress:
+    """Name, bar and count in a line with the facts; narrow terminals go without the bar, and break the facts."""
+    fixed = Column(no_wrap=True)
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[facts]}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=fixed),
+        *([BarColumn(bar_width=20)] if console.width >= _ROOM_FOR_BAR else []),
+        MofNCompleteColumn(table_column=fixed),
+        TextColumn("{task.fields[facts]}", markup=False, table_column=Column(overflow="fold")),
         console=console,
         refresh_per_second=4,
     )

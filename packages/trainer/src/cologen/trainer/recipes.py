@@ -50,6 +50,7 @@ def world() -> Recipe:
         ema_decay=0.98,
         micro_batch=32,
         checkpoint_every=50,
+        log_every=5,
         stages=_stages(WORLD_MANIFESTS, dict.fromkeys(PAIR_TASKS, (150, 32)), learning_rate=1e-3, warmup_steps=20),
     )
 

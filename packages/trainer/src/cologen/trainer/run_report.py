@@ -79,13 +79,13 @@ def _maps(recipe: Recipe, number: int, routings: Sequence[RoutingMetrics]) -> di
 
 def _section(folder: Path, recipe: Recipe, number: int, steps: Sequence[StepMetrics], maps: Sequence[str]) -> str:
     stage, last = recipe.stages[number], steps[-1]
-    losses = [(each.step, each.loss) for each in steps if each.loss is not None]
-    usages = [(each.step, each.usage) for each in steps if each.usage is not None]
-    figures = {"Loss (L_task)": curve([*losses], end=stage.iterations)}
+    losses = [(float(each.step), each.loss) for each in steps if each.loss is not None]
+    usages = [(float(each.step), each.usage) for each in steps if each.usage is not None]
+    figures = {"Loss (L_task)": curve(losses, end=stage.iterations)}
     if usages and recipe.num_experts(number) > 1:
         title = f"U_t, asked: ρ = {stage.rho:g}" if stage.alpha else "U_t (not supervised: α = 0)"
         asked = stage.rho if stage.alpha else None
-        figures[title] = curve([*usages], end=stage.iterations, low=0.0, high=1.0, reference=asked)
+        figures[title] = curve(usages, end=stage.iterations, low=0.0, high=1.0, reference=asked)
     if any(maps):
         figures["Routing"] = "<br>".join(maps)
     plotted = "".join(f"<div><h3>{title}</h3>{figure}</div>" for title, figure in figures.items())
@@ -126,17 +126,17 @@ def _grid(path: Path, stage: Stage) -> str:
 
 
 def _page(recipe: Recipe, steps: Sequence[StepMetrics], sections: Sequence[str]) -> str:
-    seconds = sum(each.seconds for each in steps)
+    seconds = sum((each.seconds for each in steps), 0.0)
     name = html.escape(recipe.name)
     resolved = html.escape(recipe.model_dump_json(indent=1))
-    sections = sections or ["<p>No step has been logged yet.</p>"]
+    told = "".join(sections) or "<p>No step has been logged yet.</p>"
     return f"""<!doctype html><html lang=en><meta charset=utf-8>
 <meta name=viewport content="width=device-width,initial-scale=1"><title>{name}</title>
 <style>{_STYLE}</style><h1>{name}</h1>
 <p>{html.escape(recipe.preset)} at {recipe.resolution.side} pixels, experts of rank {recipe.rank};
 {len(sections)} of {len(recipe.stages)} stages, {duration(seconds)} of training.
 Recipe <code>{recipe_hash(recipe)[:12]}</code>, seed {recipe.seed}.</p>
-{_curriculum(recipe)}{"".join(sections)}
+{_curriculum(recipe)}{told}
 <details><summary>Recipe</summary><pre>{resolved}</pre></details></html>"""
 
 
@@ -164,5 +164,5 @@ section{margin:1.6rem 0;border:1px solid #8884;border-radius:10px;padding:1rem 1
 table{border-collapse:collapse;margin:.6rem 0}td,th{padding:.15rem .9rem .15rem 0;text-align:left}
 th,small,em,code{color:#6a737d;font-weight:400}em{font-size:.9rem}
 img{max-width:100%;border-radius:6px;background:#fff}pre{overflow:auto}
-@media(prefers-color-scheme:dark){body{background:#14171a;color:#dfe3e8}}
+@media(prefers-color-scheme:dark){body{background:#14171a;color:#dfe3e8}th,small,em,code{color:#9aa4ae}}
 """

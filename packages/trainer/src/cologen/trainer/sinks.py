@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cologen.trainer.curriculum import Recipe
 
 TENSORBOARD = "tensorboard"
 
 
+@runtime_checkable
 class Sink(Protocol):
     """Takes the scalars of one stage."""
 
@@ -46,15 +47,21 @@ class WeightsAndBiases:
     """One run of Weights & Biases for all stages, the scalars of each under its name."""
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
-        """Raises ValueError: it is not installed."""
+        """Raises ValueError: it is not installed, or would not start."""
         try:
             import wandb  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ValueError("Weights & Biases is not installed: pip install wandb, or leave --wandb out") from error
         client: Any = wandb
-        self._run: Any = client.init(
-            project="cologen", name=recipe.name, dir=str(folder), config=recipe.model_dump(mode="json")
-        )
+        try:
+            self._run: Any = client.init(
+                project="cologen", name=recipe.name, dir=str(folder), config=recipe.model_dump(mode="json")
+            )
+        except client.Error as error:
+            raise ValueError(
+                f"Weights & Biases would not start: {error}. Run `wandb login`, set WANDB_MODE=offline, or leave "
+                "--wandb out"
+            ) from error
 
     def stage(self, name: str) -> Sink:
         """For the scalars of one stage, which are drawn over its own steps."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from cologen.model.bundle import Bundle
 from cologen.trainer.curriculum import Recipe, Stage
@@ -50,13 +49,13 @@ class Tracker:
         wandb: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises ValueError: Weights & Biases is asked for and not installed."""
+        """Raises ValueError: Weights & Biases is asked for and is not installed, or would not start."""
         self._folder, self._recipe, self._processes, self._clock = folder, recipe, processes, clock
         self._wandb = WeightsAndBiases(folder, recipe) if wandb and processes.first else None
         self._sinks: list[Sink] = []
         self._window, self._chosen = _Window(clock()), dict[str, Chosen]()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Tracker:
         return self
 
     def __exit__(
@@ -164,7 +163,8 @@ def _per_task(reports: list[StepReport], tasks: Iterable[str], processes: Proces
     means: dict[str, float] = {}
     for task in tasks:
         seen = [report.per_task[task] for report in reports if task in report.per_task]
-        total, count = processes.sum(sum(loss for loss, _ in seen)), processes.sum(float(sum(num for _, num in seen)))
+        total = processes.sum(sum((loss for loss, _ in seen), 0.0))
+        count = processes.sum(float(sum(num_samples for _, num_samples in seen)))
         if count:
             means[task] = total / count
     return means

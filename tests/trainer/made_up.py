@@ -1,0 +1,76 @@
+"""Steps that nobody did: micro batches, routings and reports of chosen numbers, to tell watchers of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from cologen.model.routing import Routing
+from cologen.trainer.batch import Batch
+from cologen.trainer.curriculum import Recipe
+from cologen.trainer.distributed import Processes
+from cologen.trainer.learner import StepReport
+from cologen.trainer.loop import LoadedStep
+from cologen.trainer.recipes import world, world_base
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+
+def short(base: bool = False, iterations: int = 10, **changes: Any) -> Recipe:
+    """The world's recipe, of few small steps that are logged two by two."""
+    recipe = world_base() if base else world()
+    sizes = {"iterations": iterations, "global_batch": 4, "warmup_steps": 0}
+    settings: dict[str, Any] = {"micro_batch": 2, "log_every": 2, "num_samples": 3, **changes}
+    return recipe.replace(stages=tuple(stage.replace(**sizes) for stage in recipe.stages), **settings)
+
+
+def batch(task: str = "inpaint", first_place: int = 0, size: int = 2, side: int = 16, source: bool = True) -> Batch:
+    """Pictures of one colour each."""
+    places = tuple(range(first_place, first_place + size))
+    shades = torch.linspace(-1, 1, size + 1)[1:].reshape(-1, 1, 1, 1).expand(-1, 3, side, side)
+    return Batch(
+        source=-shades.contiguous() if source else None,
+        target=shades.contiguous(),
+        mask=torch.zeros(size, 1, side, side),
+        prompts=tuple(f"a picture of {task}, number {place}" for place in places),
+        tasks=(task,) * size,
+        places=places,
+    )
+
+
+def loaded(step: int, task: str = "inpaint", failed: int = 0, **settings: Any) -> LoadedStep:
+    """A step of two micro batches."""
+    batches = tuple(batch(task, 4 * step + 2 * number, **settings) for number in range(2))
+    return LoadedStep(step=step, micro_batches=batches, num_failed=failed, waited=0.5)
+
+
+def routing(chosen: list[list[int]], num_experts: int = 2, weight: float = 0.75) -> Routing:
+    """``chosen[sample][block]`` has this gate weight, the other experts share the rest."""
+    probability = torch.full((len(chosen), len(chosen[0]), num_experts), (1 - weight) / max(1, num_experts - 1))
+    return Routing(probability.scatter(2, torch.tensor(chosen)[..., None], weight))
+
+
+def report(loss: float, task: str = "inpaint", **changes: Any) -> StepReport:
+    """Of a step with this loss; ``changes`` are other fields of the report."""
+    fields: dict[str, Any] = {
+        "loss": loss,
+        "veteran": 0.1,
+        "usage": 0.5,
+        "gradient_norm": 2.0,
+        "skipped": False,
+        "routing": routing([[0, 1, 1], [1, 1, 1]]),
+        "per_task": {task: (loss * 4, 4)},
+    }
+    return StepReport(**(fields | changes))
+
+
+class Clock:
+    """A second passes at each look."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now

@@ -1,0 +1,37 @@
+"""A recipe that keeps what it encodes trains on the same numbers as one that does not."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cologen.model.bundle import build
+from cologen.model.presets import preset
+from cologen.trainer.batch import Batch
+from cologen.trainer.encoding import Encoder
+from cologen.trainer.recipes import world
+
+
+def test_kept_or_not_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLOGEN_CACHE", str(tmp_path))
+    bundle = build(preset("world-tiny"))
+    draw = torch.Generator().manual_seed(0)
+    batch = Batch(
+        source=torch.rand(2, 3, 32, 32, generator=draw) * 2 - 1,
+        target=torch.rand(2, 3, 32, 32, generator=draw) * 2 - 1,
+        mask=torch.ones(2, 1, 32, 32),
+        prompts=("a dog", "a cat"),
+        tasks=("editing", "editing"),
+        places=(0, 1),
+    )
+    plain = Encoder.of(bundle, world())
+    assert list(tmp_path.iterdir()) == []
+    for _ in range(2):
+        kept = Encoder.of(bundle, world().replace(cache_text=True, cache_latents=True))
+        latents, expected = kept.latents(batch), plain.latents(batch)
+        assert torch.equal(latents.target, expected.target)
+        assert latents.source is not None and expected.source is not None
+        assert torch.equal(latents.source, expected.source)
+        prompts, words = kept.prompts(batch.prompts), plain.prompts(batch.prompts)
+        assert torch.equal(prompts.embeds, words.embeds) and torch.equal(prompts.pooled, words.pooled)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latents", "text"]
