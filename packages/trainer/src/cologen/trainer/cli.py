@@ -162,6 +162,8 @@ def train(options: TrainOptions) -> int:
             recipe, stages, data=options.data, base=options.base, folder=folder, setup=setup, roots=options.roots
         )
         CONSOLE.print(rendered(plan))
+        if recipe.preset.startswith("world"):
+            CONSOLE.print("Manifests of the synthetic world that are missing are built before the training begins.")
         return 0
     with joined(options.device) as processes:
         if processes.first:
