@@ -17,7 +17,7 @@ def packaged_base(preset: str) -> Path:
     if not path.is_file():
         known = ", ".join(sorted(each.stem for each in _BASES.glob("*.safetensors"))) or "none"
         raise FileNotFoundError(
-            f"no base of {preset} comes with the project (there is {known}): make one with "
-            f"`train --recipe {preset}-base`, and give its base.safetensors with --base"
+            f"no base of {preset} comes with the project (there is {known}): make one with the recipe that ends in "
+            "-base, and give its base.safetensors with --base"
         )
     return path
