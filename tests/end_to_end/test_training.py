@@ -5,10 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -117,6 +119,52 @@ def test_a_run_of_two_processes_goes_on_in_one(data: Path, whole: Path, tmp_path
         [*launcher, *given], env=environment(), capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
+    for name, weight in experts(whole).items():
+        torch.testing.assert_close(experts(run)[name], weight, rtol=0, atol=1e-6)
+
+
+def test_a_ray_cluster_that_loses_a_worker_goes_on(data: Path, whole: Path, tmp_path: Path) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    from pipelines import train_on_ray
+
+    run = tmp_path / "run"
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        """A training process, once there is a checkpoint to go on from."""
+        deadline = time.monotonic() + 300
+        while not list(run.glob("checkpoints/0-inpaint-*05")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        workers = [each for each in psutil.Process().children(recursive=True) if "RayTrainWorker" in each.name()]
+        if workers:
+            workers[-1].kill()
+            killed.append(workers[-1].pid)
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    try:
+        cluster.add_node(num_cpus=1)
+        ray.init(address=cluster.address, log_to_driver=False)
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        given = [
+            "--workers",
+            "2",
+            "--gpus-per-worker",
+            "0",
+            "--cpus-per-worker",
+            "1",
+            "--storage",
+            str(tmp_path / "ray"),
+        ]
+        code = train_on_ray.main([*given, "--", *arguments(data, run)])
+        killer.join()
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert code == 0
+    assert killed
     for name, weight in experts(whole).items():
         torch.testing.assert_close(experts(run)[name], weight, rtol=0, atol=1e-6)
 

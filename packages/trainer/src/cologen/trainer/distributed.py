@@ -80,8 +80,14 @@ def wrapped(model: CoLoGenTransformer2DModel, processes: Processes, strategy: St
     """The model as several processes train it: whole on each of them, or sharded.
 
     Sharded, each block is a unit of its own, and so is its pool of experts, whose numbers have another precision.
+
+    Raises:
+        ValueError: sharding without gradient checkpointing. A block's keys and values leave it beside its output, where
+            FSDP does not see them, so their gradient would find the weights gone; recomputed, the block is asked anew.
     """
     if strategy == "fsdp" and processes.size > 1:
+        if not model.is_gradient_checkpointing:
+            raise ValueError("--strategy fsdp needs --set gradient_checkpointing=true: keys leave blocks beside outputs")
         mesh = init_device_mesh(processes.device.type, (processes.size,))
         policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
         blocks: Any = (*model.transformer_blocks, *model.single_transformer_blocks)
