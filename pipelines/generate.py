@@ -16,6 +16,7 @@ from cologen.model.bundle import build
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.presets import preset
 from cologen.model.tasks import task_named
+from cologen.model.world_base import packaged_base
 from pipelines.console import CONSOLE, run
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -26,7 +27,7 @@ _SIZE = re.compile(r"(\d+)x(\d+)")
 class Options:
     """Draw a picture: from words alone, or for a task, from a picture.
 
-    Without --base the base is a model of the synthetic world, small and at random weights unless --weights is given.
+    Without --base the base is a model of the synthetic world: the one that comes with the project, or --weights.
     """
 
     out: Path
@@ -48,7 +49,7 @@ class Options:
     preset: Literal["world-tiny", "world-small"] = "world-tiny"
     """Which model of the synthetic world, where there is no --base."""
     weights: Path | None = None
-    """Its weights (safetensors). Default: random ones, drawn from --seed."""
+    """Its weights (safetensors), as `train --recipe world-base` makes them. Default: those that come along."""
     negative: str | None = None
     """What is not to be drawn; works with --true-cfg above 1."""
     seed: int = 0
@@ -132,9 +133,9 @@ def _pipeline(options: Options) -> CoLoGenPipeline:
     dtype_name = options.dtype if options.dtype != "auto" else "bfloat16" if device.startswith("cuda") else "float32"
     dtype = _DTYPES[dtype_name]
     if options.base is None:
-        drawn = "RANDOM weights (what is drawn means nothing)" if options.weights is None else f"{options.weights}"
-        _say(f"No --base: using {options.preset}, a model of the synthetic world, with {drawn}.")
-        model = build(preset(options.preset), seed=options.seed, weights=options.weights, dtype=dtype)
+        weights = options.weights or packaged_base(options.preset)
+        _say(f"No --base: using {options.preset}, a model of the synthetic world, with {weights.name}.")
+        model = build(preset(options.preset), weights=weights, dtype=dtype)
         pipeline = CoLoGenPipeline.from_bundle(model)
     else:
         # A hub's name is owner/name; what is not there and cannot be one is a folder that was mistyped.

@@ -1,7 +1,8 @@
 """``python -m pipelines.train_on_ray --workers 8 -- --recipe cologen-flux …``: the command ``train`` on a Ray cluster.
 
 Ray Train starts the processes, tells them of each other, and starts all of them again when one is lost; the loop is the
-one of ``train``, which goes on from its newest checkpoint. The run's folder has to be one that every node sees.
+one of ``train``, which goes on from its newest checkpoint. Paths are the nodes' own: give absolute ones, and a folder
+for the run (--out) that all of them see.
 """
 
 from __future__ import annotations
@@ -74,11 +75,10 @@ def _train(options: RayTrainOptions, arguments: Sequence[str]) -> int:
 
 
 def _worker(config: dict[str, Any]) -> None:
-    """One training process: the same command, in the process group that Ray Train has made."""
+    """One training process: the same command, in the process group that Ray Train has made, its errors handed on."""
     from cologen.trainer import cli
 
-    if cli.main(config["arguments"]) != 0:
-        raise RuntimeError("train failed: its message stands in this worker's log")
+    cli.train(cli.parsed(config["arguments"]))
 
 
 if __name__ == "__main__":

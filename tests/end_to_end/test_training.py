@@ -97,7 +97,7 @@ def test_killed_and_resumed_it_ends_in_the_same_bits(data: Path, whole: Path, tm
 
 
 def test_two_processes_train_what_one_does(data: Path, whole: Path, tmp_path: Path) -> None:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "-m"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     given = ["cologen.trainer", *arguments(data, tmp_path / "run")]
     done = subprocess.run(
         [*launcher, *given], env=environment(), capture_output=True, text=True, timeout=600, check=False
@@ -108,12 +108,12 @@ def test_two_processes_train_what_one_does(data: Path, whole: Path, tmp_path: Pa
         torch.testing.assert_close(found[name], weight, rtol=0, atol=1e-6)
 
 
-def test_a_run_of_two_processes_goes_on_in_one(data: Path, whole: Path, tmp_path: Path) -> None:
+def test_a_run_of_one_process_goes_on_in_two(data: Path, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(whole, run)
     shutil.rmtree(run / "checkpoints" / "0-inpaint-00000020")
     (run / "finished.json").unlink()
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "-m"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     given = ["cologen.trainer", *arguments(data, run, "--resume")]
     done = subprocess.run(
         [*launcher, *given], env=environment(), capture_output=True, text=True, timeout=600, check=False

@@ -131,7 +131,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
     0 done, or stopped as asked; 1 failed, with one message that says what to do next; wrong usage leaves with 2.
     """
-    options = tyro.cli(TrainOptions, args=args, config=(tyro.conf.FlagCreatePairsOff,))
+    options = parsed(args)
     handler = RichHandler(console=CONSOLE, show_path=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     try:
@@ -143,8 +143,13 @@ def main(args: Sequence[str] | None = None) -> int:
     return 1
 
 
+def parsed(args: Sequence[str] | None = None) -> TrainOptions:
+    """The options that some arguments mean (None: the process's own); wrong ones end the process with 2."""
+    return tyro.cli(TrainOptions, args=args, config=(tyro.conf.FlagCreatePairsOff,))
+
+
 def train(options: TrainOptions) -> int:
-    """Train, or plan to."""
+    """Train, or plan to; return the exit code of a run that ended, or was stopped, as it should."""
     recipe = load_recipe(options.recipe, options.set)
     folder = options.out or Path("runs") / recipe.name
     if options.dry_run:

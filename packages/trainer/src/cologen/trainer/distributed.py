@@ -87,7 +87,7 @@ def wrapped(model: CoLoGenTransformer2DModel, processes: Processes, strategy: St
     """
     if strategy == "fsdp" and processes.size > 1:
         if not model.is_gradient_checkpointing:
-            raise ValueError("--strategy fsdp needs --set gradient_checkpointing=true: keys leave blocks beside outputs")
+            raise ValueError("--strategy fsdp needs gradient checkpointing: --set gradient_checkpointing=true")
         mesh = init_device_mesh(processes.device.type, (processes.size,))
         policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
         blocks: Any = (*model.transformer_blocks, *model.single_transformer_blocks)
