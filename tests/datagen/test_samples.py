@@ -60,7 +60,8 @@ def test_a_row_without_pixels_is_refused(row: dict[str, Any], tmp_path: Path) ->
 def test_tiles_show_the_mask_and_the_object(row: dict[str, Any], tmp_path: Path) -> None:
     tiles = tiles_of(row, tmp_path)
     assert list(tiles) == ["source", "target", "mask and object"]
-    changed = (tiles["mask and object"] != tiles["target"]).any(axis=2)
+    times = tiles["target"].shape[0] // row["height"]  # small pictures are drawn larger
+    changed = (tiles["mask and object"] != tiles["target"]).any(axis=2)[::times, ::times]
     assert changed[12:18, 7:28].all()
     assert not changed[25:, 35:].any()
 
@@ -80,9 +81,17 @@ def test_a_sheet_fills_its_last_line_with_white(row: dict[str, Any], tmp_path: P
 
 
 @pytest.mark.parametrize("size", [(40, 60), (512, 300), (300, 1024), (2, 2000)])
-def test_fitting_never_enlarges(size: tuple[int, int]) -> None:
+def test_what_is_shown_fills_most_of_its_tile_and_never_more(size: tuple[int, int]) -> None:
     fit = fitted(np.zeros((*size, 3), np.uint8), TILE_SIDE)
-    assert max(fit.shape[:2]) == min(max(size), TILE_SIDE)
+    assert TILE_SIDE // 2 < max(fit.shape[:2]) <= TILE_SIDE
+
+
+def test_small_pictures_are_enlarged_pixel_by_pixel() -> None:
+    picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    shown = fitted(picture, 7)
+    assert shown.shape == (4, 6, 3)
+    assert np.array_equal(shown[::2, ::2], picture)
+    assert np.array_equal(shown[1::2, 1::2], picture)
 
 
 @pytest.fixture

@@ -86,8 +86,10 @@ def contact_sheet(rows: Sequence[Mapping[str, Any]], root: Path, columns: int, f
 
 
 def fitted(picture: Picture, side: int) -> Picture:
-    """The picture with its longer side at most ``side`` pixels."""
+    """The picture with its longer side at most ``side`` pixels; of half that or less, its pixels are drawn larger."""
     height, width = picture.shape[:2]
+    if (times := side // max(height, width)) > 1:
+        return picture.repeat(times, axis=0).repeat(times, axis=1)
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) if scale < 1 else picture
