@@ -15,7 +15,7 @@ from cologen.trainer.learner import StepReport
 from cologen.trainer.loading import open_stage
 from cologen.trainer.loop import LoadedStep, Run, train_stage
 from cologen.trainer.recipes import load_recipe
-from cologen.trainer.session import where_to_go_on
+from cologen.trainer.run_folder import where_to_go_on
 from cologen.trainer.stopping import Stopping
 
 ALONE = Processes(0, 1, torch.device("cpu"))

@@ -34,8 +34,8 @@ from cologen.trainer.online import OnlineControl
 from cologen.trainer.plan_tables import rendered
 from cologen.trainer.progress import LiveProgress
 from cologen.trainer.recipes import load_recipe
+from cologen.trainer.run_folder import begin, finish_stage, stages_to_train, where_to_go_on
 from cologen.trainer.run_report import REPORT, Reports
-from cologen.trainer.session import begin, finish_stage, stages_to_train, where_to_go_on
 from cologen.trainer.stopping import stopped_by_signals
 from cologen.trainer.tracking import Tracker
 from cologen.trainer.watching import Watchers

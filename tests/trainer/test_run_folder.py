@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from cologen.trainer.recipes import load_recipe
-from cologen.trainer.session import begin, finish_stage, finished_stages, stages_to_train, where_to_go_on
+from cologen.trainer.run_folder import begin, finish_stage, finished_stages, stages_to_train, where_to_go_on
 
 WORLD = load_recipe("world")
 
