@@ -132,7 +132,7 @@ def download(
 
 def _check_present(file: ModelFile, folder: Path) -> None:
     target, expected = file.path(folder), file.expected(folder)
-    found = _hash(target)
+    found = sha256_of(target)
     if expected is None:
         _write_record(file, folder, found)
     elif found != expected:
@@ -142,7 +142,7 @@ def _check_present(file: ModelFile, folder: Path) -> None:
 def _accept(file: ModelFile, folder: Path) -> None:
     """Give the finished part its name, or remove it if it is not what it should be."""
     part, expected = file.part(folder), file.expected(folder)
-    found = _hash(part)
+    found = sha256_of(part)
     if expected not in (None, found):
         _discard(file, folder)
         raise ValueError(
@@ -266,7 +266,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _hash(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The hash of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -55,6 +55,10 @@ class RejectedError(Exception):
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
 
+    def of(self, sample_id: str, stage: str) -> Rejection:
+        """What is counted of it."""
+        return Rejection(sample_id=sample_id, stage=stage, reason=self.reason, detail=self.detail)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:

@@ -9,7 +9,6 @@ processes. It needs no random states, since all chance comes from the seed and a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -24,6 +23,7 @@ import torch
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
+from cologen.datagen.model_files import sha256_of
 from cologen.model.adapters import save_adapter
 from cologen.model.files import write_atomically
 from cologen.model.transformer import CoLoGenTransformer2DModel
@@ -174,7 +174,9 @@ def _write(
         else:
             save_file(weights, beside / BASE)
         save_file({name: value.contiguous() for name, value in training.items()}, beside / TRAINING)
-        hashes = {str(path.relative_to(beside)): _hash(path) for path in sorted(beside.rglob("*")) if path.is_file()}
+        hashes = {
+            str(path.relative_to(beside)): sha256_of(path) for path in sorted(beside.rglob("*")) if path.is_file()
+        }
         fields = {name: getattr(progress, name) for name in Progress.__dataclass_fields__}
         (beside / STATE).write_text(json.dumps({"version": VERSION, **fields, "files": hashes}, indent=1) + "\n")
         for path in (*beside.rglob("*"), beside):
@@ -192,14 +194,9 @@ def _read(folder: Path) -> Checkpoint:
     if state.pop("version", None) != VERSION:
         raise ValueError("made by another version")
     for name, expected in state.pop("files").items():
-        if _hash(folder / name) != expected:
+        if sha256_of(folder / name) != expected:
             raise ValueError(f"{name} is not what was written")
     return Checkpoint(folder, Progress(**state))
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -8,7 +8,6 @@ checks every part's hash on the way; later ones map that file into memory, and a
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cologen.datagen import cache
-from cologen.datagen.manifest import MANIFEST_NAME, Manifest, PartReport, load_manifest
+from cologen.datagen.manifest import MANIFEST_NAME, Manifest, PartReport, load_manifest, recipe_hash
 from cologen.datagen.schemas import SCHEMAS
 from cologen.datagen.storage import Folder
 
@@ -137,8 +136,7 @@ _VERIFY = "`python -m pipelines.verify` says what else is wrong; run its build a
 
 def _fingerprint(manifest: Manifest) -> str:
     """A hash of all that decides the rows; not of where the pictures lay."""
-    decided = manifest.model_dump(mode="json", exclude={"root"})
-    return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
+    return recipe_hash(manifest.model_dump(mode="json", exclude={"root"}))
 
 
 def _copy_rows(folder: Folder, manifest: Manifest, into: Path, progress: Progress) -> None:

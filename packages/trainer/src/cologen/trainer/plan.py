@@ -7,8 +7,6 @@ epoch ``i div rows``, so that every row of a source comes once in each of its ep
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from cologen.datagen.manifest import recipe_hash
 from cologen.datagen.randomness import derived_seed
 from cologen.trainer.mixing import Mixing
 from cologen.trainer.permutation import epoch_keys, permute
@@ -136,7 +135,7 @@ class Plan:
 
     def fingerprint(self) -> str:
         """A hash of ``facts``: plans with the same one draw the same rows at every step."""
-        return hashlib.sha256(json.dumps(self.facts(), sort_keys=True).encode()).hexdigest()
+        return recipe_hash(self.facts())
 
     @cached_property
     def mixing(self) -> Mixing:

@@ -14,10 +14,10 @@ from cologen.datagen.build import Cluster, Job, build, connected
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
 from cologen.datagen.manifest import MANIFEST_NAME, load_manifest
 from cologen.datagen.stages.control import ControlRecipe, ControlStage
-from cologen.datagen.stages.distinct import DistinctRecipe, DistinctStage
+from cologen.datagen.stages.distinct import DistinctStage
 from cologen.datagen.stages.grounding import GroundingRecipe, GroundingStage
 from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.stages.pairs import PairRecipe, PairStage, PairTask
+from cologen.datagen.stages.pairs import PairRecipe, PairTask
 from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.storage import Folder
 from cologen.datagen.world.layouts import ensure
@@ -104,10 +104,8 @@ def _control(source: str) -> Callable[[Path, Folder], Phases]:
 def _pairs(task: PairTask, source: str) -> Callable[[Path, Folder], Phases]:
     def phases(root: Path, out: Folder) -> Phases:
         reader = PairReader.of(source, root, "train", PART_SIZE, None)
-        recipe = PairRecipe(task=task, source=reader.recipe)
-        candidates = PairStage(folder=out.sibling("-candidates"), recipe=recipe, reader=reader)
-        distinct = DistinctStage(folder=out, recipe=DistinctRecipe(**dict(recipe)), candidates=candidates)
-        return [[Job(stage=candidates)], [Job(stage=distinct)]]
+        distinct = DistinctStage.over(reader, PairRecipe(task=task, source=reader.recipe), out)
+        return [[Job(stage=distinct.candidates)], [Job(stage=distinct)]]
 
     return phases
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from cologen.datagen.pair_records import ConditionSource, PairSource
 from cologen.datagen.records import Source
@@ -24,6 +25,8 @@ from cologen.datagen.sources.refcoco import RefCOCO
 from cologen.datagen.sources.spread import Spread
 from cologen.datagen.sources.subjects200k import Subjects200K
 from cologen.datagen.sources.triplets import open_triplets
+
+_Kind = TypeVar("_Kind")
 
 
 def open_ade20k(root: Path, split: str = "train") -> Source:
@@ -87,9 +90,7 @@ def open_source(name: str, root: Path, split: str) -> Source:
         ValueError: no such source or split, or an unwritable cache folder.
         FileNotFoundError: the root or something that belongs there is missing.
     """
-    if name not in SOURCES:
-        raise ValueError(f"no source {name!r}: expected one of {', '.join(SOURCES)}")
-    return SOURCES[name](root, split)
+    return _opener(SOURCES, "source", name)(root, split)
 
 
 def open_pair_source(name: str, root: Path, split: str) -> PairSource:
@@ -99,9 +100,7 @@ def open_pair_source(name: str, root: Path, split: str) -> PairSource:
         ValueError: no such source or split, or an unwritable cache folder.
         FileNotFoundError: the root or something that belongs there is missing.
     """
-    if name not in PAIR_SOURCES:
-        raise ValueError(f"no source of pairs {name!r}: expected one of {', '.join(PAIR_SOURCES)}")
-    return PAIR_SOURCES[name](root, split)
+    return _opener(PAIR_SOURCES, "source of pairs", name)(root, split)
 
 
 def open_condition_source(name: str, root: Path, split: str) -> ConditionSource:
@@ -111,6 +110,10 @@ def open_condition_source(name: str, root: Path, split: str) -> ConditionSource:
         ValueError: no such source or split, or an unwritable cache folder.
         FileNotFoundError: the root or something that belongs there is missing.
     """
-    if name not in CONDITION_SOURCES:
-        raise ValueError(f"no source of conditions {name!r}: expected one of {', '.join(CONDITION_SOURCES)}")
-    return CONDITION_SOURCES[name](root, split)
+    return _opener(CONDITION_SOURCES, "source of conditions", name)(root, split)
+
+
+def _opener(sources: Mapping[str, Callable[[Path, str], _Kind]], kind: str, name: str) -> Callable[[Path, str], _Kind]:
+    if name not in sources:
+        raise ValueError(f"no {kind} {name!r}: expected one of {', '.join(sources)}")
+    return sources[name]

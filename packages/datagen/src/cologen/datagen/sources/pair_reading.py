@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cologen.datagen.pair_records import ConditionReading, PairReading
-from cologen.datagen.records import Reason, RejectedError, Rejection
+from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.sources import fields
 from cologen.datagen.sources.reading import STAGE
 
@@ -16,7 +16,7 @@ def read_pair(source: str, key: str, interpret: Callable[[], PairReading]) -> Pa
     try:
         return interpret()
     except RejectedError as error:
-        return PairReading(pair=None, rejections=(_rejection(f"{source}/{key}", error),))
+        return PairReading(pair=None, rejections=(error.of(f"{source}/{key}", STAGE),))
 
 
 def read_condition(source: str, key: str, interpret: Callable[[], ConditionReading]) -> ConditionReading:
@@ -24,7 +24,7 @@ def read_condition(source: str, key: str, interpret: Callable[[], ConditionReadi
     try:
         return interpret()
     except RejectedError as error:
-        return ConditionReading(condition=None, rejections=(_rejection(f"{source}/{key}", error),))
+        return ConditionReading(condition=None, rejections=(error.of(f"{source}/{key}", STAGE),))
 
 
 def worded(values: Iterable[Any], name: str, missing: Reason = Reason.NULL_CAPTION) -> tuple[str, ...]:
@@ -37,7 +37,3 @@ def worded(values: Iterable[Any], name: str, missing: Reason = Reason.NULL_CAPTI
     if not found:
         raise RejectedError(missing, f"{name}: no words")
     return found
-
-
-def _rejection(sample_id: str, error: RejectedError) -> Rejection:
-    return Rejection(sample_id=sample_id, stage=STAGE, reason=error.reason, detail=error.detail)

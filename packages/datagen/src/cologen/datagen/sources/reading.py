@@ -20,7 +20,7 @@ def read_row(source: str, rows: Index, index: int, interpret: Callable[[str, byt
         _refuse_repeat(rows, index)
         return interpret(key, rows.payload(index))
     except RejectedError as error:
-        return Reading(image=None, rejections=(_rejection(f"{source}/{key}", error),))
+        return Reading(image=None, rejections=(error.of(f"{source}/{key}", STAGE),))
 
 
 def survivors(
@@ -33,14 +33,10 @@ def survivors(
         try:
             made.append(make())
         except RejectedError as error:
-            rejections.append(_rejection(f"{sample_id}@{name}", error))
+            rejections.append(error.of(f"{sample_id}@{name}", STAGE))
     return tuple(made), tuple(rejections)
 
 
 def _refuse_repeat(rows: Index, index: int) -> None:
     if rows.repeats(index):
         raise RejectedError(Reason.DUPLICATE_ID, f"{rows.key(index)} is listed before")
-
-
-def _rejection(sample_id: str, error: RejectedError) -> Rejection:
-    return Rejection(sample_id=sample_id, stage=STAGE, reason=error.reason, detail=error.detail)

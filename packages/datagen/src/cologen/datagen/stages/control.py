@@ -114,7 +114,7 @@ def _refusal(sample_id: str, condition: Condition, kinds: frozenset[ConditionKin
     else:
         detail = f"fit for {', '.join(sorted(kinds))} only, whose share is full"
         error = RejectedError(Reason.NO_CONDITION, detail)
-    return Rejection(sample_id=sample_id, stage="control", reason=error.reason, detail=error.detail)
+    return error.of(sample_id, "control")
 
 
 def _row(recipe: ControlRecipe, sample_id: str, condition: Condition, kind: ConditionKind) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from cologen.datagen.pairs.repeats import Hashes, RepeatPolicy, Role, repeated
 from cologen.datagen.parts import Part
 from cologen.datagen.records import Box, Reason, RejectedError, Rejection
 from cologen.datagen.stages.pairs import PairRecipe, PairStage, cropped_likeness, look_at
+from cologen.datagen.stages.reading import PairReader
 from cologen.datagen.storage import Folder
 
 _PARTS_HELD = 64
@@ -41,6 +42,12 @@ class DistinctStage:
     folder: Folder
     recipe: DistinctRecipe
     candidates: PairStage
+
+    @classmethod
+    def over(cls, reader: PairReader, recipe: PairRecipe, folder: Folder) -> DistinctStage:
+        """The stage into ``folder``; its candidates lie beside it, under a name that ends in ``-candidates``."""
+        candidates = PairStage(folder=folder.sibling("-candidates"), recipe=recipe, reader=reader)
+        return cls(folder=folder, recipe=DistinctRecipe(**dict(recipe)), candidates=candidates)
 
     def part(self, index: int) -> Part:
         """The slice of the pairs with this number."""
@@ -68,9 +75,7 @@ def _select(
         try:
             _check_repeats(recipe, candidates, place)
         except RejectedError as error:
-            rejections.append(
-                Rejection(sample_id=row["sample_id"], stage="distinct", reason=error.reason, detail=error.detail)
-            )
+            rejections.append(error.of(row["sample_id"], "distinct"))
         else:
             rows.append(row)
     return rows, rejections

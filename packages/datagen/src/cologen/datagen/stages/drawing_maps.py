@@ -103,7 +103,7 @@ def _picture(row: _Row, root: Path) -> Picture | Rejection:
     try:
         return decode(read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
     except RejectedError as error:
-        return Rejection(sample_id=row["sample_id"], stage="maps", reason=error.reason, detail=error.detail)
+        return error.of(row["sample_id"], "maps")
 
 
 def _pointing(row: _Row, address: str, data: bytes) -> _Row:

@@ -97,8 +97,7 @@ class Finder:
         return [self._row(*row) for row in zip(images, nouns, found, strict=True)]
 
     def _rejection(self, image: Image, error: RejectedError) -> Rejection:
-        sample_id = image_key(self._source, image.image_id)
-        return Rejection(sample_id=sample_id, stage="concepts", reason=error.reason, detail=error.detail)
+        return error.of(image_key(self._source, image.image_id), "concepts")
 
     def _row(self, image: Image, nouns: tuple[str, ...], objects: tuple[ObjectMask, ...]) -> dict[str, Any]:
         sample_id = image_key(self._source, image.image_id)

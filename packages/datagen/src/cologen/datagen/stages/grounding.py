@@ -92,9 +92,7 @@ def ground(
                 raise referral
             rows.append(_row(recipe, sample_id, image, referral, look))
         except RejectedError as error:
-            rejections.append(
-                Rejection(sample_id=sample_id, stage="grounding", reason=error.reason, detail=error.detail)
-            )
+            rejections.append(error.of(sample_id, "grounding"))
     return rows, rejections
 
 

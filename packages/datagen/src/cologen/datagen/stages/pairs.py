@@ -86,7 +86,7 @@ def select(
         try:
             source, target = _checked(pair, recipe.policy, look)
         except RejectedError as error:
-            rejections.append(Rejection(sample_id=sample_id, stage="pairs", reason=error.reason, detail=error.detail))
+            rejections.append(error.of(sample_id, "pairs"))
         else:
             rows.append(_row(recipe, sample_id, pair, source.hash, target.hash))
     return rows, rejections

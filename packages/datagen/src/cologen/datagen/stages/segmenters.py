@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen.concepts.detector_settings import DetectorSettings
 from cologen.datagen.concepts.saliency import SaliencySettings
+from cologen.datagen.model_files import sha256_of
 
 
 class SaliencyRecipe(BaseModel):
@@ -39,8 +39,7 @@ class WeightFile(BaseModel):
         """
         if not path.is_file():
             raise FileNotFoundError(f"no file of weights at {path}")
-        with path.open("rb") as file:
-            return cls(name=path.name, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+        return cls(name=path.name, sha256=sha256_of(path))
 
 
 class GroundedRecipe(BaseModel):
