@@ -71,16 +71,22 @@ class Layout:
     def source(
         self, codec: Codec, picture: Float[Tensor, "_ 3 _ _"], number: int, size: Size, batch: int, like: Tensor
     ) -> SourceTokens:
-        """The ``number``-th source (from 1), standing on a result of ``size``; one picture serves the whole batch.
+        """The ``number``-th source (from 1), standing on a result of ``size``; one picture serves the whole batch."""
+        found = self.source_of(codec.encode(picture.to(like.device)), number, self.grid(size), like)
+        return SourceTokens(found.tokens.expand(batch, -1, -1), found.ids)
+
+    def source_of(
+        self, latents: Float[Tensor, "batch channels _ _"], number: int, grid: tuple[int, int], like: Tensor
+    ) -> SourceTokens:
+        """The ``number``-th source (from 1) from its latents, standing on a result of ``grid`` (rows, columns).
 
         Its ids stay in float32 whatever ``like`` is: half of a half is lost in bfloat16 beyond 128.
         """
-        tokens = self._tokens(codec, picture, like)
+        tokens = pack(latents, self.patch).to(like)
         if self.fill:
             tokens = fill_source(tokens, self.multiple**2)
-        own = self.grid(Size(height=picture.shape[2], width=picture.shape[3]))
-        ids = grid_ids(*own, source=number, target=self.grid(size))
-        return SourceTokens(tokens.expand(batch, -1, -1), ids.to(like.device))
+        rows, columns = (side // self.patch for side in latents.shape[2:])
+        return SourceTokens(tokens, grid_ids(rows, columns, source=number, target=grid).to(like.device))
 
     def beside(
         self,
@@ -90,8 +96,6 @@ class Layout:
         like: Float[Tensor, "draws tokens dim"],
     ) -> Float[Tensor, "draws tokens beside_dim"]:
         """What a Fill base reads beside the noisy latent: the picture with its hole in grey, and the mask."""
-        parts = self._tokens(codec, masked, like), pack_mask(mask.to(like), self.downscale, self.patch)
+        tokens = pack(codec.encode(masked.to(like.device)), self.patch).to(like)
+        parts = tokens, pack_mask(mask.to(like), self.downscale, self.patch)
         return torch.cat([part.repeat_interleave(len(like) // len(part), dim=0) for part in parts], dim=2)
-
-    def _tokens(self, codec: Codec, pictures: Float[Tensor, "_ 3 _ _"], like: Tensor) -> Float[Tensor, "_ tokens dim"]:
-        return pack(codec.encode(pictures.to(like.device)), self.patch).to(like)

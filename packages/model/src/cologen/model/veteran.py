@@ -15,10 +15,13 @@ def newest_usage(routing: Routing) -> Float[Tensor, ""]:
 
     The indicator has no gradient of its own; this is the straight-through estimate.
     """
-    newest = routing.num_experts - 1
-    soft = routing.probability[..., newest].mean()
-    hard = (routing.choice == newest).to(soft.dtype).mean()
-    return soft + (hard - soft).detach()
+    soft = routing.probability[..., -1].mean()
+    return soft + (hard_usage(routing).to(soft.dtype) - soft).detach()
+
+
+def hard_usage(routing: Routing) -> Float[Tensor, ""]:
+    """U_t as eq. 8 counts it, without a gradient: the share of choices that are the newest expert."""
+    return (routing.choice == routing.num_experts - 1).double().mean()
 
 
 def veteran_loss(

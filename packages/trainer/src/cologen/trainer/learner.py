@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from cologen.model.routing import Routing
+from cologen.model.veteran import hard_usage
 from cologen.trainer.curriculum import Optimizer
 from cologen.trainer.distributed import Processes, clip, gathering
 from cologen.trainer.loss import Losses
@@ -99,8 +100,7 @@ class Learner:
         known = [routing for routing in routings if routing is not None]
         if not known:
             return None
-        newest = known[0].num_experts - 1
-        return self._mean([float((routing.choice == newest).double().mean()) for routing in known])
+        return self._mean([float(hard_usage(routing)) for routing in known])
 
     @torch.no_grad()
     def _follow(self) -> None:

@@ -15,9 +15,8 @@ from cologen.model.bundle import Bundle
 from cologen.model.conditions import HOLE
 from cologen.model.layout import Layout
 from cologen.model.routing import Routing
-from cologen.model.source import SourceTokens
 from cologen.model.text import Prompts
-from cologen.model.tokens import fill_source, fill_target, grid_ids, pack, pack_mask, text_ids
+from cologen.model.tokens import fill_target, grid_ids, pack, pack_mask, text_ids
 from cologen.model.veteran import newest_usage, veteran_loss
 from cologen.trainer.batch import Batch
 from cologen.trainer.draws import Draws
@@ -84,7 +83,7 @@ def losses(
     if latents.masked is not None:
         hole = pack_mask(batch.mask, layout.downscale, layout.patch)
         hidden = fill_target(hidden, pack(latents.masked, layout.patch).to(dtype), hole.to(dtype))
-    source = None if latents.source is None else _source(latents.source, (rows, columns), layout, dtype)
+    source = None if latents.source is None else layout.source_of(latents.source, 1, (rows, columns), hidden)
     output = model(
         hidden_states=hidden,
         encoder_hidden_states=prompts.embeds,
@@ -107,15 +106,6 @@ def losses(
         veteran=veteran.detach(),
         routing=output.routing,
     )
-
-
-def _source(latents: Tensor, grid: tuple[int, int], layout: Layout, dtype: torch.dtype) -> SourceTokens:
-    """The source standing on the target's grid of (rows, columns)."""
-    tokens = pack(latents, layout.patch).to(dtype)
-    if layout.fill:
-        tokens = fill_source(tokens, layout.multiple**2)
-    rows, columns = (side // layout.patch for side in latents.shape[2:])
-    return SourceTokens(tokens, grid_ids(rows, columns, source=1, target=grid).to(tokens.device))
 
 
 def _guidance(bundle: Bundle, like: Tensor) -> Tensor | None:
