@@ -28,11 +28,11 @@ def short(base: bool = False, iterations: int = 10, **changes: Any) -> Recipe:
 def batch(task: str = "inpaint", first_place: int = 0, size: int = 2, side: int = 16, source: bool = True) -> Batch:
     """Pictures of one colour each."""
     places = tuple(range(first_place, first_place + size))
-    shades = torch.linspace(-1, 1, size + 1)[1:].reshape(-1, 1, 1, 1).expand(-1, 3, side, side)
+    shades = torch.linspace(0, 255, size + 1).byte()[1:].reshape(-1, 1, 1, 1).expand(-1, 3, side, side)
     return Batch(
-        source=-shades.contiguous() if source else None,
+        source=255 - shades.contiguous() if source else None,
         target=shades.contiguous(),
-        mask=torch.zeros(size, 1, side, side),
+        mask=torch.zeros(size, 1, side, side, dtype=torch.uint8),
         prompts=tuple(f"a picture of {task}, number {place}" for place in places),
         tasks=(task,) * size,
         places=places,

@@ -28,6 +28,11 @@ def test_arrays_come_whole_however_large_they_are():
         found += 1
 
 
+def test_results_that_are_kept_stay_as_they_were():
+    found = list(in_order(np.arange, range(40), 2))
+    assert all(np.array_equal(each, np.arange(number)) for number, each in enumerate(found))
+
+
 def test_no_more_is_taken_than_was_asked_for():
     taken = list[str]()
     results = in_order(SHOUT, (taken.append(word) or word for word in WORDS), 1, ahead=3)

@@ -17,9 +17,9 @@ def test_kept_or_not_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     bundle = build(preset("world-tiny"))
     draw = torch.Generator().manual_seed(0)
     batch = Batch(
-        source=torch.rand(2, 3, 32, 32, generator=draw) * 2 - 1,
-        target=torch.rand(2, 3, 32, 32, generator=draw) * 2 - 1,
-        mask=torch.ones(2, 1, 32, 32),
+        source=torch.randint(256, (2, 3, 32, 32), generator=draw, dtype=torch.uint8),
+        target=torch.randint(256, (2, 3, 32, 32), generator=draw, dtype=torch.uint8),
+        mask=torch.ones(2, 1, 32, 32, dtype=torch.uint8),
         prompts=("a dog", "a cat"),
         tasks=("editing", "editing"),
         places=(0, 1),

@@ -41,9 +41,9 @@ def test_rows_of_every_task_become_pixels(data: Path, task: PairTask):
     assert fetched.places == tuple(range(8))
     assert fetched.failures == ()
     assert pixels.source is not None
-    assert pixels.source.shape == pixels.target.shape == (8, 3, 32, 32)
-    assert pixels.prompts == tuple(source.rows.row(index)["caption"] for index in range(8))
-    assert pixels.tasks == (task,) * 8
+    assert pixels.source.shape == pixels.target.shape == (8, 32, 32, 3)
+    assert [each.prompt for each in fetched.told] == [source.rows.row(index)["caption"] for index in range(8)]
+    assert {each.task for each in fetched.told} == {task}
     assert (pixels.mask is not None) == (task == "inpaint")
 
 
@@ -54,19 +54,19 @@ def test_at_its_own_size_a_sample_is_what_render_gives(data: Path):
     for index in range(8):
         sample = render(source.rows.row(index), source.rows.root)
         assert pixels.source is not None and pixels.mask is not None
-        assert np.array_equal(pixels.source[index].transpose(1, 2, 0), sample.source)
-        assert np.array_equal(pixels.target[index].transpose(1, 2, 0), sample.target)
+        assert np.array_equal(pixels.source[index], sample.source)
+        assert np.array_equal(pixels.target[index], sample.target)
         assert np.array_equal(pixels.mask[index], sample.mask)
-        assert (pixels.source[index][:, pixels.mask[index] == 1] == HOLE).all()
+        assert (pixels.source[index][pixels.mask[index] == 1] == HOLE).all()
 
 
 def test_text_to_image_has_the_caption_and_the_picture_and_no_source(data: Path):
     source = opened(data, "inpaint")
-    pixels = Fetcher(sources=(source,), seed=0, task="text-to-image")(ALL).pixels
-    pairs = Fetcher(sources=(source,), seed=0, task="inpaint")(ALL).pixels
-    assert pixels.source is None and pixels.mask is None
-    assert pixels.prompts == pairs.prompts
-    assert pixels.tasks == ("text-to-image",) * 8
+    alone = Fetcher(sources=(source,), seed=0, task="text-to-image")(ALL)
+    pairs = Fetcher(sources=(source,), seed=0, task="inpaint")(ALL)
+    assert alone.pixels.source is None and alone.pixels.mask is None
+    assert [each.prompt for each in alone.told] == [each.prompt for each in pairs.told]
+    assert {each.task for each in alone.told} == {"text-to-image"}
 
 
 def test_crops_are_keyed_by_seed_stage_and_place(data: Path):
@@ -86,7 +86,7 @@ def test_a_row_that_fails_is_replaced_and_nothing_else_changes(data: Path, broke
     assert "truncated_image" in found.failures[0].reason
     kept = [0, 1, 2, 4, 5, 6, 7]
     assert np.array_equal(found.pixels.target[kept], expected.pixels.target[kept])
-    assert found.pixels.prompts[3] == expected.pixels.prompts[4]
+    assert found.told[3] == expected.told[4]
     alone = cut(Work(ALL.size, ALL.assignments[3:4]))
     assert np.array_equal(alone.pixels.target[0], found.pixels.target[3])
     assert alone.failures == found.failures

@@ -51,7 +51,7 @@ def test_source_and_prompt_are_seen(bundle: Bundle):
     of = batch(size=1)
     before = drawn(bundle, of)
     others = (
-        dataclasses.replace(of, source=torch.ones_like(of.target)),
+        dataclasses.replace(of, source=torch.full_like(of.target, 255)),
         dataclasses.replace(of, prompts=("a red cube",)),
     )
     for other in (*others, dataclasses.replace(of, source=None)):

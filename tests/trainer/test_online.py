@@ -91,8 +91,8 @@ def test_sources_are_the_extractors_maps_of_the_targets(data: Path, weights: Pat
                 target, source = batch.target[number : number + 1], batch.source[number : number + 1]
                 seen.add(row["condition"])
                 if row["online"]:
-                    maps = extractors[row["condition"]](((target + 1) / 2).clamp(0, 1))
-                    assert torch.allclose(source, 2 * maps - 1, atol=1e-5)
+                    maps = extractors[row["condition"]](target.contiguous() / 255)
+                    assert (source - 255 * maps).abs().max() < 0.51  # nearest of 256 levels
                 assert not torch.equal(source, target)
     assert seen == {"canny", "hed", "lineart"}
 

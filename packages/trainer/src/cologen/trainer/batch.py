@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
-Pictures = Float[Tensor, "batch 3 height width"]
-"""RGB in [-1, 1]."""
+Pictures = UInt8[Tensor, "batch 3 height width"]
+"""RGB in [0, 255]: bytes travel, floats are made where they are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Batch:
 
     source: Pictures | None
     target: Pictures
-    mask: Float[Tensor, "batch 1 height width"]
+    mask: UInt8[Tensor, "batch 1 height width"]
     prompts: tuple[str, ...]
     tasks: tuple[str, ...]
     places: tuple[int, ...]
@@ -36,3 +36,8 @@ class Batch:
         source = None if self.source is None else self.source.to(device, non_blocking=True)
         target, mask = (each.to(device, non_blocking=True) for each in (self.target, self.mask))
         return replace(self, source=source, target=target, mask=mask)
+
+
+def signed(pictures: Pictures) -> Float[Tensor, "batch 3 height width"]:
+    """RGB in [-1, 1], as codecs read it."""
+    return pictures.div(127.5).sub_(1)

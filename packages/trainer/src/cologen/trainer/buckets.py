@@ -75,18 +75,17 @@ class Bucket:
         assignments = (Assignment(place, self.sources[number], tuple(rows)) for place, (number, rows) in drawn)
         return Work(self.size, tuple(assignments))
 
-    def _spares(self, draws: Draws) -> list[Int64[np.ndarray, "draws"]]:
+    def _spares(self, draws: Draws) -> Int64[np.ndarray, "attempts draws"]:
         """Rows that stand in for one that fails, spread evenly: attempt k permutes the rows anew, keyed by k.
 
         They depend on the place alone, so that what failed elsewhere, or how often, does not matter.
         """
         num_rows = np.array([source.num_rows for source in self.plan.sources], np.uint64)[draws.source]
         epoch, index = np.divmod(draws.place.astype(np.uint64), num_rows)
-        spares = list[Int64[np.ndarray, "draws"]]()
-        for attempt in range(1, NUM_CANDIDATES):
-            keys = np.full(len(draws), derived_seed(self.plan.seed, "spare", attempt), np.uint64)
-            spares.append(permute(index, num_rows, epoch_keys(keys, epoch)).astype(np.int64))
-        return spares
+        seeds = [derived_seed(self.plan.seed, "spare", attempt) for attempt in range(1, NUM_CANDIDATES)]
+        keys = np.repeat(np.array(seeds, np.uint64), len(draws))
+        index, num_rows, epoch = (np.tile(each, len(seeds)) for each in (index, num_rows, epoch))
+        return permute(index, num_rows, epoch_keys(keys, epoch)).astype(np.int64).reshape(len(seeds), len(draws))
 
 
 @dataclass(frozen=True, eq=False)

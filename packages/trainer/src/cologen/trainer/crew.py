@@ -39,8 +39,8 @@ def in_order(
     """The results of all tasks: made by ``num_workers`` processes, each ``ahead`` of them in advance.
 
     Without workers each is made in this process when it is asked for. ``work`` and the tasks are pickled. What
-    ``work`` raises is raised here. Arrays of a result lie in memory that is used again: they are to be done with when
-    the next result is asked for.
+    ``work`` raises is raised here. Arrays of a result lie in memory that is used again once they are gone; those that
+    ``work`` makes by ``slots.empty`` are never copied.
 
     Raises:
         ValueError: workers die over and over.
@@ -48,7 +48,7 @@ def in_order(
     if not num_workers:
         yield from map(work, tasks)
         return
-    workers = deque(_Worker[_Task, _Result](work, ahead) for _ in range(num_workers))
+    workers = deque(_Worker[_Task, _Result](work) for _ in range(num_workers))
     try:
         for task in tasks:
             if workers[0].num_waiting > ahead:
@@ -68,9 +68,9 @@ def in_order(
 class _Worker(Generic[_Task, _Result]):
     """A process, and the tasks whose results were not taken yet, each with a slot for its arrays."""
 
-    def __init__(self, work: Callable[[_Task], _Result], ahead: int) -> None:
+    def __init__(self, work: Callable[[_Task], _Result]) -> None:
         self._work = pickle.dumps(work)
-        self._slots = deque(Slot() for _ in range(ahead + 2)) if slots.AVAILABLE else deque[Slot]()
+        self._slots = list[Slot]()
         self._waiting = deque[tuple[_Task, Slot | None]]()
         self._start()
 
@@ -79,8 +79,7 @@ class _Worker(Generic[_Task, _Result]):
         return len(self._waiting)
 
     def give(self, task: _Task) -> None:
-        slot = self._slots[0] if self._slots else None
-        self._slots.rotate(-1)
+        slot = self._free_slot() if slots.AVAILABLE else None
         self._waiting.append((task, slot))
         self._send(task, slot)
 
@@ -109,6 +108,13 @@ class _Worker(Generic[_Task, _Result]):
         for slot in self._slots:
             slot.close()
 
+    def _free_slot(self) -> Slot:
+        slot = next((each for each in self._slots if each.free), None)
+        if slot is None:
+            self._slots.append(slot := Slot())
+        slot.free = False
+        return slot
+
     def _send(self, task: _Task, slot: Slot | None) -> None:
         with contextlib.suppress(OSError):  # it has died, as `take` will find
             self._connection.send((task, slot and slot.path))
@@ -135,14 +141,17 @@ def serve(file: int) -> None:
     np.empty(_MUCH, np.uint8)
     with Connection(file) as connection, contextlib.suppress(EOFError, OSError):
         work: Callable[[Any], Any] = pickle.loads(connection.recv_bytes())
+        writer = slots.Writer()
         while True:
             task, slot = connection.recv()
-            connection.send(_done(work, task, slot))
+            connection.send(_done(work, task, slot, writer))
 
 
-def _done(work: Callable[[Any], Any], task: Any, slot: str | None) -> Any:
+def _done(work: Callable[[Any], Any], task: Any, slot: str | None, writer: slots.Writer) -> Any:
     try:
-        result = work(task)
-        return slots.write(slot, result) if slot else result
+        if slot is None:
+            return work(task)
+        with writer.writing(slot) as sheet:
+            return sheet.letter(work(task))
     except Exception as error:  # noqa: BLE001  (raised where the result is asked for)
         return error

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from cologen.datagen import images
-from cologen.datagen.control.alignment import Size
-from cologen.datagen.randomness import generator
+from cologen.datagen.pair_records import ConditionKind
+from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import RejectedError
 from cologen.datagen.samples import render
 from cologen.datagen.storage import Folder
 from cologen.trainer.buckets import Assignment, Work
 from cologen.trainer.curriculum import StageTask
 from cologen.trainer.manifests import ManifestRows
-from cologen.trainer.pixels import Fitted, Fractions, Pixels, fit, fit_mask, stacked
+from cologen.trainer.pixels import Fractions, Pixels, fit, fit_mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,22 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What goes with the pixels of one sample."""
+
+    prompt: str
+    task: str
+    online: ConditionKind | None
+    """The extractor that has still to make the source out of the picture that stands there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
-    """Pixels in the order of the work, and the rows that had to be replaced on the way."""
+    """Samples in the order of the work, and the rows that had to be replaced on the way."""
 
     places: tuple[int, ...]
     pixels: Pixels
+    told: tuple[Told, ...]
     failures: tuple[Failure, ...]
 
 
@@ -60,17 +71,19 @@ class Fetcher:
         Raises:
             ValueError: none of the candidates for a place can be loaded.
         """
+        sourced, masked = self.task != "text-to-image", self.task in ("inpaint", "mixed")
+        pixels = Pixels.blank(len(work.assignments), work.size, sourced=sourced, masked=masked)
         failures = list[Failure]()
-        samples = [self._sample(assignment, work.size, failures) for assignment in work.assignments]
-        return Fetched(tuple(one.place for one in work.assignments), stacked(samples), tuple(failures))
+        told = [self._sample(*numbered, pixels, failures) for numbered in enumerate(work.assignments)]
+        return Fetched(tuple(one.place for one in work.assignments), pixels, tuple(told), tuple(failures))
 
-    def _sample(self, assignment: Assignment, size: Size, failures: list[Failure]) -> Fitted:
-        source = self.sources[assignment.source]
-        right, down = generator(self.seed, "crop", self.task, assignment.place).random(2).tolist()
+    def _sample(self, number: int, assignment: Assignment, pixels: Pixels, failures: list[Failure]) -> Told:
+        """Write sample ``number`` of the pixels."""
+        source, at = self.sources[assignment.source], self._crop(assignment.place)
         for index in assignment.candidates:
             row = source.rows.row(index)
             try:
-                return self._fitted(row, source, size, (right, down))
+                return self._fitted(row, source, at, pixels, number)
             except (RejectedError, OSError) as error:
                 failures.append(Failure(row["sample_id"], str(error)))
         last = failures[-1]
@@ -79,19 +92,22 @@ class Fetcher:
             f"{last.sample_id} ({last.reason}). Its pictures are looked for under {source.rows.root}."
         )
 
-    def _fitted(self, row: Mapping[str, Any], source: OpenedSource, size: Size, at: Fractions) -> Fitted:
+    def _crop(self, place: int) -> Fractions:
+        right, down = divmod(derived_seed(self.seed, "crop", self.task, place), 1 << 32)
+        return right / 2**32, down / 2**32
+
+    def _fitted(self, row: Mapping[str, Any], source: OpenedSource, at: Fractions, pixels: Pixels, number: int) -> Told:
         root = source.rows.root
-        if self.task == "text-to-image":
+        if pixels.source is None:
             picture = images.decode(images.read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
-            target = fit(picture, size, at)
-            return Fitted(source=None, target=target, mask=None, prompt=row["caption"], task=self.task, online=None)
+            fit(picture, pixels.target[number], at)
+            return Told(row["caption"], self.task, None)
         sample = render(row, root, source.folder)
-        target = fit(sample.target, size, at)
-        return Fitted(
-            source=target if sample.source is sample.target else fit(sample.source, size, at, row.get("condition")),
-            target=target,
-            mask=None if sample.mask is None else fit_mask(sample.mask, size, at),
-            prompt=sample.prompt,
-            task=row["task"],
-            online=sample.online,
-        )
+        fit(sample.target, pixels.target[number], at)
+        if sample.source is sample.target:
+            pixels.source[number] = pixels.target[number]
+        else:
+            fit(sample.source, pixels.source[number], at, row.get("condition"))
+        if sample.mask is not None and pixels.mask is not None:
+            fit_mask(sample.mask, pixels.mask[number], at)
+        return Told(sample.prompt, row["task"], sample.online)

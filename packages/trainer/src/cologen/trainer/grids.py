@@ -26,7 +26,7 @@ from cologen.model.conditions import HOLE, Size
 from cologen.model.files import write_atomically
 from cologen.model.layout import Layout
 from cologen.model.tokens import pack, text_ids
-from cologen.trainer.batch import Batch, Pictures
+from cologen.trainer.batch import Batch, signed
 from cologen.trainer.contact_sheet import Row, contact_sheet, png
 from cologen.trainer.curriculum import Recipe, Stage
 from cologen.trainer.distributed import Processes
@@ -34,6 +34,9 @@ from cologen.trainer.learner import StepReport
 from cologen.trainer.loop import LoadedStep
 
 SAMPLES = "samples"
+
+Made = Float[Tensor, "batch 3 height width"]
+"""Pictures in [-1, 1]."""
 
 
 class Grids:
@@ -77,7 +80,7 @@ def grid_path(run: Path, recipe: Recipe, number: int) -> Path:
 
 
 @torch.no_grad()
-def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Pictures:
+def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Made:
     """What the model makes of each sample's source and prompt, by Euler's steps from noise that its place keys.
 
     The source is encoded at every step, within the one call that sharded models allow, as in training.
@@ -111,7 +114,7 @@ def _told(bundle: Bundle, layout: Layout, batch: Batch, size: Size, like: Tensor
     """What the model is told at every step in the same way: the source, and how strongly to be guided."""
     source, scale = batch.source, bundle.preset.guidance
     return {
-        "source": None if source is None else layout.source(bundle.codec, source, 1, size, len(batch), like),
+        "source": None if source is None else layout.source(bundle.codec, signed(source), 1, size, len(batch), like),
         "img_ids": layout.ids(size).to(like.device),
         "guidance": None if scale is None else torch.full_like(like[:, 0, 0], scale),
     }
@@ -121,8 +124,8 @@ def _beside(bundle: Bundle, layout: Layout, batch: Batch, like: Tensor) -> Tenso
     """What Fill bases read beside the noisy latent: the target with its hole in grey, and the mask."""
     if not layout.fill:
         return None
-    masked = torch.where(batch.mask > 0, HOLE, batch.target)
-    return layout.beside(bundle.codec, masked, batch.mask, like)
+    masked = torch.where(batch.mask > 0, HOLE, signed(batch.target))
+    return layout.beside(bundle.codec, masked, batch.mask.float(), like)
 
 
 def _noise(seed: int, batch: Batch, shape: tuple[int, ...]) -> Float[Tensor, "batch channels rows columns"]:
@@ -133,17 +136,13 @@ def _noise(seed: int, batch: Batch, shape: tuple[int, ...]) -> Float[Tensor, "ba
     return torch.from_numpy(np.stack(draws))
 
 
-def _rows(batch: Batch, made: Pictures) -> list[Row]:
-    columns = {"source": batch.source, "target": batch.target, "generated": made}
-    shown = {name: _pixels(pictures) for name, pictures in columns.items() if pictures is not None}
+def _rows(batch: Batch, made: Made) -> list[Row]:
+    columns = {"source": batch.source, "target": batch.target, "generated": ((made + 1) * 127.5).round().byte()}
+    shown = {name: each.permute(0, 2, 3, 1).cpu().numpy() for name, each in columns.items() if each is not None}
     return [
         Row({name: pictures[number] for name, pictures in shown.items()}, prompt or "(no prompt)")
         for number, prompt in enumerate(batch.prompts)
     ]
-
-
-def _pixels(pictures: Pictures) -> np.ndarray:
-    return ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def _first(micro_batches: Sequence[Batch], num_samples: int) -> Batch:

@@ -21,7 +21,7 @@ from jaxtyping import Int64, UInt8
 
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.storage import Folder
-from cologen.trainer.batch import Batch, Pictures
+from cologen.trainer.batch import Batch
 from cologen.trainer.buckets import Schedule, Work, bucket_sizes, schedule
 from cologen.trainer.columns import read_columns
 from cologen.trainer.crew import in_order
@@ -160,27 +160,24 @@ def _sizes(rows: ManifestRows) -> tuple[Int64[np.ndarray, "_rows"], Int64[np.nda
 
 
 def _on_device(fetched: Fetched, device: torch.device) -> Prepared:
-    """Bytes travel, floats do not: they are made where they are used."""
-    pixels = fetched.pixels
-    target = _signed(pixels.target, device)
-    if pixels.mask is None:
-        mask = torch.ones_like(target[:, :1])
-    else:
-        mask = torch.from_numpy(pixels.mask).to(device)[:, None].float()
+    pixels, told = fetched.pixels, fetched.told
+    target = _planes(pixels.target, device)
     batch = Batch(
-        source=None if pixels.source is None else _signed(pixels.source, device),
+        source=None if pixels.source is None else _planes(pixels.source, device),
         target=target,
-        mask=mask,
-        prompts=pixels.prompts,
-        tasks=pixels.tasks,
+        mask=torch.ones_like(target[:, :1]) if pixels.mask is None else _planes(pixels.mask[..., None], device),
+        prompts=tuple(one.prompt for one in told),
+        tasks=tuple(one.task for one in told),
         places=fetched.places,
     )
-    return Prepared(batch=batch, online=pixels.online, failures=fetched.failures)
+    return Prepared(batch=batch, online=tuple(one.online for one in told), failures=fetched.failures)
 
 
-def _signed(pictures: UInt8[np.ndarray, "batch 3 height width"], device: torch.device) -> Pictures:
-    """From [0, 255] to [-1, 1]."""
-    return torch.from_numpy(pictures).to(device).div(127.5).sub_(1)
+def _planes(
+    pixels: UInt8[np.ndarray, "batch height width channels"], device: torch.device
+) -> UInt8[torch.Tensor, "batch channels height width"]:
+    """The same bytes in torch's order of axes, not of memory."""
+    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
 
 
 def _log_once(failures: list[Failure], logged: set[str]) -> None:

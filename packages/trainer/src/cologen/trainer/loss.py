@@ -18,7 +18,7 @@ from cologen.model.routing import Routing
 from cologen.model.text import Prompts
 from cologen.model.tokens import fill_target, grid_ids, pack, pack_mask, text_ids
 from cologen.model.veteran import newest_usage, veteran_loss
-from cologen.trainer.batch import Batch
+from cologen.trainer.batch import Batch, signed
 from cologen.trainer.draws import Draws
 
 
@@ -46,11 +46,11 @@ class Losses:
 def encode(bundle: Bundle, batch: Batch) -> Latents:
     """The latents of a batch's pictures, at the posterior's mode."""
     codec = bundle.codec
-    masked = None
+    target, masked = signed(batch.target), None
     if Layout.of(bundle.transformer, codec).fill:
-        masked = codec.encode(torch.where(batch.mask > 0, torch.full_like(batch.target, HOLE), batch.target))
-    source = None if batch.source is None else codec.encode(batch.source)
-    return Latents(target=codec.encode(batch.target), source=source, masked=masked)
+        masked = codec.encode(torch.where(batch.mask > 0, torch.full_like(target, HOLE), target))
+    source = None if batch.source is None else codec.encode(signed(batch.source))
+    return Latents(target=codec.encode(target), source=source, masked=masked)
 
 
 def losses(
@@ -81,7 +81,7 @@ def losses(
     rows, columns = (side // layout.patch for side in latents.target.shape[2:])
     hidden = noisy.to(dtype)
     if latents.masked is not None:
-        hole = pack_mask(batch.mask, layout.downscale, layout.patch)
+        hole = pack_mask(batch.mask.float(), layout.downscale, layout.patch)
         hidden = fill_target(hidden, pack(latents.masked, layout.patch).to(dtype), hole.to(dtype))
     source = None if latents.source is None else layout.source_of(latents.source, 1, (rows, columns), hidden)
     output = model(

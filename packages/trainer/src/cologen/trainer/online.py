@@ -106,7 +106,7 @@ def _pictures(prepared: Prepared, kind: ConditionKind) -> Images:
     """The pictures of a batch that wait for this extractor, in [0, 1]; perhaps none."""
     source = prepared.batch.source
     assert source is not None
-    return ((source[_chosen(prepared, kind)] + 1) / 2).clamp(0, 1)
+    return source[_chosen(prepared, kind)].contiguous() / 255
 
 
 def _with_maps(prepared: Prepared, kind: ConditionKind, maps: Images) -> Prepared:
@@ -115,7 +115,7 @@ def _with_maps(prepared: Prepared, kind: ConditionKind, maps: Images) -> Prepare
     if not len(maps):
         return prepared
     changed = source.clone()
-    changed[_chosen(prepared, kind)] = 2 * maps - 1
+    changed[_chosen(prepared, kind)] = (255 * maps).round().to(source)
     return replace(prepared, batch=replace(prepared.batch, source=changed))
 
 

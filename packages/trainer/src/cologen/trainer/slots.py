@@ -1,4 +1,4 @@
-"""Memory that a worker process writes arrays into and this one reads: no pipe to squeeze through, nothing to clean up.
+"""Memory that a worker process makes arrays in and this one reads: nothing is copied, and nothing is to be cleaned up.
 
 A slot is an anonymous file of the reading process, which the writer opens by its number; it is gone when the reader is,
 however that ends, and shared-memory mounts that are too small do not matter. Only Linux has such files.
@@ -9,26 +9,33 @@ from __future__ import annotations
 import mmap
 import os
 import pickle
+import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import FileIO
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import UInt8
+
 AVAILABLE = hasattr(os, "memfd_create")
+
+_ALIGNMENT = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What a worker sends of a result: all but its arrays, and how many bytes of the slot each of them takes."""
+    """What a worker sends of a result: all but its arrays, and where in the slot (offset, length) each of them lies."""
 
     content: bytes
-    lengths: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
 
 
 @dataclass(slots=True)
 class Slot:
-    """One file of the reader's, as large as the largest result so far."""
+    """The reader's end. It is ``free`` to be written as soon as all arrays of the last result are gone."""
 
+    free: bool = field(init=False, default=True)
     _file: int = field(init=False)
     _mapped: mmap.mmap | None = field(init=False, default=None)
 
@@ -41,37 +48,87 @@ class Slot:
         return f"/proc/{os.getpid()}/fd/{self._file}"
 
     def read(self, letter: Letter) -> Any:
-        """The result, its arrays lying in the slot: they change when the slot is written again."""
-        needed = sum(letter.lengths)
-        if needed and (self._mapped is None or len(self._mapped) < needed):
-            self._mapped = mmap.mmap(self._file, needed)
-        parts = list[memoryview]()
-        start = 0
-        for length in letter.lengths:
-            parts.append(memoryview(self._mapped or bytearray())[start : start + length])
-            start += length
-        return pickle.loads(letter.content, buffers=parts)
+        """The result, its arrays lying in the slot."""
+        needed = max((offset + length for offset, length in letter.spans), default=0)
+        if self._mapped is None or len(self._mapped) < needed:
+            self._mapped = mmap.mmap(self._file, needed) if needed else None
+        whole = np.frombuffer(self._mapped or bytearray(), np.uint8)
+        weakref.finalize(whole, self._set_free).atexit = False
+        return pickle.loads(letter.content, buffers=[whole[start : start + length] for start, length in letter.spans])
 
     def close(self) -> None:
         """Give the memory back, as soon as no array lies in it."""
         self._mapped = None
         os.close(self._file)
 
-
-def write(path: str, result: Any) -> Letter:
-    """Put a result's arrays into the slot at ``path``, which grows where it is too small."""
-    buffers = list[pickle.PickleBuffer]()
-    content = pickle.dumps(result, protocol=5, buffer_callback=buffers.append)
-    parts = [buffer.raw() for buffer in buffers]
-    lengths = tuple(len(part) for part in parts)
-    if sum(lengths):
-        with Path(path).open("r+b", buffering=0) as file:
-            for part in parts:
-                _write_all(file, part)
-    return Letter(content, lengths)
+    def _set_free(self) -> None:
+        self.free = True
 
 
-def _write_all(file: FileIO, part: memoryview) -> None:
-    """A single write may stop at 2 GiB."""
-    while len(part):
-        part = part[file.write(part) :]
+class Writer:
+    """The writer's end of the slots of one reader."""
+
+    def __init__(self) -> None:
+        self._sheets = dict[str, _Sheet]()
+
+    @contextmanager
+    def writing(self, path: str) -> Generator[_Sheet, None, None]:
+        """Within the block, ``empty`` gives memory of the slot at ``path``."""
+        global _current  # what a result is made of is allocated far below what sends it
+        if path not in self._sheets:
+            self._sheets[path] = _Sheet(path)
+        _current = self._sheets[path]
+        _current.clear()
+        try:
+            yield _current
+        finally:
+            _current = None
+
+
+def empty(shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
+    """Memory for an array of a result: in the slot that is being written, or anywhere if there is none."""
+    return np.empty(shape, np.uint8) if _current is None else _current.empty(shape)
+
+
+class _Sheet:
+    """One slot."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDWR)
+        self._whole = np.empty(0, np.uint8)
+        self._filled = 0
+        self._lent = dict[int, int]()
+
+    def clear(self) -> None:
+        """Begin anew: what was written before has been read."""
+        self._filled = 0
+        self._lent.clear()
+
+    def empty(self, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
+        """The next free piece of the slot, which grows where it is too small."""
+        offset = -(-self._filled // _ALIGNMENT) * _ALIGNMENT
+        length = int(np.prod(shape))
+        self._filled = offset + length
+        if self._filled > len(self._whole):
+            os.ftruncate(self._file, self._filled)
+            self._whole = np.frombuffer(mmap.mmap(self._file, self._filled), np.uint8)
+        found = self._whole[offset : self._filled].reshape(shape)
+        self._lent[found.ctypes.data] = offset
+        return found
+
+    def letter(self, result: Any) -> Letter:
+        """A result to be sent; arrays that do not lie in the slot are copied there."""
+        buffers = list[pickle.PickleBuffer]()
+        content = pickle.dumps(result, protocol=5, buffer_callback=buffers.append)
+        return Letter(content, tuple(self._span(np.frombuffer(buffer.raw(), np.uint8)) for buffer in buffers))
+
+    def _span(self, part: UInt8[np.ndarray, "bytes"]) -> tuple[int, int]:
+        address = part.ctypes.data
+        if address not in self._lent:
+            into = self.empty(part.shape)
+            into[:] = part
+            address = into.ctypes.data
+        return self._lent[address], len(part)
+
+
+_current: _Sheet | None = None
