@@ -68,7 +68,7 @@ def _inpaint(row: Mapping[str, Any], root: Path) -> Sample:
     """The picture, and the same picture with the mask's pixels grey."""
     picture = _picture(row, root)
     mask = rle.decode(row["mask_rle"], row["height"], row["width"])
-    source = cv2.copyTo(np.full_like(picture, HOLE), mask, picture.copy())
+    source = cv2.copyTo(picture, 1 - mask, np.full_like(picture, HOLE))
     return Sample(source=source, target=picture, prompt=row["caption"], mask=mask)
 
 

@@ -10,6 +10,8 @@ from torch import Tensor
 
 Pictures = UInt8[Tensor, "batch 3 height width"]
 """RGB in [0, 255]: bytes travel, floats are made where they are used."""
+Mask = UInt8[Tensor, "batch 1 height width"]
+"""1 where the target has to be made up, 0 elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class Batch:
 
     source: Pictures | None
     target: Pictures
-    mask: UInt8[Tensor, "batch 1 height width"]
+    mask: Mask
     prompts: tuple[str, ...]
     tasks: tuple[str, ...]
     places: tuple[int, ...]

@@ -46,6 +46,7 @@ def in_order(
         ValueError: workers die over and over.
     """
     if not num_workers:
+        np.empty(_MUCH, np.uint8)
         yield from map(work, tasks)
         return
     workers = deque(_Worker[_Task, _Result](work) for _ in range(num_workers))

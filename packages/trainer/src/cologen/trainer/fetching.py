@@ -108,6 +108,9 @@ class Fetcher:
             pixels.source[number] = pixels.target[number]
         else:
             fit(sample.source, pixels.source[number], at, row.get("condition"))
-        if sample.mask is not None and pixels.mask is not None:
-            fit_mask(sample.mask, pixels.mask[number], at)
+        if pixels.mask is not None:
+            if sample.mask is None:
+                pixels.mask[number] = 1
+            else:
+                fit_mask(sample.mask, pixels.mask[number], at)
         return Told(sample.prompt, row["task"], sample.online)

@@ -21,7 +21,7 @@ from jaxtyping import Int64, UInt8
 
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.storage import Folder
-from cologen.trainer.batch import Batch
+from cologen.trainer.batch import Batch, Mask, Pictures
 from cologen.trainer.buckets import Schedule, Work, bucket_sizes, schedule
 from cologen.trainer.columns import read_columns
 from cologen.trainer.crew import in_order
@@ -165,12 +165,18 @@ def _on_device(fetched: Fetched, device: torch.device) -> Prepared:
     batch = Batch(
         source=None if pixels.source is None else _planes(pixels.source, device),
         target=target,
-        mask=torch.ones_like(target[:, :1]) if pixels.mask is None else _planes(pixels.mask[..., None], device),
+        mask=_everywhere(target) if pixels.mask is None else _planes(pixels.mask[..., None], device),
         prompts=tuple(one.prompt for one in told),
         tasks=tuple(one.task for one in told),
         places=fetched.places,
     )
     return Prepared(batch=batch, online=tuple(one.online for one in told), failures=fetched.failures)
+
+
+def _everywhere(target: Pictures) -> Mask:
+    """A mask that hides all, without memory for it."""
+    batch, _, height, width = target.shape
+    return target.new_ones(()).expand(batch, 1, height, width)
 
 
 def _planes(

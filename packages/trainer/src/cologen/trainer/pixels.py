@@ -39,12 +39,10 @@ class Pixels:
 
     @classmethod
     def blank(cls, num_samples: int, size: Size, *, sourced: bool, masked: bool) -> Pixels:
-        """Memory for some samples, to be filled; nothing is hidden yet."""
+        """Memory for some samples, to be filled."""
         width, height = size
         source, target = (slots.empty((num_samples, height, width, 3)) if held else None for held in (sourced, True))
         mask = slots.empty((num_samples, height, width)) if masked else None
-        if mask is not None:
-            mask.fill(1)
         assert target is not None
         return cls(source=source, target=target, mask=mask)
 
