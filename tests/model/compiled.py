@@ -1,7 +1,8 @@
-"""Compile the read pass without a break in its graph, whole and block by block, and compare: run as a program.
+"""Compile the model and compare it with the plain one: run as a program, with ``reading`` or ``training``.
 
-A program of its own, since the tests' type checks at run time are nothing a compiler could see through. The graph is
-what is tried, not the code made of it, which would take a minute.
+A program of its own, since the tests' type checks at run time are nothing a compiler could see through. ``reading``
+compiles the read pass without a break in its graph, whole and block by block; the graph is what is tried, not the code
+made of it, which would take a minute. ``training`` makes that code, since it decides which tensors are saved.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch
 
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from tests.model.tiny import inputs, tiny
+
+SMALL = {"num_layers": 1, "num_single_layers": 1, "dtype": torch.float32}
 
 
 def deviation(way: str, model: CoLoGenTransformer2DModel) -> float:
@@ -28,11 +31,36 @@ def deviation(way: str, model: CoLoGenTransformer2DModel) -> float:
     return max(float((one - two).abs().max()) for one, two in zip(found, expected, strict=True))
 
 
-def main() -> int:
-    """Exit with 0 if both ways agree with the plain model."""
+def gradients(compiled: bool) -> dict[str, torch.Tensor]:
+    """Of the newest expert, through blocks that are run once more for it."""
+    model = tiny(2, **SMALL).train()
+    weights = model.freeze_for(1)
+    model.enable_gradient_checkpointing()
+    if compiled:
+        model.compile_repeated_blocks()
+    given = inputs(dtype=torch.float32)
+    noise = torch.zeros(len(given.pooled) * len(given.sources), model.num_blocks, 2)
+    output = model(**given.stock(), source=given.sources, routing_noise=noise)
+    assert output.routing is not None
+    (output.sample.square().mean() + output.routing.probability[..., 1].mean()).backward()
+    return {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+
+
+def reading() -> dict[str, float]:
+    """How far the compiled read pass is off, by way."""
     with torch.no_grad():
-        small = {"num_layers": 1, "num_single_layers": 1, "dtype": torch.float32}
-        found = {way: deviation(way, tiny(2, **small)) for way in ("whole", "blocks")}
+        return {way: deviation(way, tiny(2, **SMALL)) for way in ("whole", "blocks")}
+
+
+def training() -> dict[str, float]:
+    """How far compiled gradients are off, by weight."""
+    expected, found = gradients(False), gradients(True)
+    return {name: float((found[name] - each).abs().max()) for name, each in expected.items()}
+
+
+def main() -> int:
+    """Exit with 0 if compiled and plain agree."""
+    found = {"reading": reading, "training": training}[sys.argv[1]]()
     sys.stdout.write(f"{found}\n")
     return int(max(found.values()) > 1e-5)
 

@@ -35,8 +35,9 @@ def woven(model: CoLoGenTransformer2DModel) -> dict[str, Tensor]:
     return {name: weight.clone() for name, weight in model.state_dict().items() if ".prw." in name}
 
 
-def test_the_read_pass_compiles_in_one_graph():
-    line = [sys.executable, "-m", "tests.model.compiled"]
+@pytest.mark.parametrize("what", ["reading", "training"])
+def test_compiled_it_gives_the_same(what: str):
+    line = [sys.executable, "-m", "tests.model.compiled", what]
     root = Path(__file__).resolve().parents[2]
     result = subprocess.run(line, cwd=root, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

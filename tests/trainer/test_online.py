@@ -111,9 +111,6 @@ def test_weights_are_needed_only_where_something_is_drawn(data: Path, tmp_path: 
 
 
 def test_a_pool_gives_the_same_batches_also_when_an_actor_is_killed(data: Path, weights: Path):
-    pool = OnlineControl(hed=weights, num_actors=1)
-    here, there = (
-        replace(opened(data, online), online_kinds=frozenset({"hed"}))  # one network is enough to be waited for
-        for online in (replace(pool, num_actors=0), pool)
-    )
+    pool = OnlineControl(hed=weights, lineart=weights, num_actors=1)
+    here, there = (opened(data, online) for online in (replace(pool, num_actors=0), pool))
     assert equal(list(killing_one(there.steps(0, ALONE))), list(here.steps(0, ALONE)))

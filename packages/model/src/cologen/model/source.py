@@ -75,8 +75,8 @@ class SourceReader:
 class SourceWriter:
     """Collects a cache while the base model runs over a source: one entry per block, in their order.
 
-    ``noise`` is ε of eq. 2 for every block, or None. A block that is run once more, for its gradient, finds its place
-    taken and leaves it so. It is no dataclass, since FSDP copies those on their way into every block.
+    ``noise`` is ε of eq. 2 for every block, or None. It is no dataclass, since FSDP copies those on their way into
+    every block.
     """
 
     def __init__(
@@ -84,15 +84,24 @@ class SourceWriter:
     ) -> None:
         self.noise, self.newcomer_bias = noise, newcomer_bias
         self._entries: list[tuple[Heads, Heads, Tensor | None]] = []
+        self._again: tuple[Heads, Heads, Tensor | None] | None = None
 
     def noise_of(self, block: int) -> Tensor | None:
         """ε of one block."""
         return None if self.noise is None else self.noise[:, block]
 
     def record(self, block: int, key: Heads, value: Heads, probability: Tensor | None) -> None:
-        """Keep what a block has found."""
+        """Keep what a block has found.
+
+        A block that is run once more, for its gradient, finds its place taken. What it gives goes through here all the
+        same: a compiled block whose second run had fewer results would save other tensors, and checkpointing, which
+        knows them by their order, would make wrong gradients of them without a word.
+        """
+        entry = (key, value, probability)
         if block == len(self._entries):
-            self._entries.append((key, value, probability))
+            self._entries.append(entry)
+        else:
+            self._again = entry
 
     def cache(self) -> SourceCache:
         """All that was found."""

@@ -57,5 +57,5 @@ def _quantize(transformer: nn.Module, kind: str) -> None:
             quantize_,
         )
     except ImportError as error:
-        raise ValueError("quantize_base needs torchao: install it, or set quantize_base=none") from error
+        raise ValueError("quantize_base needs torchao: uv sync --extra quantized, or set quantize_base=none") from error
     quantize_(transformer, Int8WeightOnlyConfig() if kind == "int8" else Float8WeightOnlyConfig())

@@ -124,14 +124,19 @@ def load_training(checkpoint: Checkpoint, learner: Learner) -> None:
         if checkpoint.progress.step > checkpoint.progress.num_skipped and not state:
             raise ValueError(f"{checkpoint.folder} holds no optimizer state of {name}: it is of another recipe")
         learner.optimizer.state[weight] = {
-            key.removesuffix(_NUMBER): value.item()
-            if key.endswith(_NUMBER)
-            else (sharded_like(value, weight) if value.shape == weight.shape else value)
+            key.removesuffix(_NUMBER): value.item() if key.endswith(_NUMBER) else _placed(value, weight)
             for key, value in state.items()
         }
         if learner.average:
             learner.average[name].copy_(sharded_like(found[f"average.{name}"], weight))
     learner.num_skipped = checkpoint.progress.num_skipped
+
+
+def _placed(value: Tensor, weight: Tensor) -> Tensor:
+    """Where an optimizer keeps what belongs to a weight: beside it, but single numbers on the CPU."""
+    if value.shape == weight.shape:
+        return sharded_like(value, weight)
+    return value.to(weight.device) if value.dim() else value
 
 
 def prune(run: Path, keep_last: int, iterations: Mapping[int, int]) -> None:
@@ -173,7 +178,9 @@ def _write(
             save_adapter(model, beside / ADAPTER, weights=weights, notes={"step": progress.step})
         else:
             save_file(weights, beside / BASE)
-        save_file({name: value.contiguous() for name, value in training.items()}, beside / TRAINING)
+        # The weights' states may share a tensor, which this format refuses: 8-bit optimizers have one code for all.
+        copies = {name: value.clone(memory_format=torch.contiguous_format) for name, value in training.items()}
+        save_file(copies, beside / TRAINING)
         hashes = {
             str(path.relative_to(beside)): sha256_of(path) for path in sorted(beside.rglob("*")) if path.is_file()
         }

@@ -167,6 +167,7 @@ class Recipe(_Frozen):
     """Samples per forward pass on one device."""
     gradient_checkpointing: bool = False
     compile: bool = False
+    """Compile the transformer's blocks: minutes at the beginning of each stage, and faster steps."""
     cache_text: bool = False
     """Keep text embeddings on disk."""
     cache_latents: bool = False

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from cologen.model.routing import Routing
 from cologen.model.veteran import hard_usage
@@ -61,16 +62,18 @@ class Learner:
         self, micro_losses: Sequence[Callable[[], tuple[Losses, Sequence[str]]]], learning_rate: float
     ) -> StepReport:
         """Descend the mean loss of some micro batches, each given as what computes it and names its samples' tasks."""
-        count, found = len(micro_losses), list[Losses]()
-        per_task: dict[str, tuple[float, int]] = {}
+        count, found, per_task = len(micro_losses), list[Losses](), dict[str, tuple[float, int]]()
+        named = list[str]()
         for number, micro_loss in enumerate(micro_losses):
             with gathering(self.model, last=number == count - 1):
                 losses, tasks = micro_loss()
                 (losses.total / count).backward()
             found.append(losses)
-            for task, loss in zip(tasks, losses.per_sample.tolist(), strict=True):
-                total, samples = per_task.get(task, (0.0, 0))
-                per_task[task] = (total + loss, samples + 1)
+            named.extend(tasks)
+        # Only now are numbers asked for: the GPU has its next micro batch before it is done with this one.
+        for task, loss in zip(named, torch.cat([losses.per_sample for losses in found]).tolist(), strict=True):
+            total, samples = per_task.get(task, (0.0, 0))
+            per_task[task] = (total + loss, samples + 1)
         loss = self._mean([float(losses.per_sample.mean()) for losses in found])
         veteran = self._mean([float(losses.veteran) for losses in found])
         norm = clip(self.trained.values(), self._clip)
@@ -117,6 +120,8 @@ def _optimizer(weights: list[nn.Parameter], settings: Optimizer) -> torch.optim.
         from bitsandbytes.optim import AdamW8bit  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ValueError(
-            "optimizer.eight_bit needs bitsandbytes: pip install bitsandbytes, or set it to false"
+            "optimizer.eight_bit needs bitsandbytes: uv sync --extra eight-bit, or set it to false"
         ) from error
+    if any(isinstance(weight, DTensor) for weight in weights):
+        raise ValueError("optimizer.eight_bit cannot be sharded: use --strategy ddp, or set it to false")
     return AdamW8bit(weights, lr=0.0, **options)

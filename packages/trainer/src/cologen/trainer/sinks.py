@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -44,18 +45,28 @@ class TensorBoard:
 
 
 class WeightsAndBiases:
-    """One run of Weights & Biases for all stages, the scalars of each under its name."""
+    """One run of Weights & Biases for all stages, the scalars of each under its name.
+
+    A run that goes on is the same run there: ``wandb-id`` in its folder names it.
+    """
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         """Raises ValueError: it is not installed, or would not start."""
         try:
             import wandb  # pyright: ignore[reportMissingImports]
         except ImportError as error:
-            raise ValueError("Weights & Biases is not installed: pip install wandb, or leave --wandb out") from error
+            raise ValueError(
+                "Weights & Biases is not installed: uv sync --extra wandb, or leave --wandb out"
+            ) from error
         client: Any = wandb
         try:
             self._run: Any = client.init(
-                project="cologen", name=recipe.name, dir=str(folder), config=recipe.model_dump(mode="json")
+                project="cologen",
+                id=_identity(folder),
+                resume="allow",
+                name=recipe.name,
+                dir=str(folder),
+                config=recipe.model_dump(mode="json"),
             )
         except client.Error as error:
             raise ValueError(
@@ -71,6 +82,14 @@ class WeightsAndBiases:
     def finish(self, *, failed: bool) -> None:
         """Send what is left."""
         self._run.finish(exit_code=int(failed))
+
+
+def _identity(folder: Path) -> str:
+    path = folder / "wandb-id"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(secrets.token_hex(8))
+    return path.read_text()
 
 
 class _Section:
