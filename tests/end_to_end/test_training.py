@@ -7,14 +7,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from cologen.model.world_base import packaged_base
 from cologen.trainer import cli
 from cologen.trainer.world_data import WorldSize, ensure_manifests
 
@@ -96,11 +97,27 @@ def test_killed_and_resumed_it_ends_in_the_same_bits(data: Path, whole: Path, tm
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_two_processes_train_what_one_does(data: Path, whole: Path, tmp_path: Path) -> None:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
-    given = ["cologen.trainer", *arguments(data, tmp_path / "run")]
+TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+ACCELERATE = ["accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1", "-m"]
+SHARDED = ["--strategy", "fsdp", "--set", "gradient_checkpointing=true"]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "more"),
+    [(TORCHRUN, []), (TORCHRUN, SHARDED), (ACCELERATE, [])],
+    ids=["torchrun", "torchrun-fsdp", "accelerate"],
+)
+def test_two_processes_train_what_one_does(
+    data: Path, whole: Path, tmp_path: Path, launcher: list[str], more: list[str]
+) -> None:
+    given = ["cologen.trainer", *arguments(data, tmp_path / "run", *more)]
     done = subprocess.run(
-        [*launcher, *given], env=environment(), capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, "-m", *launcher, *given],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     found, expected = experts(tmp_path / "run"), experts(whole)
@@ -113,10 +130,14 @@ def test_a_run_of_one_process_goes_on_in_two(data: Path, whole: Path, tmp_path: 
     shutil.copytree(whole, run)
     shutil.rmtree(run / "checkpoints" / "0-inpaint-00000020")
     (run / "finished.json").unlink()
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     given = ["cologen.trainer", *arguments(data, run, "--resume")]
     done = subprocess.run(
-        [*launcher, *given], env=environment(), capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, "-m", *TORCHRUN, *given],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     for name, weight in experts(whole).items():
@@ -169,6 +190,10 @@ def test_a_ray_cluster_that_loses_a_worker_goes_on(data: Path, whole: Path, tmp_
         torch.testing.assert_close(experts(run)[name], weight, rtol=0, atol=1e-6)
 
 
+def _no_room_on_the_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -177,17 +202,46 @@ def test_a_ray_cluster_that_loses_a_worker_goes_on(data: Path, whole: Path, tmp_
         (["--recipe", "cologen-flux", "--data", "nowhere"], "give the folder of its weights with --base"),
         (["--root", "inpaint-cocostuff=/nowhere"], "give their root"),
         (["--base", "nowhere.safetensors"], "no weights at nowhere.safetensors"),
+        (["--base", "EMPTY/base.safetensors"], "base.safetensors is damaged"),
+        (["--root", "inpaint-cocostuff=EMPTY"], "8 samples in a row cannot be loaded"),
         (["--stage", "editing"], "stands on stage 0 (inpaint)"),
     ],
 )
 def test_a_mistake_is_one_message(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
 ) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "base.safetensors").write_bytes(b"weights")
+    more = [each.replace("EMPTY", str(empty)) for each in more]
     assert cli.main([*arguments(data, tmp_path / "run"), *more]) == 1
     error = capsys.readouterr().err
     assert error.startswith("Failed: ")
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("wanted", [lambda: torch.empty(1 << 60), _no_room_on_the_gpu])
+def test_out_of_memory_says_what_to_lower(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, wanted: Callable[[], object]
+) -> None:
+    monkeypatch.setattr(cli, "train", lambda options: wanted())
+    assert cli.main([]) == 1
+    error = capsys.readouterr().err
+    assert "out of memory: lower micro_batch" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_experts_of_one_base_do_not_go_on_with_another(
+    data: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(whole, tmp_path / "run")
+    (run / "finished.json").unlink()
+    other = {name: weight + 0.01 for name, weight in load_file(packaged_base("world-tiny")).items()}
+    save_file(other, tmp_path / "other.safetensors")
+    assert cli.main(arguments(data, run, "--resume", "--base", str(tmp_path / "other.safetensors"))) == 1
+    assert "experts of another base" in capsys.readouterr().err
+    assert all(torch.equal(weight, experts(whole)[name]) for name, weight in experts(run).items())
 
 
 def test_the_plan_of_the_papers_run_names_what_is_missing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A bundle is the same from the same seed or files, and stock FLUX when read from FLUX's folder."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +140,21 @@ def test_a_folder_of_another_shape_is_refused_before_it_is_read(folder: Path, ch
     asked = replace(SMALL_FLUX, transformer={**SMALL_FLUX.transformer, **changed})
     with pytest.raises(ValueError, match=f"is not small-flux: {message}"):
         load(asked, folder)
+
+
+@pytest.mark.parametrize("part", ["transformer", "vae", "text_encoder", "text_encoder_2"])
+@pytest.mark.parametrize("damage", ["cut", "incomplete"])
+def test_a_damaged_folder_is_named_and_nothing_is_made_up_for_it(folder: Path, tmp_path: Path, part: str, damage: str):
+    copied = Path(shutil.copytree(folder, tmp_path / "flux"))
+    weights = next((copied / part).glob("*.safetensors"))
+    if damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    else:
+        kept = load_file(weights)
+        kept.pop(next(name for name in sorted(kept) if name.endswith("weight")))
+        save_file(kept, weights, {"format": "pt"})
+    with pytest.raises((ValueError, OSError), match=str(copied)):
+        load(SMALL_FLUX, copied)
 
 
 def test_what_a_folder_lacks_is_named(folder: Path, tmp_path: Path):

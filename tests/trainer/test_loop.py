@@ -21,6 +21,16 @@ def test_a_stage_that_was_interrupted_ends_in_the_same_bits(data: Path, tmp_path
     assert adapter_bytes(tmp_path / "whole") == adapter_bytes(tmp_path / "halves")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_optimizer_in_eight_bits_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    of = recipe("optimizer.eight_bit=true", "rank=64")  # smaller weights are kept in 32 bits
+    train(tmp_path / "whole", data, of)
+    train(tmp_path / "halves", data, of, stop_after=3)
+    train(tmp_path / "halves", data, of)
+    assert adapter_bytes(tmp_path / "whole") == adapter_bytes(tmp_path / "halves")
+
+
 def test_later_stages_leave_earlier_experts_as_they_were(data: Path, tmp_path: Path) -> None:
     of = recipe()
     train(tmp_path, data, of, [0])

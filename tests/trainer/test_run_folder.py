@@ -3,7 +3,14 @@ from pathlib import Path
 import pytest
 
 from cologen.trainer.recipes import load_recipe
-from cologen.trainer.run_folder import begin, finish_stage, finished_stages, stages_to_train, where_to_go_on
+from cologen.trainer.run_folder import (
+    begin,
+    finish_stage,
+    finished_stages,
+    stages_to_train,
+    stand_on,
+    where_to_go_on,
+)
 
 WORLD = load_recipe("world")
 
@@ -18,7 +25,7 @@ def test_a_folder_with_a_run_is_not_entered_unasked(tmp_path: Path) -> None:
 def test_another_recipe_is_refused_field_by_field(tmp_path: Path) -> None:
     begin(tmp_path / "run", WORLD, resume=False, fresh=False)
     other = load_recipe("world", ["stages.control.learning_rate=5e-5", "seed=7"])
-    with pytest.raises(ValueError, match=r"(?s)seed: 0 became 7.*stages.control.learning_rate: 0.001 became 5e-05"):
+    with pytest.raises(ValueError, match=r"(?s)seed: 0 became 7.*stages.control.learning_rate: 0.005 became 5e-05"):
         begin(tmp_path / "run", other, resume=True, fresh=False)
     begin(tmp_path / "run", other, resume=False, fresh=True)
 
@@ -45,3 +52,10 @@ def test_stages_follow_one_another(tmp_path: Path) -> None:
     assert where_to_go_on(tmp_path, 1) is None
     with pytest.raises(ValueError, match="has no stage paint"):
         stages_to_train(tmp_path, WORLD, "paint")
+
+
+def test_a_run_stays_on_its_base(tmp_path: Path) -> None:
+    stand_on(tmp_path, "one")
+    stand_on(tmp_path, "one")
+    with pytest.raises(ValueError, match="experts of another base than this one: give the same --base"):
+        stand_on(tmp_path, "two")

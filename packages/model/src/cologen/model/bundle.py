@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from cologen.model.codecs import Codec, FluxCodec
+from cologen.model.files import damage_named, read_whole
 from cologen.model.presets import Preset
 from cologen.model.text import FluxTextEncoder, TextEncoder
 from cologen.model.transformer import CoLoGenTransformer2DModel
@@ -66,7 +67,7 @@ def build(
 
     Raises:
         FileNotFoundError: the weights are not there.
-        ValueError: the preset is not of the world, or the weights are of another model.
+        ValueError: the preset is not of the world, or the weights are damaged or of another model.
     """
     if preset.family != "world":
         raise ValueError(f"{preset.name} is not drawn from a seed: give `load` its folder")
@@ -99,7 +100,7 @@ def load(
 
     Raises:
         FileNotFoundError: the folder lacks one of its parts.
-        ValueError: the preset is not of FLUX, or the transformer there has another shape.
+        ValueError: the preset is not of FLUX, the transformer there has another shape, or a file is damaged.
     """
     if preset.family != "flux":
         raise ValueError(f"{preset.name} is not kept in a FLUX folder: give `build` a seed or weights")
@@ -109,9 +110,8 @@ def load(
     # The small parts first: what is missing is then said before 24 GB are read.
     codec = FluxCodec.from_folder(folder, dtype=dtype, tiling=tiling, slicing=slicing)
     text = FluxTextEncoder.from_folder(folder, dtype=dtype, num_tokens=preset.text_tokens)
-    transformer = CoLoGenTransformer2DModel.from_pretrained(
-        folder / "transformer", torch_dtype=dtype, rank=preset.transformer["rank"], local_files_only=True
-    )
+    rank = preset.transformer["rank"]
+    transformer = read_whole(CoLoGenTransformer2DModel, folder / "transformer", torch_dtype=dtype, rank=rank)
     nn.Module.to(transformer, device)
     return Bundle(preset=preset, transformer=transformer, codec=codec.to(device), text=text.to(device))
 
@@ -140,7 +140,8 @@ def _draw(transformer: CoLoGenTransformer2DModel, seed: int) -> None:
 def _fill(transformer: CoLoGenTransformer2DModel, weights: Path) -> None:
     if not weights.is_file():
         raise FileNotFoundError(f"no weights at {weights}")
-    given = load_file(weights)
+    with damage_named(weights):
+        given = load_file(weights)
     expected = {name: weight for name, weight in transformer.state_dict().items() if ".prw." not in name}
     problems = [f"{name} is missing" for name in expected.keys() - given.keys()]
     problems += [f"{name} is not expected" for name in given.keys() - expected.keys()]

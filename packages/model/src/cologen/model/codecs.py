@@ -11,6 +11,8 @@ from diffusers.utils.torch_utils import get_module_execution_device
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cologen.model.files import read_whole
+
 
 @runtime_checkable
 class Codec(Protocol):
@@ -71,7 +73,7 @@ class FluxCodec(nn.Module):
         """
         if not (folder / "vae").is_dir():
             raise FileNotFoundError(f"{folder} has no vae: not a whole FLUX folder")
-        vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=dtype, local_files_only=True)
+        vae = read_whole(AutoencoderKL, folder / "vae", torch_dtype=dtype)
         return cls(vae, tiling=tiling, slicing=slicing)
 
     def encode(

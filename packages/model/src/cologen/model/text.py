@@ -12,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerBase, T5EncoderModel, T5Tokenizer
 
+from cologen.model.files import read_whole
+
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
@@ -67,9 +69,9 @@ class FluxTextEncoder(nn.Module):
         if missing:
             raise FileNotFoundError(f"{folder} has no {', '.join(missing)}: not a whole FLUX folder")
         return cls(
-            CLIPTextModel.from_pretrained(parts["text_encoder"], dtype=dtype, local_files_only=True),
+            read_whole(CLIPTextModel, parts["text_encoder"], dtype=dtype),
             CLIPTokenizer.from_pretrained(parts["tokenizer"], local_files_only=True),
-            T5EncoderModel.from_pretrained(parts["text_encoder_2"], dtype=dtype, local_files_only=True),
+            read_whole(T5EncoderModel, parts["text_encoder_2"], dtype=dtype),
             T5Tokenizer.from_pretrained(parts["tokenizer_2"], local_files_only=True),
             num_tokens=num_tokens,
         )

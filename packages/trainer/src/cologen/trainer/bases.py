@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -12,9 +13,11 @@ from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
 from cologen.trainer.curriculum import Recipe
 
+_NUM_VALUES = 64
 
-def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> Bundle:
-    """The model of a recipe without experts.
+
+def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[Bundle, str]:
+    """The model of a recipe without experts, and a fingerprint of its base.
 
     Args:
         base: a FLUX folder, or a file of weights for the world's presets. None: what comes with the project; or, for
@@ -35,6 +38,7 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> Bundle
         raise FileNotFoundError(f"{recipe.name} stands on {recipe.preset}: give the folder of its weights with --base")
     else:
         bundle = load(chosen, base, device=device, dtype=dtype)
+    fingerprint = _fingerprint(bundle.transformer)
     if recipe.quantize_base != "none":
         _quantize(bundle.transformer, recipe.quantize_base)
     bundle.transformer.rebuild(
@@ -45,7 +49,17 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> Bundle
         source_timestep=recipe.source_timestep,
         dtype=torch.float32,
     )
-    return bundle
+    return bundle, fingerprint
+
+
+def _fingerprint(transformer: nn.Module) -> str:
+    """A hash of each weight's name and of some values, taken evenly: 12 billion are told apart in a second."""
+    found = hashlib.sha256()
+    for name, weight in sorted(transformer.named_parameters()):
+        values = weight.detach().flatten()
+        values = values[:: max(1, len(values) // _NUM_VALUES)].float().cpu()
+        found.update(name.encode() + values.numpy().tobytes())
+    return found.hexdigest()[:32]
 
 
 def _quantize(transformer: nn.Module, kind: str) -> None:

@@ -34,7 +34,7 @@ from cologen.trainer.online import OnlineControl
 from cologen.trainer.plan_tables import rendered
 from cologen.trainer.progress import LiveProgress
 from cologen.trainer.recipes import load_recipe
-from cologen.trainer.run_folder import begin, finish_stage, stages_to_train, where_to_go_on
+from cologen.trainer.run_folder import begin, finish_stage, stages_to_train, stand_on, where_to_go_on
 from cologen.trainer.run_report import REPORT, Reports
 from cologen.trainer.stopping import stopped_by_signals
 from cologen.trainer.tracking import Tracker
@@ -139,7 +139,8 @@ def main(args: Sequence[str] | None = None) -> int:
     except torch.OutOfMemoryError as error:
         _ERRORS.print(f"Failed: {_out_of_memory(error)}", markup=False)
     except (ValueError, OSError, RuntimeError) as error:
-        _ERRORS.print(f"Failed: {error}", markup=False)
+        out_of_memory = "can't allocate memory" in str(error)  # as torch says it of a CPU
+        _ERRORS.print(f"Failed: {_out_of_memory(error) if out_of_memory else error}", markup=False)
     return 1
 
 
@@ -190,7 +191,8 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
     if not numbers:
         _say(processes, f"Nothing is left to train: {folder / REPORT} shows what was.")
         return 0
-    bundle = open_base(recipe, options.base, processes.device)
+    bundle, fingerprint = open_base(recipe, options.base, processes.device)
+    stand_on(folder, fingerprint)
     with ExitStack() as stack:
         stopping = stack.enter_context(stopped_by_signals())
         watchers: list[Watcher] = [

@@ -51,7 +51,7 @@ def world() -> Recipe:
         micro_batch=32,
         checkpoint_every=50,
         log_every=5,
-        stages=_stages(WORLD_MANIFESTS, dict.fromkeys(PAIR_TASKS, (150, 32)), learning_rate=1e-3, warmup_steps=20),
+        stages=_stages(WORLD_MANIFESTS, dict.fromkeys(PAIR_TASKS, (120, 32)), learning_rate=5e-3, warmup_steps=20),
     )
 
 

@@ -11,7 +11,7 @@ from cologen.trainer.checkpoint import ADAPTER, CHECKPOINTS, Checkpoint, latest_
 from cologen.trainer.curriculum import Recipe
 from cologen.trainer.overrides import differences, read_recipe
 
-RECIPE, FINISHED = "recipe.json", "finished.json"
+RECIPE, FINISHED, STANDS_ON = "recipe.json", "finished.json", "base.json"
 
 
 def begin(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool) -> None:
@@ -35,6 +35,20 @@ def begin(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool) -> None:
             )
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / RECIPE, (recipe.model_dump_json(indent=1) + "\n").encode())
+
+
+def stand_on(folder: Path, fingerprint: str) -> None:
+    """Remember the base of a run; what was trained on one fits no other, even of the same shape.
+
+    Raises:
+        ValueError: the run stands on another base.
+    """
+    path = folder / STANDS_ON
+    if path.is_file() and json.loads(path.read_text()) != fingerprint:
+        raise ValueError(
+            f"{folder} holds experts of another base than this one: give the same --base, or another --out"
+        )
+    write_atomically(path, (json.dumps(fingerprint) + "\n").encode())
 
 
 def finished_stages(folder: Path) -> set[int]:
@@ -63,7 +77,7 @@ def stages_to_train(folder: Path, recipe: Recipe, stage: str | None) -> list[int
         raise FileNotFoundError(
             f"stage {number} ({recipe.stages[number].task}) stands on stage {missing[0]} "
             f"({recipe.stages[missing[0]].task}), which has not been trained in {folder}: train it first, "
-            f"or copy its run's {ADAPTER}/ and {FINISHED} there"
+            f"or copy its run's {ADAPTER}/, {FINISHED} and {STANDS_ON} there"
         )
     return [] if number in finished else [number]
 
