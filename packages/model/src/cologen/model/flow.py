@@ -31,13 +31,6 @@ def velocity(
     return noise - clean
 
 
-def estimate_clean(
-    noisy: Float[Tensor, "batch *shape"], velocity: Float[Tensor, "batch *shape"], time: Float[Tensor, "batch"]
-) -> Float[Tensor, "batch *shape"]:
-    """Where the path ends if the velocity stays as it is: ``noisy - t · velocity``."""
-    return noisy - _like(time, noisy) * velocity
-
-
 def logit_normal(normals: Float[Tensor, "batch"]) -> Float[Tensor, "batch"]:
     """Training times in (0, 1), densest in the middle, from draws of N(0, 1) (Esser et al. 2024, section 3.1)."""
     return torch.sigmoid(normals if normals.dtype == torch.float64 else normals.float())

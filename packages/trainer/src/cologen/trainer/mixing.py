@@ -6,7 +6,8 @@ samples form one sequence. A source's count after n samples thus differs from n 
 ½ + ½·Σ w/W, summed over the nodes between root and leaf (w the source's weight, W the node's): each rounding adds at
 most ½, and reaches the leaf by the part that the leaf has in the node. That is below 1 for up to four sources, whose
 tree has at most one such node above a leaf. With more sources it depends on the weights: a tree with all sums below 1
-is looked for, and ``max_deviation`` states what was found (mostly about 1; the cruellest mix of seven tried has 1.4).
+is looked for, and ``max_deviation`` states what was found. Of 100 mixes of five to fifteen sources at random, 59 have
+such a tree, 90 stay within 1.25 and the cruellest has 1.84; co-training on the paper's fifteen manifests has 1.06.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from cologen.datagen.randomness import derived_seed
 MAX_TOTAL = 2**31
 """Integer weights sum to at most this, so that a remainder times a weight fits 63 bits."""
 
-_NUM_ORDERS = 30
-"""In how many orders the sources are tried as leaves, where the first ones give no tree below 1."""
+_NUM_MOVES = 200
+"""How often a source is tried in another place among the leaves, where their order gives no tree below 1."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,17 @@ class Mixing:
     def _tree(self) -> _Node:
         leaves = [_Node(weight, source) for source, weight in enumerate(self._integers)]
         leaves.sort(key=lambda leaf: (-leaf.weight, leaf.source))
-        trees: list[tuple[float, _Node]] = []
-        while len(trees) < _NUM_ORDERS and (not trees or trees[-1][0] <= 0):
-            trees.append(_best_tree(leaves))
-            leaves.sort(key=lambda leaf: derived_seed(len(trees), "leaf", leaf.source))
-        return max(trees, key=lambda tree: tree[0])[1]
+        room, tree = _best_tree(leaves)
+        for attempt in range(_NUM_MOVES):
+            if room > 0:
+                break
+            moved = list(leaves)
+            leaf = moved.pop(derived_seed(attempt, "from") % len(leaves))
+            moved.insert(derived_seed(attempt, "to") % len(leaves), leaf)
+            found = _best_tree(moved)
+            if found[0] >= room:
+                leaves, (room, tree) = moved, found
+        return tree
 
 
 def _descend(node: _Node, reached: Int64[np.ndarray, "prefixes"], found: Int64[np.ndarray, "sources prefixes"]) -> None:

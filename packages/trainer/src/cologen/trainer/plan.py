@@ -21,7 +21,7 @@ from cologen.datagen.randomness import derived_seed
 from cologen.trainer.mixing import Mixing
 from cologen.trainer.permutation import epoch_keys, permute
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Part of every fingerprint: to be raised when the same plan would draw other rows."""
 
 

@@ -6,7 +6,10 @@ What ``python -m pipelines.build_*`` does for one task, with the same engine, fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from operator import call
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,6 +24,7 @@ from cologen.datagen.stages.pairs import PairRecipe, PairTask
 from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.storage import Folder
 from cologen.datagen.world.layouts import ensure
+from cologen.trainer.crew import in_order
 
 PART_SIZE = 128
 
@@ -53,11 +57,12 @@ def ensure_manifests(data: Path, names: Iterable[str], size: WorldSize, told: To
         )
     if not missing:
         return
-    roots = {name: _drawn(data, MAKERS[name][0], size, told, workers) for name in missing}
+    roots = _drawn(data, dict.fromkeys(MAKERS[name][0] for name in missing), size, told, workers)
     with connected(Cluster()):
         for name in missing:
+            layout, jobs_of = MAKERS[name]
             told(f"building {name}")
-            for jobs in MAKERS[name][1](roots[name], Folder.open(data / name)):
+            for jobs in jobs_of(roots[layout], Folder.open(data / name)):
                 build(jobs, Cluster())
 
 
@@ -65,19 +70,18 @@ def _is_whole(folder: Path) -> bool:
     return (folder / MANIFEST_NAME).is_file() and load_manifest(Folder.open(folder)).complete
 
 
-def _drawn(data: Path, layout: str, size: WorldSize, told: Told, workers: int) -> Path:
-    root = data / "world" / f"{layout}-{size.num_scenes}x{size.side}-seed{size.seed}"
-    told(f"drawing the synthetic world in the layout of {layout}")
-    ensure(
-        layout,
-        root,
-        num_scenes=size.num_scenes,
-        width=size.side,
-        height=size.side,
-        seed=size.seed,
-        workers=workers,
-    )
-    return root.resolve()
+def _drawn(data: Path, layouts: Iterable[str], size: WorldSize, told: Told, workers: int) -> dict[str, Path]:
+    """The world's folders by layout, each drawn by a process of its own where it is not there yet."""
+    name = f"{size.num_scenes}x{size.side}-seed{size.seed}"
+    roots = {layout: (data / "world" / f"{layout}-{name}").resolve() for layout in layouts}
+    form = {"num_scenes": size.num_scenes, "width": size.side, "height": size.side, "seed": size.seed}
+    told(f"drawing {size.num_scenes:,} scenes of the synthetic world in {len(roots)} layouts")
+    tasks = [partial(ensure, layout, root, **form) for layout, root in roots.items()]
+    # Not by ``ensure``'s own processes: they would import the whole command anew for each layout.
+    with closing(in_order(call, tasks, min(workers, len(tasks)))) as results:
+        for layout, _ in zip(roots, results, strict=True):
+            told(f"drawn in the layout of {layout}")
+    return roots
 
 
 def _inpaint(root: Path, out: Folder) -> Phases:

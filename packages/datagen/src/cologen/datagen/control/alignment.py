@@ -1,4 +1,4 @@
-"""A picture and its condition of another size: brought to one size, or cropped alike, so that they show the same place.
+"""A picture and its condition of another size: brought to one size, so that they show the same place.
 
 MultiGen-20M's conditions were made at another size than its pictures: 768 x 512 beside 640 x 427.
 """
@@ -10,8 +10,6 @@ import numpy as np
 from jaxtyping import UInt8
 
 from cologen.datagen.pair_records import ConditionKind
-from cologen.datagen.randomness import KeyPart, generator
-from cologen.datagen.records import Box
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -42,26 +40,3 @@ def resized(
     else:
         method = cv2.INTER_AREA if size[0] * size[1] < width * height else cv2.INTER_LINEAR
     return cv2.resize(condition, size, interpolation=method).astype(np.uint8, copy=False)
-
-
-def aligned_crops(image: Size, condition: Size, target: Size, seed: int, *key: KeyPart) -> tuple[Box, Box]:
-    """The crops of a picture and of its condition, to be resized to ``target``: the same fractions of both.
-
-    The crop is the largest of the picture that has the target's proportions, at a place drawn for ``key``. Edges fall
-    between pixels, as Pillow's ``resize(target, box=...)`` takes them; rounding them for either would shift it against
-    the other. ``(640, 427)`` and ``(768, 512)`` to a square: 427 pixels across and 512.4, both at full height.
-
-    Raises:
-        ValueError: a side is not positive.
-    """
-    if min(*image, *condition, *target) < 1:
-        raise ValueError(f"sides must be positive, got {image}, {condition} and {target}")
-    width, height = image
-    crop_width = min(float(width), height * target[0] / target[1])
-    crop_height = min(float(height), width * target[1] / target[0])
-    right, down = generator(seed, *key, "crop").random(2)
-    x0, y0 = right * (width - crop_width), down * (height - crop_height)
-    box = Box(x0=x0, y0=y0, x1=x0 + crop_width, y1=y0 + crop_height).clipped(width, height)
-    across, along = condition[0] / width, condition[1] / height
-    scaled = Box(x0=box.x0 * across, y0=box.y0 * along, x1=box.x1 * across, y1=box.y1 * along)
-    return box, scaled.clipped(*condition)
