@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from itertools import islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
@@ -38,9 +39,9 @@ def in_order(
 ) -> Generator[_Result, None, None]:
     """The results of all tasks: made by ``num_workers`` processes, each ``ahead`` of them in advance.
 
-    Without workers each is made in this process when it is asked for. ``work`` and the tasks are pickled. What
-    ``work`` raises is raised here. Arrays of a result lie in memory that is used again once they are gone; those that
-    ``work`` makes by ``slots.empty`` are never copied.
+    Without workers each is made in this process when it is asked for; and so is the first one, while they start.
+    ``work`` and the tasks are pickled. What ``work`` raises is raised here. Arrays of a result lie in memory that is
+    used again once they are gone; those that ``work`` makes by ``slots.empty`` are never copied.
 
     Raises:
         ValueError: workers die over and over.
@@ -49,8 +50,14 @@ def in_order(
         np.empty(_MUCH, np.uint8)
         yield from map(work, tasks)
         return
+    tasks = iter(tasks)
     workers = deque(_Worker[_Task, _Result](work) for _ in range(num_workers))
     try:
+        first = list(islice(tasks, 1))
+        for task in islice(tasks, ahead * num_workers):
+            workers[0].give(task)
+            workers.rotate(-1)
+        yield from map(work, first)
         for task in tasks:
             if workers[0].num_waiting > ahead:
                 yield workers[0].take()
