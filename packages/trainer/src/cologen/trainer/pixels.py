@@ -22,9 +22,6 @@ Fractions = tuple[float, float]
 """Where a crop lies in what is left over, across and down: (0, 0) is the top left corner, (½, ½) the middle."""
 
 
-Shape = tuple[int, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pixels:
     """A micro batch: RGB in [0, 255].
@@ -40,11 +37,12 @@ class Pixels:
     @classmethod
     def blank(cls, num_samples: int, size: Size, *, sourced: bool, masked: bool) -> Pixels:
         """Memory for some samples, to be filled."""
-        width, height = size
-        source, target = (slots.empty((num_samples, height, width, 3)) if held else None for held in (sourced, True))
-        mask = slots.empty((num_samples, height, width)) if masked else None
-        assert target is not None
-        return cls(source=source, target=target, mask=mask)
+        shape = (num_samples, size[1], size[0])
+        return cls(
+            source=slots.empty((*shape, 3)) if sourced else None,
+            target=slots.empty((*shape, 3)),
+            mask=slots.empty(shape) if masked else None,
+        )
 
 
 def fit(picture: Picture, into: Picture, at: Fractions, kind: ConditionKind | None = None) -> None:
