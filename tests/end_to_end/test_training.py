@@ -97,6 +97,31 @@ def test_killed_and_resumed_it_ends_in_the_same_bits(data: Path, whole: Path, tm
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_saves_and_goes_on_to_the_same_bits(
+    data: Path, whole: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A terminal's Ctrl-C reaches the loading workers too: all processes of the group are asked."""
+    run = tmp_path / "run"
+    given = arguments(data, run, "--workers", "2", "--set", "checkpoint_every=1000")
+    with subprocess.Popen(
+        command(given), env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "step 10/" in line:
+                break
+        os.killpg(process.pid, number)
+        said = process.stdout.read()
+    assert process.returncode == 0, said
+    assert f"{number.name}: finishing this step and saving" in said
+    assert "the same command with --resume goes on" in said
+    assert len(list(run.glob("checkpoints/0-inpaint-*"))) == 1
+    resumed = finished([*given, "--resume"])
+    assert resumed.returncode == 0, resumed.stderr
+    assert all(torch.equal(weight, experts(whole)[name]) for name, weight in experts(run).items())
+
+
 TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
 ACCELERATE = ["accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1", "-m"]
 SHARDED = ["--strategy", "fsdp", "--set", "gradient_checkpointing=true"]

@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
 
 def test_what_changed_is_named_field_by_field():
     changed = overridden(BASE, ["seed=1", "stages.control.learning_rate=5e-5"])
-    assert differences(BASE, changed) == ["seed: 0 became 1", "stages.control.learning_rate: 0.001 became 5e-05"]
+    assert differences(BASE, changed) == ["seed: 0 became 1", "stages.control.learning_rate: 0.005 became 5e-05"]
     assert differences(BASE, BASE.model_dump(mode="json")) == []
     shorter = BASE.replace(stages=BASE.stages[:4])
     assert "stages.editing.rho: 0.8 became nothing" in differences(BASE, shorter)

@@ -38,7 +38,7 @@ def draw(
     noise, time, logits = [], [], []
     for place in places:
         rng = generator(seed, "training", stage, place)
-        time.append(rng.standard_normal(dtype=np.float32))
+        time.append(np.float32(rng.standard_normal(dtype=np.float32)))  # alone, it is one of Python's own
         logits.append(rng.standard_normal(tuple(routing), dtype=np.float32))
         noise.append(rng.standard_normal(tuple(latent), dtype=np.float32))
     numbers = (torch.from_numpy(np.stack(each)).to(device) for each in (noise, time, logits))
