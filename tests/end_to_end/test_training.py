@@ -54,12 +54,13 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
 
 
-def command(given: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "cologen.trainer", *given]
+def command(given: Sequence[str], launcher: Sequence[str] = ()) -> list[str]:
+    return [sys.executable, "-m", *launcher, "cologen.trainer", *given]
 
 
-def finished(given: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(given), env=environment(), capture_output=True, text=True, timeout=600, check=False)
+def finished(given: Sequence[str], launcher: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    line = command(given, launcher)
+    return subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=600, check=False)
 
 
 def experts(run: Path) -> dict[str, torch.Tensor]:
@@ -135,15 +136,7 @@ SHARDED = ["--strategy", "fsdp", "--set", "gradient_checkpointing=true"]
 def test_two_processes_train_what_one_does(
     data: Path, whole: Path, tmp_path: Path, launcher: list[str], more: list[str]
 ) -> None:
-    given = ["cologen.trainer", *arguments(data, tmp_path / "run", *more)]
-    done = subprocess.run(
-        [sys.executable, "-m", *launcher, *given],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    done = finished(arguments(data, tmp_path / "run", *more), launcher)
     assert done.returncode == 0, done.stderr
     found, expected = experts(tmp_path / "run"), experts(whole)
     for name, weight in expected.items():
@@ -155,15 +148,7 @@ def test_a_run_of_one_process_goes_on_in_two(data: Path, whole: Path, tmp_path: 
     shutil.copytree(whole, run)
     shutil.rmtree(run / "checkpoints" / "0-inpaint-00000020")
     (run / "finished.json").unlink()
-    given = ["cologen.trainer", *arguments(data, run, "--resume")]
-    done = subprocess.run(
-        [sys.executable, "-m", *TORCHRUN, *given],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    done = finished(arguments(data, run, "--resume"), TORCHRUN)
     assert done.returncode == 0, done.stderr
     for name, weight in experts(whole).items():
         torch.testing.assert_close(experts(run)[name], weight, rtol=0, atol=1e-6)
