@@ -11,9 +11,8 @@ from torch import nn
 from cologen.model.bundle import Bundle, build, load
 from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
+from cologen.trainer.caching import some_values
 from cologen.trainer.curriculum import Recipe
-
-_NUM_VALUES = 64
 
 
 def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[Bundle, str]:
@@ -53,12 +52,10 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[
 
 
 def _fingerprint(transformer: nn.Module) -> str:
-    """A hash of each weight's name and of some values, taken evenly: 12 billion are told apart in a second."""
+    """A hash of each weight's name and some of its values; unlike ``caching.identity``, of no precision and place."""
     found = hashlib.sha256()
     for name, weight in sorted(transformer.named_parameters()):
-        values = weight.detach().flatten()
-        values = values[:: max(1, len(values) // _NUM_VALUES)].float().cpu()
-        found.update(name.encode() + values.numpy().tobytes())
+        found.update(name.encode() + some_values(weight).float().cpu().numpy().tobytes())
     return found.hexdigest()[:32]
 
 

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from cologen.model.conditions import HOLE
+
 Pictures = UInt8[Tensor, "batch 3 height width"]
 """RGB in [0, 255]: bytes travel, floats are made where they are used."""
 Mask = UInt8[Tensor, "batch 1 height width"]
@@ -38,6 +40,11 @@ class Batch:
         source = None if self.source is None else self.source.to(device, non_blocking=True)
         target, mask = (each.to(device, non_blocking=True) for each in (self.target, self.mask))
         return replace(self, source=source, target=target, mask=mask)
+
+
+def holed(batch: Batch) -> Float[Tensor, "batch 3 height width"]:
+    """The targets in [-1, 1] with what has to be made up in grey, as Fill bases read them."""
+    return torch.where(batch.mask > 0, HOLE, signed(batch.target))
 
 
 def signed(pictures: Pictures) -> Float[Tensor, "batch 3 height width"]:

@@ -143,8 +143,6 @@ class KeptLatents:
 def identity(encoder: TextEncoder | Codec) -> str:
     """A hash of what an encoder is: its class, settings and device, and of each weight name, form and some values.
 
-    Values are taken evenly from each tensor, so that 10 GB of weights are told apart in a second.
-
     Raises:
         TypeError: it is not a torch module.
     """
@@ -155,11 +153,15 @@ def identity(encoder: TextEncoder | Codec) -> str:
     found = hashlib.sha256(repr((type(encoder).__qualname__, sorted(plain.items()))).encode())
     tensors = dict(encoder.named_parameters()) | dict(encoder.named_buffers())
     for name, tensor in sorted(tensors.items()):
-        values = tensor.detach().flatten()
-        values = values[:: max(1, len(values) // _NUM_VALUES)]
         found.update(repr((name, tensor.dtype, tuple(tensor.shape), tensor.device.type)).encode())
-        found.update(_bytes_of(values))
+        found.update(_bytes_of(some_values(tensor)))
     return found.hexdigest()[:32]
+
+
+def some_values(tensor: Tensor) -> Tensor:
+    """Values taken evenly from a tensor, by which 10 GB of weights are told apart in a second."""
+    values = tensor.detach().flatten()
+    return values[:: max(1, len(values) // _NUM_VALUES)]
 
 
 def _bytes_of(tensor: Tensor) -> bytes:

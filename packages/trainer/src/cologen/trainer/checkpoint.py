@@ -79,7 +79,8 @@ def save_checkpoint(
     """
     weights = {name: whole(weight.detach()).cpu() for name, weight in learner.trained.items()}
     training = {f"average.{name}": whole(value).cpu() for name, value in learner.average.items()}
-    training |= {name: value.cpu() for name, value in _optimizer_state(learner).items()}
+    # Copied on a CPU too: 8-bit optimizers have one code for all weights, and the format refuses shared tensors.
+    training |= {name: value.to("cpu", copy=True) for name, value in _optimizer_state(learner).items()}
     if processes.first:
         _write(run / CHECKPOINTS / progress.name, progress, model, weights, training)
     processes.wait()
@@ -178,9 +179,7 @@ def _write(
             save_adapter(model, beside / ADAPTER, weights=weights, notes={"step": progress.step})
         else:
             save_file(weights, beside / BASE)
-        # The weights' states may share a tensor, which this format refuses: 8-bit optimizers have one code for all.
-        copies = {name: value.clone(memory_format=torch.contiguous_format) for name, value in training.items()}
-        save_file(copies, beside / TRAINING)
+        save_file({name: value.contiguous() for name, value in training.items()}, beside / TRAINING)
         hashes = {
             str(path.relative_to(beside)): sha256_of(path) for path in sorted(beside.rglob("*")) if path.is_file()
         }

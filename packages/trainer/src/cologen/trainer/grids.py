@@ -22,11 +22,11 @@ from torch import Tensor
 from cologen.datagen.randomness import generator
 from cologen.model import flow
 from cologen.model.bundle import Bundle
-from cologen.model.conditions import HOLE, Size
+from cologen.model.conditions import Size
 from cologen.model.files import write_atomically
 from cologen.model.layout import Layout
 from cologen.model.tokens import pack, text_ids
-from cologen.trainer.batch import Batch, signed
+from cologen.trainer.batch import Batch, holed, signed
 from cologen.trainer.contact_sheet import Row, contact_sheet, png
 from cologen.trainer.curriculum import Recipe, Stage
 from cologen.trainer.distributed import Processes
@@ -124,8 +124,7 @@ def _beside(bundle: Bundle, layout: Layout, batch: Batch, like: Tensor) -> Tenso
     """What Fill bases read beside the noisy latent: the target with its hole in grey, and the mask."""
     if not layout.fill:
         return None
-    masked = torch.where(batch.mask > 0, HOLE, signed(batch.target))
-    return layout.beside(bundle.codec, masked, batch.mask.float(), like)
+    return layout.beside(bundle.codec, holed(batch), batch.mask.float(), like)
 
 
 def _noise(seed: int, batch: Batch, shape: tuple[int, ...]) -> Float[Tensor, "batch channels rows columns"]:

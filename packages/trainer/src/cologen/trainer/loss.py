@@ -12,13 +12,12 @@ from torch.nn import functional as F
 
 from cologen.model import flow
 from cologen.model.bundle import Bundle
-from cologen.model.conditions import HOLE
 from cologen.model.layout import Layout
 from cologen.model.routing import Routing
 from cologen.model.text import Prompts
 from cologen.model.tokens import fill_target, grid_ids, pack, pack_mask, text_ids
 from cologen.model.veteran import newest_usage, veteran_loss
-from cologen.trainer.batch import Batch, signed
+from cologen.trainer.batch import Batch, holed, signed
 from cologen.trainer.draws import Draws
 
 
@@ -46,11 +45,9 @@ class Losses:
 def encode(bundle: Bundle, batch: Batch) -> Latents:
     """The latents of a batch's pictures, at the posterior's mode."""
     codec = bundle.codec
-    target, masked = signed(batch.target), None
-    if Layout.of(bundle.transformer, codec).fill:
-        masked = codec.encode(torch.where(batch.mask > 0, torch.full_like(target, HOLE), target))
+    masked = codec.encode(holed(batch)) if Layout.of(bundle.transformer, codec).fill else None
     source = None if batch.source is None else codec.encode(signed(batch.source))
-    return Latents(target=codec.encode(target), source=source, masked=masked)
+    return Latents(target=codec.encode(signed(batch.target)), source=source, masked=masked)
 
 
 def losses(

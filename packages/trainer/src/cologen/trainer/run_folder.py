@@ -44,11 +44,12 @@ def stand_on(folder: Path, fingerprint: str) -> None:
         ValueError: the run stands on another base.
     """
     path = folder / STANDS_ON
-    if path.is_file() and json.loads(path.read_text()) != fingerprint:
+    if not path.is_file():
+        write_atomically(path, (json.dumps(fingerprint) + "\n").encode())
+    elif json.loads(path.read_text()) != fingerprint:
         raise ValueError(
             f"{folder} holds experts of another base than this one: give the same --base, or another --out"
         )
-    write_atomically(path, (json.dumps(fingerprint) + "\n").encode())
 
 
 def finished_stages(folder: Path) -> set[int]:
