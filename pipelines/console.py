@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import tyro
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from cologen.datagen.build import Job, PartDone
 from cologen.datagen.manifest import Manifest, rejected_file
+from cologen.datagen.printable import console
 
 _Options = TypeVar("_Options")
 
-CONSOLE = Console()
-_ERRORS = Console(stderr=True, soft_wrap=True, highlight=False)
+CONSOLE = console()
+_ERRORS = console(stderr=True)
 
 
 def run(options: type[_Options], command: Callable[[_Options], int], args: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def run(options: type[_Options], command: Callable[[_Options], int], args: Seque
     try:
         return command(parsed)
     except (ValueError, OSError, RuntimeError) as error:
-        _ERRORS.print(f"Failed: {error}", markup=False)
+        _ERRORS.print(f"Failed: {error}")
     except KeyboardInterrupt:
         _ERRORS.print("Stopped. What is committed is kept: run the same command again to continue.")
     return 1
@@ -39,12 +39,12 @@ def run(options: type[_Options], command: Callable[[_Options], int], args: Seque
 
 @contextmanager
 def progress_over(num_parts: int) -> Generator[Callable[[PartDone], None], None, None]:
-    """A bar over parts with the samples made and turned away; yields what to call when a part is done."""
+    """A bar over parts with the samples made and rejected; yields what to call when a part is done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("parts · {task.fields[made]:,} samples · {task.fields[rejected]:,} turned away"),
+        TextColumn("parts · {task.fields[made]:,} samples · {task.fields[rejected]:,} rejected"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -82,12 +82,12 @@ def print_plan(jobs: Sequence[Job]) -> None:
         manifest = job.stage.manifest()
         done = sum(job.stage.folder.exists(rejected_file(index)) for index in range(manifest.num_parts))
         parts = f"{manifest.num_parts:,} parts, {done:,} of them committed"
-        CONSOLE.print(f"{manifest.task}: {parts}, into {job.stage.folder}", markup=False)
+        CONSOLE.print(f"{manifest.task}: {parts}, into {job.stage.folder}")
         CONSOLE.print_json(json.dumps(manifest.recipe))
 
 
 def print_summary(manifest: Manifest, out: object, seconds: float | None = None, reused: int = 0) -> None:
-    """Rows, the mix asked and achieved, what was turned away and why, and where the report lies."""
+    """Rows, the mix asked and achieved, what was rejected and why, and where the report lies."""
     table = Table(title=f"{manifest.task} from {manifest.source}", show_header=False, title_justify="left")
     made = f"{manifest.rows:,} in {len(manifest.parts):,} parts"
     if reused:
@@ -96,7 +96,7 @@ def print_summary(manifest: Manifest, out: object, seconds: float | None = None,
     for kind, achieved in manifest.mix.achieved.items():
         asked = f" (asked {100 * manifest.mix.asked[kind]:.4g} %)" if kind in manifest.mix.asked else ""
         table.add_row(f"  {kind}", f"{achieved:,} = {100 * achieved / max(1, manifest.rows):.2f} %{asked}")
-    table.add_row("turned away", f"{sum(manifest.rejected.values()):,}")
+    table.add_row("rejected", f"{sum(manifest.rejected.values()):,}")
     for reason, count in manifest.rejected.items():
         table.add_row(f"  {reason}", f"{count:,}")
     if seconds:

@@ -110,7 +110,7 @@ def _state(file: ModelFile, folder: Path) -> str:
 def _print_plan(files: Iterable[ModelFile], folder: Path) -> None:
     for file in files:
         verb = "check" if file.path(folder).exists() else "fetch"
-        CONSOLE.print(f"would {verb} {file.path(folder)}: {file.url}", markup=False, soft_wrap=True)
+        CONSOLE.print(f"would {verb} {file.path(folder)}: {file.url}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def _generate(options: Options) -> int:
     for number, picture in enumerate(pictures[0]):
         path = options.out if options.num == 1 else options.out.with_stem(f"{options.out.stem}-{number}")
         picture.save(path)
-        CONSOLE.print(f"wrote {path} ({picture.width}x{picture.height})", markup=False, soft_wrap=True)
+        CONSOLE.print(f"wrote {path} ({picture.width}x{picture.height})", soft_wrap=True)
     return 0
 
 
@@ -169,7 +169,7 @@ def _open(path: Path) -> Image.Image:
 
 
 def _say(line: str) -> None:
-    CONSOLE.print(line, markup=False, soft_wrap=True)
+    CONSOLE.print(line, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -64,19 +64,19 @@ class BuildOptions:
     def reader(self, source: str) -> SourceReader:
         """The pictures: the dataset's under ``root``, or the synthetic world's, drawn now if it is not there yet."""
         reader = SourceReader.of(*self._slice(source, WORLD_LAYOUTS.get(source, source)))
-        CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {reader.root}", markup=False)
+        CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {reader.root}")
         return reader
 
     def pair_reader(self, source: str) -> PairReader:
         """The pairs, of the dataset or of the synthetic world as in ``reader``; limit and part size count pairs."""
         reader = PairReader.of(*self._slice(source, source))
-        CONSOLE.print(f"{reader.recipe.num_images:,} pairs of {source} under {reader.root}", markup=False)
+        CONSOLE.print(f"{reader.recipe.num_images:,} pairs of {source} under {reader.root}")
         return reader
 
     def condition_reader(self, source: str) -> ConditionReader:
         """The pictures with their conditions, of the dataset or of the synthetic world as in ``reader``."""
         reader = ConditionReader.of(*self._slice(source, CONDITION_LAYOUTS.get(source, source)))
-        CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {reader.root}", markup=False)
+        CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {reader.root}")
         return reader
 
     def _slice(self, source: str, layout: str) -> tuple[str, Path, str, int, int | None]:

@@ -44,6 +44,6 @@ def _in_turn(jobs: Sequence[Job], num_first: int, options: BuildOptions) -> list
 def _run(jobs: Sequence[Job], options: BuildOptions) -> list[Manifest]:
     """Build under a bar of the last job's parts."""
     stage = jobs[-1].stage
-    CONSOLE.print(f"Building into {stage.folder}", markup=False)
+    CONSOLE.print(f"Building into {stage.folder}")
     with progress_over(stage.manifest().num_parts) as bar:
         return build(jobs, options.cluster, bar)

@@ -48,12 +48,12 @@ def _verify(options: VerifyOptions) -> int:
         for found in progress.track(steps, total=len(manifest.parts) + 2, description="verifying"):
             findings.extend(found)
     for finding in findings[:MAX_SHOWN]:
-        CONSOLE.print(f"{finding.file} {finding.sample_id}: {finding.problem}", markup=False)
+        CONSOLE.print(f"{finding.file} {finding.sample_id}: {finding.problem}")
     if len(findings) > MAX_SHOWN:
         CONSOLE.print(f"… and {len(findings) - MAX_SHOWN:,} more")
     looked = f"pictures under {root} looked at" if pictures else f"pictures not looked at: no folder {root}"
     verdict = f"{len(findings):,} problems" if findings else "all hold"
-    CONSOLE.print(f"{manifest.rows:,} samples in {len(manifest.parts):,} parts, {looked}: {verdict}", markup=False)
+    CONSOLE.print(f"{manifest.rows:,} samples in {len(manifest.parts):,} parts, {looked}: {verdict}")
     return 1 if findings else 0
 
 

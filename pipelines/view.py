@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import tyro
 
 from cologen.datagen.manifest import REPORT_NAME, load_manifest
 from cologen.datagen.report import write_report
-from cologen.datagen.sheet import Selection, chosen_rows, contact_sheet
+from cologen.datagen.sheet import Selection, chosen_rows, sheet_of
 from cologen.datagen.storage import Folder
 from pipelines.console import CONSOLE, print_summary, run
 
@@ -59,14 +58,12 @@ def _view(options: ViewOptions) -> int:
     root = options.root or Path(manifest.root)
     write_report(folder, manifest, root, selection)
     if options.sheet:
-        sheet = contact_sheet(chosen_rows(folder, manifest, selection), root, options.columns, folder)
-        if not cv2.imwrite(str(options.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
-            raise ValueError(f"cannot write {options.sheet}: is its folder there?")
-        CONSOLE.print(f"wrote {options.sheet}", markup=False)
+        sheet_of(chosen_rows(folder, manifest, selection), root, options.columns, folder).save(options.sheet)
+        CONSOLE.print(f"wrote {options.sheet}")
     print_summary(manifest, options.folder)
     if options.browser:
         webbrowser.open(Path(folder.path, REPORT_NAME).as_uri())
-    CONSOLE.print(f"open {folder}/{REPORT_NAME}", markup=False)
+    CONSOLE.print(f"open {folder}/{REPORT_NAME}")
     return 0
 
 

@@ -12,7 +12,7 @@ import pytest
 from cologen.datagen import control_maps, rle
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.samples import HOLE, render
-from cologen.datagen.sheet import TILE_SIDE, contact_sheet, fitted, tiles_of
+from cologen.datagen.sheet import TILE_SIDE, fitted, sheet_of, tiles_of
 from cologen.datagen.storage import Folder
 
 HEIGHT, WIDTH = 40, 60
@@ -32,7 +32,12 @@ def row(tmp_path: Path) -> dict[str, Any]:
         "height": HEIGHT,
         "caption": "noise",
         "mask_rle": rle.encode(mask),
+        "mask_kind": "object",
+        "mask_area": 250 / (HEIGHT * WIDTH),
+        "object_noun": "dog",
         "object_rle": rle.encode(mask),
+        "max_object_iou": 1.0,
+        "max_object_coverage": 1.0,
     }
 
 
@@ -74,10 +79,18 @@ def test_tiles_of_a_concept_row_show_its_objects(row: dict[str, Any], tmp_path: 
 
 
 def test_a_sheet_fills_its_last_line_with_white(row: dict[str, Any], tmp_path: Path) -> None:
-    sheet = contact_sheet([row, row, row], tmp_path, columns=2)
-    height, width = sheet.shape[0] // 2, sheet.shape[1] // 2
-    assert (sheet[height:, width:] == 255).all()
-    assert (sheet[:height, :width] == sheet[:height, width:]).all()
+    sheet = np.asarray(sheet_of([row, row, row], tmp_path, columns=2))
+    top, left = sheet.shape[0] // 2 + 30, sheet.shape[1] // 2
+    assert (sheet[top:, left:] == 255).all()
+    assert (sheet[top:, :left] < 255).any()
+
+
+def test_a_sheet_shows_the_caption(row: dict[str, Any], tmp_path: Path) -> None:
+    sheets = [np.asarray(sheet_of([row | {"caption": caption}], tmp_path, columns=1)) for caption in ("a dog", "a cat")]
+    differing = np.argwhere((sheets[0] != sheets[1]).any(axis=2))
+    assert len(differing)
+    tiles_end = 30 + TILE_SIDE * HEIGHT // WIDTH
+    assert differing[:, 0].min() > tiles_end - 10
 
 
 @pytest.mark.parametrize("size", [(40, 60), (512, 300), (300, 1024), (2, 2000)])

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from cologen.datagen.contact_sheet import png
 from cologen.model.bundle import build
 from cologen.model.presets import preset
-from cologen.trainer.contact_sheet import png
 from cologen.trainer.grids import grid_path
 from cologen.trainer.loop import Watcher
 from cologen.trainer.run_report import Reports, write_report

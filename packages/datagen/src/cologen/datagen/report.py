@@ -7,7 +7,6 @@ does not grow with the manifest: histograms are added up part by part, pictures 
 from __future__ import annotations
 
 import base64
-import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,14 @@ from typing import Any
 import cv2
 import numpy as np
 from jaxtyping import Float64, Int64
+from markupsafe import Markup
 
 from cologen.datagen import plots, rle
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest import REPORT_NAME, Manifest, read_part
+from cologen.datagen.pages import joined, page
 from cologen.datagen.records import RejectedError
-from cologen.datagen.sheet import Selection, chosen_rows, some_rows, tiles_of
+from cologen.datagen.sheet import Selection, chosen_rows, facts_of, some_rows, tiles_of
 from cologen.datagen.storage import Folder
 
 GRID = 24  # cells per side of a position map
@@ -31,8 +32,7 @@ def write_report(folder: Folder, manifest: Manifest, root: Path, selection: Sele
     """Write ``report.html`` beside the manifest; pictures are read under ``root``."""
     rows = chosen_rows(folder, manifest, selection or Selection())
     plotted = _plots(folder, manifest)
-    page = _page(manifest, plotted, [_card(row, root, folder) for row in rows])
-    folder.write(REPORT_NAME, page.encode())
+    folder.write(REPORT_NAME, _page(manifest, plotted, [_card(row, root, folder) for row in rows]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ def _figures(folder: Folder, manifest: Manifest) -> _Figures:
             figures.areas[kind] += _binned(table["mask_area"].to_numpy()[of_kind])
             figures.ious[kind] += _binned(table["max_object_iou"].to_numpy()[of_kind])
     for row in some_rows(folder, manifest, seed=0):
+        if row["mask_kind"] not in figures.positions:
+            continue
         mask = rle.decode(row["mask_rle"], row["height"], row["width"])
         figures.positions[row["mask_kind"]] += cv2.resize(
             mask.astype(np.float64), (GRID, GRID), interpolation=cv2.INTER_AREA
@@ -70,54 +72,19 @@ def _binned(values: np.ndarray) -> Int64[np.ndarray, " num_bins"]:
     return np.histogram(values, bins=NUM_BINS, range=(0, 1))[0]
 
 
-def _card(row: dict[str, Any], root: Path, folder: Folder) -> str:
+def _card(row: dict[str, Any], root: Path, folder: Folder) -> Markup:
+    words = _WORDS.format(facts=_facts(row), caption=row["caption"], sample_id=row["sample_id"])
     try:
         tiles = tiles_of(row, root, folder)
     except RejectedError as error:
-        return f"<figure><figcaption>{html.escape(row['sample_id'])}: {html.escape(str(error))}</figcaption></figure>"
-    shown = "".join(
-        f'<div><img src="{_data_uri(tile)}" alt=""><small>{name}</small></div>' for name, tile in tiles.items()
-    )
-    return (
-        f"<figure><div class=tiles>{shown}</div><figcaption>{_facts(row)}<br>"
-        f"{html.escape(row['caption'])}<br><code>{html.escape(row['sample_id'])}</code></figcaption></figure>"
-    )
+        return _FIGURE.format(tiles=Markup("<b>{}</b>").format(error), words=words)
+    shown = [_TILE.format(data=_data_uri(tile), name=name) for name, tile in tiles.items()]
+    return _FIGURE.format(tiles=joined(shown), words=words)
 
 
-def _facts(row: dict[str, Any]) -> str:
-    if row["task"] == "concepts":
-        return f"<b>{len(row['objects'])} objects</b> · nouns: {html.escape(', '.join(row['nouns']))}"
-    if row["task"] == "grounding":
-        flags = "".join(f" · {flag}" for flag in ("inverse", "negative") if row[flag])
-        return f"<b>{row['referring']}</b> · {html.escape(row['phrase'])} · {html.escape(row['color'])}{flags}"
-    if row["task"] in ("customized", "editing"):
-        return _pair_facts(row)
-    if row["task"] == "control":
-        return f"<b>{row['condition']}</b> · {_origin(row)}"
-    noun = row["object_noun"] or ("no name" if row["object_rle"] else "no object")
-    return (
-        f"<b>{row['mask_kind']}</b> · {html.escape(noun)} · "
-        f"{100 * row['mask_area']:.1f} % of the picture · largest IoU {row['max_object_iou']:.2f} · "
-        f"hides up to {100 * row['max_object_coverage']:.0f} % of an object"
-    )
-
-
-def _origin(row: dict[str, Any]) -> str:
-    """Where the source of a control row comes from."""
-    if row["online"]:
-        return "extracted online, when a batch is made"
-    if row["condition"] == "canny":
-        return f"thresholds {row['canny_low']} and {row['canny_high']}"
-    by = "the dataset's own map" if row["map_hash"] is None else "drawn in advance"
-    return f"{by}, {row['condition_width']} × {row['condition_height']} beside {row['width']} × {row['height']}"
-
-
-def _pair_facts(row: dict[str, Any]) -> str:
-    if row["task"] == "editing":
-        named = f"<b>{html.escape(row['edit_type'])}</b>"
-    else:
-        named = f"<b>{row['direction']}</b> · {html.escape(row['subject'] or 'no name')}"
-    return named + "".join(f" · {html.escape(one['name'])} {one['value']:g}" for one in row["scores"])
+def _facts(row: dict[str, Any]) -> Markup:
+    first, *others = facts_of(row)
+    return Markup(" · ").join([Markup("<b>{}</b>").format(first), *others])
 
 
 def _data_uri(tile: Picture) -> str:
@@ -125,46 +92,57 @@ def _data_uri(tile: Picture) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
-def _plots(folder: Folder, manifest: Manifest) -> str:
-    titled: dict[str, str] = {}
+def _plots(folder: Folder, manifest: Manifest) -> Markup:
+    titled: dict[str, Markup] = {}
     if manifest.mix.asked:
         titled["Mix: asked → achieved"] = plots.shares(manifest.mix.asked, manifest.mix.achieved)
     elif manifest.mix.achieved:
         titled["Kinds"] = _counts(manifest.mix.achieved)
     if manifest.task == "inpaint":
         titled |= _mask_plots(_figures(folder, manifest))
-    return "".join(f"<div><h2>{title}</h2>{plot}</div>" for title, plot in titled.items())
+    titled["Rejected"] = _counts(manifest.rejected or {"nothing": 0})
+    return joined([_PLOT.format(title=title, plot=plot) for title, plot in titled.items()])
 
 
-def _counts(counted: dict[str, int]) -> str:
-    rows = "".join(f"<tr><td>{html.escape(name)}<td>{count:,}" for name, count in counted.items())
-    return f"<table>{rows}</table>"
+def _counts(counted: dict[str, int]) -> Markup:
+    rows = [Markup("<tr><td>{}<td>{:,}").format(name, count) for name, count in counted.items()]
+    return Markup("<table>{}</table>").format(joined(rows))
 
 
-def _mask_plots(figures: _Figures) -> dict[str, str]:
-    maps = "".join(
-        f"<div>{plots.heat_map(grid)}<small>{kind}</small></div>" for kind, grid in figures.positions.items()
-    )
+def _mask_plots(figures: _Figures) -> dict[str, Markup]:
+    maps = [
+        Markup("<div>{}<small>{}</small></div>").format(plots.heat_map(grid), kind)
+        for kind, grid in figures.positions.items()
+    ]
     return {
         "Hidden part of the picture": plots.histogram(figures.areas, 0.0, 1.0),
         "Largest IoU with an object": plots.histogram(figures.ious, 0.0, 1.0),
-        "Where masks lie": f"<div class=row>{maps}</div>",
+        "Positions of masks": Markup("<div class=row>{}</div>").format(joined(maps)),
     }
 
 
-def _page(manifest: Manifest, plotted: str, cards: list[str]) -> str:
-    reasons = _counts(manifest.rejected or {"nothing": 0})
-    recipe = html.escape(manifest.model_dump_json(include={"recipe"}, indent=1))
-    return f"""<!doctype html><html lang=en><meta charset=utf-8><title>{manifest.task} from {manifest.source}</title>
-<style>{_STYLE}</style><h1>{manifest.task} from {manifest.source}</h1>
-<p>{manifest.rows:,} samples in {len(manifest.parts):,} parts; {sum(manifest.rejected.values()):,} turned away.
-Recipe <code>{manifest.recipe_hash[:12]}</code>.</p>
-<section class=row>{plotted}<div><h2>Turned away</h2>{reasons}</div></section>
-<h2>Samples</h2><section class=cards>{"".join(cards)}</section>
-<details><summary>Recipe</summary><pre>{recipe}</pre></details>"""
+def _page(manifest: Manifest, plotted: Markup, cards: list[Markup]) -> bytes:
+    body = _BODY.format(
+        rows=manifest.rows,
+        num_parts=len(manifest.parts),
+        num_rejected=sum(manifest.rejected.values()),
+        hash=manifest.recipe_hash[:12],
+        plotted=plotted,
+        cards=joined(cards),
+        recipe=manifest.model_dump_json(include={"recipe"}, indent=1),
+    )
+    return page(f"{manifest.task} from {manifest.source}", _STYLE, body)
 
 
-_STYLE = """
+_TILE = Markup('<div><img src="{data}" alt=""><small>{name}</small></div>')
+_WORDS = Markup("{facts}<br>{caption}<br><code>{sample_id}</code>")
+_FIGURE = Markup("<figure><div class=tiles>{tiles}</div><figcaption>{words}</figcaption></figure>")
+_PLOT = Markup("<div><h2>{title}</h2>{plot}</div>")
+_BODY = Markup("""<p>{rows:,} samples in {num_parts:,} parts; {num_rejected:,} rejected. Recipe <code>{hash}</code>.</p>
+<section class=row>{plotted}</section>
+<h2>Samples</h2><section class=cards>{cards}</section>
+<details><summary>Recipe</summary><pre>{recipe}</pre></details>""")
+_STYLE = Markup("""
 body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:110rem;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.5rem;margin:0}h2{font-size:1rem;margin:.8rem 0 .3rem}
 .row{display:flex;flex-wrap:wrap;gap:1.5rem}
@@ -173,4 +151,4 @@ figure{margin:0;border:1px solid #8884;border-radius:8px;padding:.5rem}.tiles{di
 .tiles div{flex:1;min-width:0}img{width:100%;border-radius:4px;display:block}small,code{color:#6a737d}
 figcaption{font-size:12.5px;margin-top:.4rem}td{padding:.1rem .8rem .1rem 0}
 @media(prefers-color-scheme:dark){body{background:#14171a;color:#dfe3e8}}
-"""
+""")

@@ -9,8 +9,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.Image
 
-from cologen.datagen import images, rle
+from cologen.datagen import contact_sheet, images, rle
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest import Manifest, read_part
 from cologen.datagen.randomness import generator
@@ -19,7 +20,6 @@ from cologen.datagen.schemas import MIX_COLUMNS
 from cologen.datagen.storage import Folder
 
 TILE_SIDE = 256  # pixels
-GAP = 6  # pixels between the tiles of a sheet
 MAX_PARTS_SHOWN = 8
 _LABEL_HEIGHT = 22  # pixels
 _MASK_COLOR, _OBJECT_COLOR = (235, 64, 52), (255, 214, 10)  # RGB
@@ -73,16 +73,48 @@ def tiles_of(row: Mapping[str, Any], root: Path, folder: Folder | None = None) -
     return {name: fitted(tile, TILE_SIDE) for name, tile in tiles.items()}
 
 
-def contact_sheet(rows: Sequence[Mapping[str, Any]], root: Path, columns: int, folder: Folder | None = None) -> Picture:
-    """The rows' tiles side by side on white, ``columns`` samples in a line.
+def facts_of(row: Mapping[str, Any]) -> list[str]:
+    """What to say of a row beside its caption, as short plain texts, the kind first."""
+    if row["task"] == "concepts":
+        return [f"{len(row['objects'])} objects", f"nouns: {', '.join(row['nouns'])}"]
+    if row["task"] == "grounding":
+        return [row["referring"], row["phrase"], row["color"], *(flag for flag in ("inverse", "negative") if row[flag])]
+    if row["task"] in ("customized", "editing"):
+        kind = [row["edit_type"]] if row["task"] == "editing" else [row["direction"], row["subject"] or "no name"]
+        return kind + [f"{one['name']} {one['value']:g}" for one in row["scores"]]
+    if row["task"] == "control":
+        return [row["condition"], _origin(row)]
+    return [
+        row["mask_kind"],
+        row["object_noun"] or ("no name" if row["object_rle"] else "no object"),
+        f"{100 * row['mask_area']:.1f} % of the picture",
+        f"largest IoU {row['max_object_iou']:.2f}",
+        f"hides up to {100 * row['max_object_coverage']:.0f} % of an object",
+    ]
+
+
+def _origin(row: Mapping[str, Any]) -> str:
+    """How the source of a control row is made."""
+    if row["online"]:
+        return "extracted online, when a batch is made"
+    if row["condition"] == "canny":
+        return f"thresholds {row['canny_low']} and {row['canny_high']}"
+    by = "the dataset's own map" if row["map_hash"] is None else "extracted in advance"
+    return f"{by}, {row['condition_width']} × {row['condition_height']} beside {row['width']} × {row['height']}"
+
+
+def sheet_of(
+    rows: Sequence[Mapping[str, Any]], root: Path, columns: int, folder: Folder | None = None
+) -> PIL.Image.Image:
+    """The rows' tiles with their facts and captions (for pairs and grounding: instructions), ``columns`` to a line.
 
     Raises:
         RejectedError: a picture cannot be read.
     """
-    strips = [np.hstack([_framed(tile) for tile in tiles_of(row, root, folder).values()]) for row in rows]
-    blank = np.full_like(strips[0], 255)
-    strips += [blank] * (-len(strips) % columns)
-    return np.vstack([np.hstack(strips[start : start + columns]) for start in range(0, len(strips), columns)])
+    shown = [
+        contact_sheet.Row(tiles_of(row, root, folder), (" · ".join(facts_of(row)), row["caption"])) for row in rows
+    ]
+    return contact_sheet.contact_sheet(shown, across=columns)
 
 
 def fitted(picture: Picture, side: int) -> Picture:
@@ -93,13 +125,6 @@ def fitted(picture: Picture, side: int) -> Picture:
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) if scale < 1 else picture
-
-
-def _framed(tile: Picture) -> Picture:
-    frame = np.full((TILE_SIDE + GAP, TILE_SIDE + GAP, 3), 255, dtype=np.uint8)
-    top, left = (TILE_SIDE - tile.shape[0]) // 2, (TILE_SIDE - tile.shape[1]) // 2
-    frame[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
-    return frame
 
 
 def _labelled(picture: Picture, words: str) -> Picture:

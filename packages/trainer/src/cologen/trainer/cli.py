@@ -16,11 +16,11 @@ from typing import Annotated
 
 import torch
 import tyro
-from rich.console import Console
 from rich.logging import RichHandler
 
 from cologen.datagen.build import Cluster
 from cologen.datagen.control.annotators import HUB
+from cologen.datagen.printable import console
 from cologen.trainer.bases import open_base
 from cologen.trainer.checkpoint import ADAPTER, BASE
 from cologen.trainer.curriculum import Recipe
@@ -122,8 +122,8 @@ class TrainOptions:
         return Loading(num_workers=self.workers, online=online)
 
 
-CONSOLE = Console()
-_ERRORS = Console(stderr=True, soft_wrap=True, highlight=False)
+CONSOLE = console()
+_ERRORS = console(stderr=True)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -137,10 +137,10 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         return train(options)
     except torch.OutOfMemoryError as error:
-        _ERRORS.print(f"Failed: {_out_of_memory(error)}", markup=False)
+        _ERRORS.print(f"Failed: {_out_of_memory(error)}")
     except (ValueError, OSError, RuntimeError) as error:
         out_of_memory = "can't allocate memory" in str(error)  # as torch says it of a CPU
-        _ERRORS.print(f"Failed: {_out_of_memory(error) if out_of_memory else error}", markup=False)
+        _ERRORS.print(f"Failed: {_out_of_memory(error) if out_of_memory else error}")
     return 1
 
 
@@ -225,7 +225,7 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
 
 def _say(processes: Processes, line: str) -> None:
     if processes.first:
-        CONSOLE.print(line, markup=False, soft_wrap=True)
+        CONSOLE.print(line, soft_wrap=True)
 
 
 def _out_of_memory(error: Exception) -> str:

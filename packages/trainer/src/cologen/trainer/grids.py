@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from cologen.datagen.contact_sheet import Row, contact_sheet, png
 from cologen.datagen.randomness import generator
 from cologen.model import flow
 from cologen.model.bundle import Bundle
@@ -27,7 +28,6 @@ from cologen.model.files import write_atomically
 from cologen.model.layout import Layout
 from cologen.model.tokens import pack, text_ids
 from cologen.trainer.batch import Batch, holed, signed
-from cologen.trainer.contact_sheet import Row, contact_sheet, png
 from cologen.trainer.curriculum import Recipe, Stage
 from cologen.trainer.distributed import Processes
 from cologen.trainer.learner import StepReport
@@ -139,7 +139,7 @@ def _rows(batch: Batch, made: Made) -> list[Row]:
     columns = {"source": batch.source, "target": batch.target, "generated": ((made + 1) * 127.5).round().byte()}
     shown = {name: each.permute(0, 2, 3, 1).cpu().numpy() for name, each in columns.items() if each is not None}
     return [
-        Row({name: pictures[number] for name, pictures in shown.items()}, prompt or "(no prompt)")
+        Row({name: pictures[number] for name, pictures in shown.items()}, (prompt or "(no prompt)",))
         for number, prompt in enumerate(batch.prompts)
     ]
 

@@ -1,4 +1,4 @@
-"""Samples as one picture: the tiles of each in a row, its words under them, and the names of the tiles above all."""
+"""Samples as one picture: the tiles of each sample in a row, its words below, and the tiles' names at the top."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from cologen.datagen.printable import printable
+
 TILE = 224
 """Longest side of a picture on the sheet, in pixels."""
 
@@ -20,10 +22,10 @@ _INK, _GREY = (27, 31, 36), (106, 115, 125)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A sample's pictures by name, and the words under them."""
+    """A sample's pictures by name, and the paragraphs of text below them."""
 
     pictures: Mapping[str, UInt8[np.ndarray, "height width 3"]]
-    words: str
+    paragraphs: tuple[str, ...]
 
 
 def contact_sheet(rows: Sequence[Row], *, across: int = 2) -> Image.Image:
@@ -58,10 +60,14 @@ def png(sheet: Image.Image) -> bytes:
 
 
 def _strip(row: Row, width: int) -> Image.Image:
-    """One sample: its pictures, and its words in as many lines as they need, up to ``_MAX_LINES``."""
+    """One sample: its pictures, and each paragraph in as many lines as it needs, up to ``_MAX_LINES``."""
     font = ImageFont.load_default(13)
     num_letters = int(width / font.getlength("n"))
-    words = wrap(row.words, num_letters, max_lines=_MAX_LINES, placeholder=" …")
+    words = [
+        line
+        for paragraph in row.paragraphs
+        for line in wrap(printable(paragraph), num_letters, max_lines=_MAX_LINES, placeholder=" …")
+    ]
     tiles = [_fitted(picture) for picture in row.pictures.values()]
     tall = max(tile.height for tile in tiles)
     strip = Image.new("RGB", (width, tall + 4 + _LINE * len(words) + 4), "white")
