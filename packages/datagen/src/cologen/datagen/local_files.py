@@ -16,6 +16,9 @@ from pathlib import Path
 from cologen.datagen import archives, parquet_images
 from cologen.datagen.records import Reason, RejectedError
 
+MAX_BYTES = 256 << 20
+"""The most bytes that one encoded picture, or one file in an archive, may have: larger ones are rejected unread."""
+
 _ABSENT = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP}
 )
