@@ -20,8 +20,6 @@ import pyarrow as pa
 from cologen.datagen import cache
 from cologen.datagen.records import Reason, RejectedError
 
-SUFFIXES = (".tar", ".tgz", ".tar.gz")
-
 _VERSION = 1
 # A read inflates half of this on average (some 10 ms); each point keeps 32 KB, 0.4% of the archive.
 _SEEK_POINT_BYTES = 8 << 20

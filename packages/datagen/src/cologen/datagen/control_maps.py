@@ -56,8 +56,8 @@ def read_map(folder: Folder, uri: str) -> bytes:
     Raises:
         RejectedError: there is no such file or row, or it is damaged.
     """
-    file, _, cell = uri.partition("#")
-    name, (row, column) = local_files.normal(file), parquet_images.parse_cell(cell)
+    file, cell = local_files.split(uri)
+    name, (row, column) = local_files.normal(file), parquet_images.parse_cell(cell or "")
     if not folder.exists(name):
         raise RejectedError(Reason.MISSING_IMAGE, f"no file {name} in {folder}")
     return parquet_images.readable(name, lambda: _cell(folder, name, row, column))

@@ -99,12 +99,10 @@ def decode_map(data: bytes, size: tuple[int, int] | None = None) -> LabelMap:
 
 
 def _read_member(path: str, member: str) -> bytes:
-    try:
-        if path.endswith(parquet_images.SUFFIX):
+    with local_files.judging(path.rpartition("/")[2]):
+        if path.lower().endswith(local_files.PARQUET_SUFFIX):
             return parquet_images.read_member(path, *parquet_images.parse_cell(member))
         return archives.read_member(path, member)
-    except FileNotFoundError:
-        raise RejectedError(Reason.MISSING_IMAGE, f"no file {path.rpartition('/')[2]}") from None
 
 
 def _filled(data: bytes, uri: str) -> bytes:

@@ -23,11 +23,10 @@ from typing import Generic, TypeVar, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cologen.datagen import local_files
 from cologen.datagen.parquet_cells import NONE_LOCATED, Cells, locate_cells
 from cologen.datagen.parquet_pages import UnknownLayoutError
 from cologen.datagen.records import Reason, RejectedError
-
-SUFFIX = ".parquet"
 
 _CELL = re.compile(r"row=([0-9]{1,18})&column=(.+)", re.DOTALL)
 _OPEN_FILES = 64
@@ -40,8 +39,8 @@ _Key = tuple[str, int, int, str]
 
 
 def cell_uri(path: str, row: int, column: str) -> str:
-    """The address of a cell, as ``parse_cell`` understands it after the ``#``."""
-    return f"{path}#row={row}&column={column}"
+    """The address of a cell, whose part after the ``#`` ``parse_cell`` understands."""
+    return local_files.address(path, f"row={row}&column={column}")
 
 
 def parse_cell(member: str) -> tuple[int, str]:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     TRUNCATED_IMAGE = "truncated_image"
     UNSUPPORTED_MODE = "unsupported_mode"
     TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
     SIZE_MISMATCH = "size_mismatch"
     UNSAFE_PATH = "unsafe_path"
     MALFORMED_JSON = "malformed_json"

@@ -78,7 +78,7 @@ class TripletLines:
 
     def _interpret(self, index: int) -> PairReading:
         line = fields.parse_record(self._lines.payload(index))
-        source, target = (_safe(fields.text(line, name)) for name in ("source", "target"))
+        source, target = (local_files.tidied(fields.text(line, name)) for name in ("source", "target"))
         return _pair(self._root, self._lines.key(index), self._split, line, source, target)
 
 
@@ -116,7 +116,7 @@ class TripletTable:
     def _interpret(self, index: int) -> PairReading:
         row = self._rows.read(index)
         source, target = (
-            _safe(fields.text(row, name)) if name in self._paths else self._rows.uri(index, name)
+            local_files.tidied(fields.text(row, name)) if name in self._paths else self._rows.uri(index, name)
             for name in ("source", "target")
         )
         return _pair(self._root, self._rows.key(index), self._split, row, source, target)
@@ -132,12 +132,6 @@ def _pair(root: Path, key: str, split: str, row: fields.Record, source: str, tar
         edit_type=fields.words(row.get("edit_type")) or None,
     )  # fmt: skip
     return PairReading(pair=pair)
-
-
-def _safe(uri: str) -> str:
-    """The address without detours (``./a//b.jpg`` as ``a/b.jpg``), so that equal pictures have equal addresses."""
-    path, mark, member = uri.partition("#")
-    return f"{local_files.normal(path)}{mark}{member}"
 
 
 def _is_words(kind: pa.DataType) -> bool:
