@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from cologen.datagen import rle
-from cologen.datagen.manifest import Manifest, PartContent, commit_part, load_manifest, save_manifest
+from cologen.datagen.manifest import Manifest, PartContent, commit_part, load_manifest, recipe_hash, save_manifest
 from cologen.datagen.parts import Part
 from cologen.datagen.records import Reason, Rejection
 from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
@@ -153,6 +154,116 @@ def test_a_wrong_manifest_is_named(reader: SourceReader, tmp_path: Path, name: s
     content = json.loads(folder.read("manifest.json")) | {name: value}
     folder.write("manifest.json", json.dumps(content).encode())
     assert any(said in finding.problem for finding in _problems(folder) if finding.file == "manifest.json")
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(inner, (*path, name))
+    else:
+        yield path, value
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    return "another" if value is None else f"{value}x"
+
+
+def _named(folder: Folder) -> bool:
+    """Whether something is found, or the manifest is refused."""
+    try:
+        return bool(_problems(folder))
+    except ValueError:
+        return True
+
+
+def _with(content: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(content)
+    inner: Any = changed
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+    return changed
+
+
+def test_every_value_of_the_manifest_is_checked(reader: SourceReader, tmp_path: Path) -> None:
+    """Also where the checksum was made anew, for all but ``root``, which nothing else states."""
+    folder = _build(_stage(reader, tmp_path / "out"))
+    content = json.loads(folder.read("manifest.json"))
+    leaves = list(_leaves(content))
+    assert len(leaves) > 50
+    for path, value in leaves:
+        changed = _with(content, path, _other(value))
+        folder.write("manifest.json", json.dumps(changed).encode())
+        with pytest.raises(ValueError, match="manifest"):
+            load_manifest(folder)
+        assert _named(folder), path
+        if path[0] not in ("root", "checksum"):
+            without = {name: value for name, value in changed.items() if name != "checksum"}
+            folder.write("manifest.json", json.dumps(without | {"checksum": recipe_hash(without)}).encode())
+            assert _named(folder), path
+
+
+def test_a_field_of_the_recipe_that_is_missing_is_named(reader: SourceReader, tmp_path: Path) -> None:
+    folder = _build(_stage(reader, tmp_path / "out"))
+    content = json.loads(folder.read("manifest.json"))
+    del content["recipe"]["policy"], content["checksum"]
+    content |= {"recipe_hash": recipe_hash(content["recipe"])}
+    folder.write("manifest.json", json.dumps(content | {"checksum": recipe_hash(content)}).encode())
+    assert [finding.problem for finding in _problems(folder)] == [
+        "the recipe is not one of inpaint, so rows are not checked: fields are missing"
+    ]
+
+
+def test_a_key_that_occurs_twice_is_named(reader: SourceReader, tmp_path: Path) -> None:
+    folder = _build(_stage(reader, tmp_path / "out"))
+    text = folder.read("manifest.json").decode()
+    folder.write("manifest.json", text.replace('"rows":', '"rows": 3, "rows":', 1).encode())
+    assert any("'rows' occurs twice" in finding.problem for finding in _problems(folder))
+    with pytest.raises(ValueError, match="occurs twice"):
+        load_manifest(folder)
+
+
+def test_files_that_do_not_belong_are_named(reader: SourceReader, tmp_path: Path) -> None:
+    folder = _build(_stage(reader, tmp_path / "out"))
+    extra = ["maps-00000.parquet", "part-00003.parquet", "rejected-00099.parquet"]
+    for name in extra:
+        folder.write(name, folder.read("part-00000.parquet"))
+    folder.write("notes.txt", b"mine")
+    assert [(finding.file, finding.problem) for finding in _problems(folder)] == [
+        (name, "is no part of the manifest") for name in extra
+    ]
+
+
+def test_a_manifest_of_an_older_version_is_read_and_said_to_lack_its_checksum(
+    reader: SourceReader, tmp_path: Path
+) -> None:
+    folder = _build(_stage(reader, tmp_path / "out"))
+    manifest = load_manifest(folder)
+    folder.write("manifest.json", manifest.model_dump_json().encode())
+    assert load_manifest(folder) == manifest
+    assert [finding.problem for finding in _problems(folder)] == ["it holds no checksum: an older version wrote it"]
+
+
+def test_no_flipped_bit_of_the_manifest_is_taken_as_truth(reader: SourceReader, tmp_path: Path) -> None:
+    folder = _build(_stage(reader, tmp_path / "out"))
+    manifest, good = load_manifest(folder), folder.read("manifest.json")
+    for place in range(0, len(good), 5):
+        flipped = good[:place] + bytes([good[place] ^ 1 << place % 8]) + good[place + 1 :]
+        Path(folder.path, "manifest.json").write_bytes(flipped)
+        try:
+            assert load_manifest(folder) == manifest  # white space
+        except ValueError as error:
+            assert "manifest.json" in str(error)
+
+
+def test_values_that_contradict_each_other_are_named(reader: SourceReader, tmp_path: Path) -> None:
+    change = _of_kind("object", lambda columns, row: columns["object_box"].__setitem__(row, None))
+    findings = _problems(_build(_stage(reader, tmp_path / "out"), change))
+    assert any("cannot be checked" in finding.problem for finding in findings)
 
 
 def test_rejections_have_to_add_up(reader: SourceReader, tmp_path: Path) -> None:

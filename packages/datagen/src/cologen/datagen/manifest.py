@@ -29,6 +29,9 @@ MANIFEST_NAME = "manifest.json"
 REPORT_NAME = "report.html"
 CARD_NAME = "README.md"
 
+NO_CHECKSUM = "it holds no checksum: an older version wrote it"
+
+_CHECKSUM = "checksum"
 _REPORT_KEY = b"cologen.report"
 _SEAL_KEY = b"cologen.seal"
 
@@ -123,16 +126,34 @@ class Manifest(_Frozen):
 
 def recipe_hash(recipe: dict[str, Any]) -> str:
     """A hash of the resolved recipe; the order of its keys does not matter."""
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+    return _hash_of(recipe)
 
 
 def save_manifest(folder: Folder, manifest: Manifest) -> None:
-    """Write ``manifest.json`` at once."""
-    folder.write(MANIFEST_NAME, (manifest.model_dump_json(indent=1) + "\n").encode())
+    """Write ``manifest.json`` atomically, with a checksum over all of its values."""
+    content = manifest.model_dump(mode="json")
+    content[_CHECKSUM] = _hash_of(content)
+    folder.write(MANIFEST_NAME, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def load_manifest(folder: Folder) -> Manifest:
-    """The folder's ``manifest.json``.
+    """The folder's ``manifest.json``; one that holds no checksum was written by an older version, and is trusted.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is of another schema version, not a manifest, or was changed after it was written.
+    """
+    manifest, problems = inspect_manifest(folder)
+    if changed := [problem for problem in problems if problem != NO_CHECKSUM]:
+        raise ValueError(
+            f"{folder}/{MANIFEST_NAME} was changed after it was written ({changed[0]}): put the original back, or "
+            "start over with --fresh. If the pictures have moved, give --root instead."
+        )
+    return manifest
+
+
+def inspect_manifest(folder: Folder) -> tuple[Manifest, list[str]]:
+    """The folder's ``manifest.json`` whatever its checksum says, and what is wrong with the file.
 
     Raises:
         FileNotFoundError: there is none.
@@ -140,14 +161,32 @@ def load_manifest(folder: Folder) -> Manifest:
     """
     if not folder.exists(MANIFEST_NAME):
         raise FileNotFoundError(f"no {MANIFEST_NAME} in {folder}: expected the --out folder of a build")
-    text = folder.read(MANIFEST_NAME)
+    repeated: list[str] = []
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        counted = Counter(name for name, _ in pairs)
+        repeated.extend(name for name, count in counted.items() if count > 1)
+        return dict(pairs)
+
     try:
-        version = json.loads(text).get("schema_version")
+        content = json.loads(folder.read(MANIFEST_NAME), object_pairs_hook=members)
+        version = content.get("schema_version")
         if version != SCHEMA_VERSION:
             raise ValueError(f"{folder}/{MANIFEST_NAME} has schema version {version}, this code reads {SCHEMA_VERSION}")
-        return Manifest.model_validate_json(text)
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, ValidationError) as error:
+        checksum = content.pop(_CHECKSUM, None)
+        manifest = Manifest.model_validate(content)
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, RecursionError, ValidationError) as error:
         raise ValueError(f"{folder}/{MANIFEST_NAME} is not a manifest: {error}") from error
+    problems = [f"the key {name!a} occurs twice in one object" for name in repeated]
+    if checksum is None:
+        problems.append(NO_CHECKSUM)
+    elif checksum != _hash_of(content):
+        problems.append("its checksum differs")
+    return manifest, problems
+
+
+def _hash_of(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def part_file(index: int) -> str:

@@ -10,31 +10,40 @@ import numpy as np
 
 from cologen.datagen import control_maps, images, rle
 from cologen.datagen.control.alignment import stretch
-from cologen.datagen.control.policy import KINDS, ONLINE, ControlPolicy
-from cologen.datagen.manifest import Manifest
+from cologen.datagen.control.policy import KINDS, ONLINE
 from cologen.datagen.masks.policy import MaskPolicy
-from cologen.datagen.pairs.filters import PairPolicy, check_scores
+from cologen.datagen.pairs.filters import check_scores
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import RejectedError
 from cologen.datagen.schemas import Task
+from cologen.datagen.stages.control import ControlRecipe
+from cologen.datagen.stages.inpaint import InpaintRecipe
+from cologen.datagen.stages.pairs import PairRecipe
+from cologen.datagen.stages.recipes import Recipe
 from cologen.datagen.storage import Folder
 
 TOLERANCE = 1e-5  # areas and overlaps are stored as float32
 
 
-def row_problems(row: Mapping[str, Any], manifest: Manifest, folder: Folder, root: Path | None) -> Iterator[str]:
+def row_problems(
+    row: Mapping[str, Any], task: Task, recipe: Recipe, folder: Folder, root: Path | None
+) -> Iterator[str]:
     """What is wrong with a row of ``folder``, in words; ``root`` has its pictures (None: they are not looked at)."""
-    prefix = f"{manifest.source}/"
-    if not row["sample_id"].startswith(prefix) or row["source"] != manifest.source or row["task"] != manifest.task:
-        yield f"does not belong to task {manifest.task} of source {manifest.source}"
-    if row["seed"] != derived_seed(manifest.recipe.get("seed", 0), row["sample_id"]):
+    source = recipe.source.name
+    if not row["sample_id"].startswith(f"{source}/") or row["source"] != source or row["task"] != task:
+        yield f"does not belong to task {task} of source {source}"
+    if row["split"] != recipe.source.split:
+        yield f"its split is {row['split']}, the recipe's {recipe.source.split}"
+    if row["seed"] != derived_seed(getattr(recipe, "seed", 0), row["sample_id"]):
         yield "its seed is not the one of its id"
     if not row["caption"].strip():
         yield "its caption is blank"
     try:
-        yield from _TASK_PROBLEMS[manifest.task](row, manifest)
+        yield from _TASK_PROBLEMS[task](row, recipe)
     except ValueError as error:
         yield f"a mask does not decode: {error}"
+    except (TypeError, KeyError, IndexError, OverflowError) as error:  # values that contradict each other, or none
+        yield f"its values cannot be checked: {type(error).__name__}: {error}"
     if row.get("map_hash") is not None:
         yield from _map_problems(row, folder)
     if root is not None:
@@ -94,7 +103,7 @@ def _pair_picture_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
             yield f"its target is {size[0]} x {size[1]}, the row says {row['width']} x {row['height']}"
 
 
-def _concept_problems(row: Mapping[str, Any], _: Manifest) -> Iterator[str]:
+def _concept_problems(row: Mapping[str, Any], _: Recipe) -> Iterator[str]:
     for number, item in enumerate(row["objects"]):
         for problem in _object_problems(item["rle"], item["box"], row["height"], row["width"]):
             yield f"object {number}: {problem}"
@@ -109,7 +118,7 @@ def _object_problems(counts: bytes, box: list[float], height: int, width: int) -
         yield f"the object's box is {box}, its pixels span {tight.xyxy()}"
 
 
-def _grounding_problems(row: Mapping[str, Any], _: Manifest) -> Iterator[str]:
+def _grounding_problems(row: Mapping[str, Any], _: Recipe) -> Iterator[str]:
     height, width = row["height"], row["width"]
     if row["caption"] != row["instruction"]:
         yield "its caption is not its instruction"
@@ -136,8 +145,8 @@ def _cover_problems(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"its mask spans {tight}, its boxes do not"
 
 
-def _control_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
-    policy = ControlPolicy.model_validate(manifest.recipe["policy"])
+def _control_problems(row: Mapping[str, Any], recipe: ControlRecipe) -> Iterator[str]:
+    policy = recipe.policy
     kind, address = row["condition"], row["condition_uri"]
     if kind not in KINDS:
         yield f"its condition {kind!r} is none of {', '.join(KINDS)}"
@@ -145,7 +154,7 @@ def _control_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[st
         yield f"a row of {kind} {'with' if address else 'without'} a map is {'' if row['online'] else 'not '}online"
     if (address is None) != (kind == "canny" or row["online"]):
         yield f"a row of {kind} has {'no map' if address is None else 'a map'}"
-    drawn = policy.thresholds.draw(manifest.recipe["seed"], row["sample_id"]) if kind == "canny" else None
+    drawn = policy.thresholds.draw(recipe.seed, row["sample_id"]) if kind == "canny" else None
     if (row["canny_low"], row["canny_high"]) != ((drawn.low, drawn.high) if drawn else (None, None)):
         yield f"its thresholds {row['canny_low']} and {row['canny_high']} are not those of its id"
     sides = row["condition_width"], row["condition_height"]
@@ -155,7 +164,7 @@ def _control_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[st
         yield f"its condition of {sides[0]} x {sides[1]} has other proportions than its picture"
 
 
-def _pair_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
+def _pair_problems(row: Mapping[str, Any], recipe: PairRecipe) -> Iterator[str]:
     if row["caption"] != row["instruction"]:
         yield "its caption is not its instruction"
     if row["image_uri"] != row["target_uri"]:
@@ -170,13 +179,13 @@ def _pair_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
         yield f"its target's box is {box}, the row says {row['width']} x {row['height']}"
     try:
         scores = tuple((one["name"], one["value"]) for one in row["scores"])
-        check_scores(scores, PairPolicy.model_validate(manifest.recipe["policy"]))
+        check_scores(scores, recipe.policy)
     except RejectedError as error:
         yield f"its scores do not pass: {error}"
 
 
-def _inpaint_problems(row: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
-    policy = MaskPolicy.model_validate(manifest.recipe["policy"])
+def _inpaint_problems(row: Mapping[str, Any], recipe: InpaintRecipe) -> Iterator[str]:
+    policy = recipe.policy
     height, width, mask = row["height"], row["width"], row["mask_rle"]
     rle.check(mask, height, width)
     area = rle.area(mask) / (height * width)
@@ -215,7 +224,7 @@ def _covers(mask: bytes, box: list[float], height: int, width: int) -> bool:
     return bool(rle.decode(mask, height, width)[top:bottom, left:right].all())
 
 
-_TASK_PROBLEMS: dict[Task, Callable[[Mapping[str, Any], Manifest], Iterator[str]]] = {
+_TASK_PROBLEMS: dict[Task, Callable[[Mapping[str, Any], Any], Iterator[str]]] = {
     "concepts": _concept_problems,
     "inpaint": _inpaint_problems,
     "grounding": _grounding_problems,

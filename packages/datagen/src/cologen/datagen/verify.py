@@ -21,10 +21,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from cologen.datagen.manifest import Manifest, PartReport, load_manifest, read_part, recipe_hash
+from cologen.datagen import control_maps
+from cologen.datagen.manifest import MANIFEST_NAME, Manifest, PartReport, inspect_manifest, read_part, recipe_hash
 from cologen.datagen.records import Reason
 from cologen.datagen.row_rules import row_problems
 from cologen.datagen.schemas import MIX_COLUMNS, REJECTED_SCHEMA, SCHEMAS
+from cologen.datagen.stages.pairs import PairRecipe
+from cologen.datagen.stages.recipes import Recipe, recipe_of
 from cologen.datagen.storage import Folder
 
 
@@ -42,6 +45,8 @@ class _PartCheck:
     findings: list[Finding]
     id_hashes: bytes
     """The first 8 bytes of each sample id's hash, one after the other."""
+    maps: frozenset[str] = frozenset()
+    """The files of maps that its rows name."""
 
 
 def verify(folder: Folder, root: Path | None = None, workers: int | None = None) -> Iterator[list[Finding]]:
@@ -53,14 +58,22 @@ def verify(folder: Folder, root: Path | None = None, workers: int | None = None)
         FileNotFoundError: there is no manifest.
         ValueError: it is not a manifest, or one of another schema version.
     """
-    manifest = load_manifest(folder)
-    yield [Finding("manifest.json", "", problem) for problem in _manifest_problems(manifest)]
-    hashes: list[bytes] = []
+    manifest, problems = inspect_manifest(folder)
+    problems += _manifest_problems(manifest)
+    try:
+        recipe = recipe_of(manifest.task, manifest.recipe)
+        problems += _recipe_problems(manifest, recipe)
+    except ValueError as error:
+        recipe = None
+        problems.append(f"the recipe is not one of {manifest.task}, so rows are not checked: {error}")
+    yield [Finding(MANIFEST_NAME, "", problem) for problem in problems]
+    hashes, maps = list[bytes](), set[str]()
     with _parallel_map(workers or os.cpu_count() or 1) as run:
-        for check in run(partial(_check_part, folder, manifest, root), manifest.parts):
+        for check in run(partial(_check_part, folder, manifest, recipe, root), manifest.parts):
             hashes.append(check.id_hashes)
+            maps |= check.maps
             yield check.findings
-    yield _repeated(b"".join(hashes))
+    yield [*_repeated(b"".join(hashes)), *_extra_files(folder, manifest, maps)]
 
 
 @contextmanager
@@ -84,16 +97,43 @@ def _manifest_problems(manifest: Manifest) -> Iterator[str]:
         yield "the totals are not the sums over the parts"
 
 
-def _check_part(folder: Folder, manifest: Manifest, root: Path | None, part: PartReport) -> _PartCheck:
+def _recipe_problems(manifest: Manifest, recipe: Recipe) -> Iterator[str]:
+    if manifest.source != recipe.source.name:
+        yield f"the source is {manifest.source}, the recipe's {recipe.source.name}"
+    if isinstance(recipe, PairRecipe) and manifest.task != recipe.task:
+        yield f"the task is {manifest.task}, the recipe's {recipe.task}"
+    if manifest.num_parts != recipe.source.num_parts:
+        yield f"num_parts is {manifest.num_parts}, the recipe's source has {recipe.source.num_parts}"
+    if manifest.mix.asked != recipe.mix_asked:
+        yield f"the mix asked is {manifest.mix.asked}, the recipe asks for {recipe.mix_asked}"
+
+
+def _extra_files(folder: Folder, manifest: Manifest, maps: set[str]) -> Iterator[Finding]:
+    """Files that look as if they belonged to the manifest, and that it does not know."""
+    known = maps.union(*((part.file, part.rejected_file) for part in manifest.parts))
+    for name in folder.names():
+        if name.startswith(("part-", "rejected-", control_maps.PREFIX)) and name not in known:
+            yield Finding(name, "", "is no part of the manifest")
+
+
+def _check_part(
+    folder: Folder, manifest: Manifest, recipe: Recipe | None, root: Path | None, part: PartReport
+) -> _PartCheck:
     findings = [Finding(file, "", problem) for file, problem in _file_problems(folder, manifest, part)]
     if findings:
         return _PartCheck(findings, b"")
     rows = read_part(folder, part.file).to_pylist()
-    for row in rows:
-        findings.extend(
-            Finding(part.file, row["sample_id"], problem) for problem in row_problems(row, manifest, folder, root)
-        )
-    return _PartCheck(findings, b"".join(_id_hash(row["sample_id"]) for row in rows))
+    if recipe is not None:
+        findings = [
+            Finding(part.file, row["sample_id"], problem)
+            for row in rows
+            for problem in row_problems(row, manifest.task, recipe, folder, root)
+        ]
+    return _PartCheck(
+        findings,
+        b"".join(_id_hash(row["sample_id"]) for row in rows),
+        frozenset(row["condition_uri"].partition("#")[0] for row in rows if row.get("map_hash") is not None),
+    )
 
 
 def _file_problems(folder: Folder, manifest: Manifest, part: PartReport) -> Iterator[tuple[str, str]]:

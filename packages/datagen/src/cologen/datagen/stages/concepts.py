@@ -37,6 +37,11 @@ class ConceptRecipe(BaseModel):
     segmenter: SegmenterRecipe = Field(discriminator="name")
     batch_size: int = Field(default=8, ge=1)
 
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """Pictures have no kinds here."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConceptStage:
@@ -57,7 +62,12 @@ class ConceptStage:
         """The empty manifest that this stage fills."""
         source = self.recipe.source
         return Manifest.empty(
-            "concepts", source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix={}
+            "concepts",
+            source.name,
+            self.recipe,
+            num_parts=source.num_parts,
+            root=self.reader.root,
+            mix=self.recipe.mix_asked,
         )
 
     def open(self) -> Callable[[Part], PartContent]:

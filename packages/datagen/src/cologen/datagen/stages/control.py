@@ -35,6 +35,11 @@ class ControlRecipe(BaseModel):
     maps: MapsRecipe = MapsRecipe()
     """The networks whose maps are drawn in advance."""
 
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """The share asked of each condition."""
+        return {str(kind): share for kind, share in self.policy.mix.shares().items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlStage:
@@ -51,7 +56,7 @@ class ControlStage:
 
     def manifest(self) -> Manifest:
         """The empty manifest that this stage fills."""
-        source, mix = self.recipe.source, {str(kind): share for kind, share in self.recipe.policy.mix.shares().items()}
+        source, mix = self.recipe.source, self.recipe.mix_asked
         return Manifest.empty(
             "control", source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
         )

@@ -56,7 +56,7 @@ class DistinctStage:
     def manifest(self) -> Manifest:
         """The empty manifest that this stage fills."""
         empty, recipe = self.candidates.manifest(), self.recipe
-        root, mix = self.candidates.reader.root, empty.mix.asked
+        root, mix = self.candidates.reader.root, recipe.mix_asked
         return Manifest.empty(empty.task, empty.source, recipe, num_parts=empty.num_parts, root=root, mix=mix)
 
     def open(self) -> Callable[[Part], PartContent]:

@@ -46,6 +46,11 @@ class GroundingRecipe(BaseModel):
     contrast: bool = True
     """Look at each picture and take only colours that can be seen where the mark goes; otherwise any colour."""
 
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """The share asked of each way to refer."""
+        return self.policy.mix.model_dump()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundingStage:
@@ -61,7 +66,7 @@ class GroundingStage:
 
     def manifest(self) -> Manifest:
         """The empty manifest that this stage fills."""
-        source, mix = self.recipe.source, self.recipe.policy.mix.model_dump()
+        source, mix = self.recipe.source, self.recipe.mix_asked
         return Manifest.empty(
             "grounding", source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
         )

@@ -36,6 +36,11 @@ class InpaintRecipe(BaseModel):
     """How many masks each picture gets, every one with its own caption where there are several."""
     policy: MaskPolicy = MaskPolicy()
 
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """The share asked of each kind of mask."""
+        return self.policy.mix.model_dump()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskStage:
@@ -52,7 +57,7 @@ class MaskStage:
 
     def manifest(self) -> Manifest:
         """The empty manifest that this stage fills."""
-        source, mix = self.recipe.source, self.recipe.policy.mix.model_dump()
+        source, mix = self.recipe.source, self.recipe.mix_asked
         return Manifest.empty(
             "inpaint", source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
         )

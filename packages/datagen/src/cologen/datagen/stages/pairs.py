@@ -46,6 +46,11 @@ class PairRecipe(BaseModel):
     seed: int = Field(default=0, ge=0)
     policy: PairPolicy = PairPolicy()
 
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """The share asked of each direction; of edit types there is none."""
+        return {name: 1 / len(_DIRECTIONS) for name in _DIRECTIONS} if self.task == "customized" else {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairStage:
@@ -61,8 +66,7 @@ class PairStage:
 
     def manifest(self) -> Manifest:
         """The empty manifest that this stage fills."""
-        task, source = self.recipe.task, self.recipe.source
-        mix = {name: 1 / len(_DIRECTIONS) for name in _DIRECTIONS} if task == "customized" else {}
+        task, source, mix = self.recipe.task, self.recipe.source, self.recipe.mix_asked
         return Manifest.empty(
             task, source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
         )
