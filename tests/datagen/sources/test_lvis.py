@@ -85,7 +85,7 @@ def test_where_an_annotation_is_lost_its_noun_is_no_longer_exhaustive(root: Path
     assert rejections == [
         ("lvis/000000000001@2", Reason.DEGENERATE_POLYGON),
         ("lvis/000000000001@4", Reason.MALFORMED_RECORD),
-        ("lvis/~orphans", Reason.MALFORMED_RECORD),
+        ("lvis/000000000009@6", Reason.MALFORMED_RECORD),
     ]
 
 

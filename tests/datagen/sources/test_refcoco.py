@@ -99,7 +99,7 @@ def test_refs_that_join_no_picture_are_counted(root: Path, read_all: Any) -> Non
     endless: list[Any] = []
     endless.append(endless)
     refs = [
-        ref(1, 1, 1, "dog"), ref(2, 77, 1, "dog"), ref(3, 77, 1, "cat"), ref(4, "1", 1, "cat"),
+        ref(1, 1, 1, "dog"), ref(2, 77, 1, "dog"), ref(3, 77, 1, "cat"), ref(4, "one", 1, "cat"),
         ref(5, 1, 1, "cat", split=None), endless, ref(6, 1, endless, "cat"), ref(7, 1, 1, endless),
     ]  # fmt: skip
     write(root, [image(1), image(1)], [thing(1, 1)], refs)

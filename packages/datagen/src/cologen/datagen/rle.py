@@ -22,6 +22,8 @@ Mask = UInt8[np.ndarray, "height width"]
 Polygon = Sequence[int | float] | Float64[np.ndarray, " _num_coordinates"]
 # pycocotools walks along every edge: a stray coordinate of 1e7 costs it a gigabyte, one of 1e8 the process.
 FARTHEST_COORDINATE = 1e5
+# The same for many edges that go to and fro; the outline of a real object takes some thousands of steps.
+LONGEST_OUTLINE = 1e6
 
 
 def encode(mask: Mask) -> bytes:
@@ -136,6 +138,9 @@ def from_polygons(polygons: Sequence[Polygon], height: int, width: int) -> bytes
     far = max(right, bottom, -left, -top) > FARTHEST_COORDINATE
     if far or right <= 0 or bottom <= 0 or left >= width or top >= height:
         raise RejectedError(Reason.OUTSIDE_IMAGE, f"polygon x {left:g} to {right:g}, y {top:g} to {bottom:g}")
+    steps = sum(np.abs(np.diff(one.reshape(-1, 2), axis=0)).max(axis=1).sum() for one in usable)
+    if steps > LONGEST_OUTLINE:
+        raise RejectedError(Reason.OUTSIDE_IMAGE, f"an outline of {steps:.3g} pixels, at most {LONGEST_OUTLINE:g}")
     parts = cast(list[Any], coco.frPyObjects(cast(Any, usable), height, width))
     counts = _counts(parts[0] if len(parts) == 1 else coco.merge(parts))
     if _is_empty(counts):

@@ -12,8 +12,9 @@ import numpy as np
 from cologen.datagen import images
 from cologen.datagen.records import Image, ObjectMask, Reading, Reason, RejectedError, Rejection
 from cologen.datagen.sources import coco_rows, coco_stuff_classes, fields, regions
-from cologen.datagen.sources.coco_listing import ORPHANS, list_pictures
+from cologen.datagen.sources.coco_listing import list_pictures
 from cologen.datagen.sources.coco_objects import read_objects
+from cologen.datagen.sources.coco_orphans import ORPHANS, reject_orphans
 from cologen.datagen.sources.index import open_index
 from cologen.datagen.sources.layout import first_folder, require_file, require_split
 from cologen.datagen.sources.reading import read_row, survivors
@@ -55,7 +56,7 @@ class COCOStuff:
         return read_row(self.name, self._rows, index, self._interpret)
 
     def fingerprint(self) -> str:
-        """A hash of the names and sizes of the annotation files and the number of rows."""
+        """A hash of the content of the annotation files; stuff maps are not looked into."""
         return f"{self._rows.fingerprint}{'-stuff' if self._stuff else ''}"
 
     def _stuff_folder(self) -> str:
@@ -63,17 +64,17 @@ class COCOStuff:
         return folder.relative_to(self._root).as_posix()
 
     def _interpret(self, key: str, payload: bytes) -> Reading:
+        if key.startswith(ORPHANS):
+            return reject_orphans(self.name, payload)
         row = coco_rows.unpacked(payload)
-        if key == ORPHANS:
-            detail = f"{row['orphans']} annotations name pictures that are not listed"
-            raise RejectedError(Reason.MALFORMED_RECORD, detail)
         image = fields.record(row, "image")
         uri = f"{self._images}/{fields.text(image, 'file_name')}"
-        size = images.probe(self._root, uri, (fields.integer(image, "width"), fields.integer(image, "height")))
+        size = images.probe(self._root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
         sample_id = f"{self.name}/{key}"
         captions, bad_captions = survivors(sample_id, _named(row, "captions", "caption-", _caption))
         if not captions:
-            raise RejectedError(Reason.NULL_CAPTION, f"{len(bad_captions)} captions, none with words")
+            reason = bad_captions[0].reason if bad_captions else Reason.NULL_CAPTION
+            raise RejectedError(reason, f"{len(bad_captions)} captions, none that can be used")
         annotated = read_objects(sample_id, row, self._nouns, size)
         stuff, bad_stuff = self._stuff_objects(sample_id, uri, size)
         return Reading(

@@ -1,20 +1,19 @@
 """How the index holds one picture of a COCO file: what reading needs as JSON, and its polygons as a block of numbers.
 
 Polygons are most of COCO's bytes, and parsing their numbers would be the largest part of reading a picture. So the
-index stores them as float64, and a segmentation in the JSON only says how many numbers each polygon takes from there.
+index stores them as float64, and the JSON says beside the annotations how many numbers each polygon takes from there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
-from cologen.datagen.records import RejectedError
 from cologen.datagen.sources import fields
 
 Numbers = Float64[np.ndarray, " _num_numbers"]
@@ -32,51 +31,49 @@ FIELDS: Kept = MappingProxyType(
 """What is kept of COCO's own rows."""
 
 _LENGTHS = "polygon_lengths"
-_HEAD = 8  # bytes: the length of the JSON in decimal digits
+_HEAD = 16  # bytes: the length of the JSON in decimal digits
 _NUMBER = 8  # bytes of a float64, to whose multiple the JSON is padded
 
 
-def packed(row: bytes, kept_fields: Kept = FIELDS) -> bytes:
-    """The row ``{"image": …, "annotations": […], "captions": […]}`` in the index's form.
+def packed(parts: Mapping[str, bytes | Sequence[bytes]], kept_fields: Kept = FIELDS) -> bytes:
+    """A picture in the index's form: its parts by name (``image``, ``annotations``, …), each as JSON or a list of it.
 
-    What is malformed is kept as it is, for ``unpacked`` and its caller to reject with the picture's name.
+    Each element is parsed alone, so that a malformed one takes no other with it; it is kept as what ``fields``
+    rejects.
     """
-    try:
-        record = fields.parse_record(row)
-    except RejectedError:
-        return _joined(row, [])
-    kept: fields.Record = {name: _only(record[name], kept_fields.get(name, ())) for name in record}
+    row: fields.Record = {name: _parsed(part, kept_fields[name]) for name, part in parts.items()}
+    lengths: dict[str, list[int]] = {}
     numbers: list[int | float] = []
-    for annotation in kept.get("annotations", ()):
+    for place, annotation in enumerate(row.get("annotations", ())):
         if isinstance(annotation, dict) and _is_polygons(annotation.get("segmentation")):
-            polygons = annotation["segmentation"]
-            annotation["segmentation"] = {_LENGTHS: [len(polygon) for polygon in polygons]}
+            polygons = annotation.pop("segmentation")
+            lengths[str(place)] = [len(polygon) for polygon in polygons]
             numbers.extend(number for polygon in polygons for number in polygon)
-    return _joined(json.dumps(kept).encode(), numbers)
+    return _joined(json.dumps({**row, _LENGTHS: lengths}).encode(), numbers)
 
 
 def unpacked(payload: bytes) -> fields.Record:
-    """The record of a packed row; its polygons are arrays ``[x0, y0, x1, y1, …]``.
-
-    Raises:
-        RejectedError: the row was malformed.
-    """
+    """The record of a packed row; its polygons are arrays ``[x0, y0, x1, y1, …]``."""
     end = _HEAD + int(payload[:_HEAD])
-    record = fields.parse_record(payload[_HEAD:end])
+    record = fields.parse_own(payload[_HEAD:end])
     numbers = np.frombuffer(payload, dtype=np.float64, offset=end)
     taken = 0
-    for annotation in record.get("annotations", ()):
-        if isinstance(annotation, dict) and _LENGTHS in (annotation.get("segmentation") or ()):
-            lengths = annotation["segmentation"][_LENGTHS]
-            annotation["segmentation"] = _cut(numbers[taken:], lengths)
-            taken += sum(lengths)
+    for place, lengths in record.pop(_LENGTHS).items():
+        record["annotations"][int(place)]["segmentation"] = _cut(numbers[taken:], lengths)
+        taken += sum(lengths)
     return record
 
 
+def _parsed(part: bytes | Sequence[bytes], names: tuple[str, ...]) -> Any:
+    if isinstance(part, bytes):
+        return _only(fields.parse_or_mark(part), names)
+    return [_only(fields.parse_or_mark(element), names) for element in part]
+
+
 def _only(value: Any, names: tuple[str, ...]) -> Any:
-    if isinstance(value, list):
-        return [_only(element, names) for element in value]
-    return {name: value[name] for name in names if name in value} if isinstance(value, dict) else value
+    if not isinstance(value, dict) or fields.is_rejected(value):
+        return value
+    return {name: value[name] for name in names if name in value}
 
 
 def _is_polygons(value: Any) -> bool:
@@ -91,7 +88,7 @@ def _is_polygons(value: Any) -> bool:
 
 def _joined(text: bytes, numbers: list[int | float]) -> bytes:
     padded = text + b" " * (-(_HEAD + len(text)) % _NUMBER)
-    return b"%08d%b%b" % (len(padded), padded, np.array(numbers, dtype=np.float64).tobytes())
+    return b"%016d%b%b" % (len(padded), padded, np.array(numbers, dtype=np.float64).tobytes())
 
 
 def _cut(

@@ -2,12 +2,16 @@
 
 A row is a key, which names the picture within its source, and a payload of raw bytes that only ``read`` interprets.
 Rows come back in the order of their keys, so that pictures of one archive stand together and double keys touch.
+
+The index keeps a hash of the content of the files it was made from. They are read again only when one of them has
+another size, inode or time of change.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,13 +23,15 @@ import pyarrow.compute as pc
 
 from cologen.datagen import cache
 
-_VERSION = 2
+_VERSION = 3
 _BATCH_ROWS = 1024
-_SCHEMA = pa.schema([("key", pa.string()), ("payload", pa.binary())])
+_SCHEMA = pa.schema([("key", pa.string()), ("payload", pa.large_binary())])
 _ORDER = pa.schema([("position", pa.int64())])
 _ROWS_FILE, _ORDER_FILE, _CONSTANTS_FILE = "rows.arrow", "order.arrow", "constants.json"
 
 Row = tuple[str, bytes]
+Digest = Callable[[Path], str]
+"""A hash of what matters of a file's content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +50,9 @@ class Index:
         self._order = pa.ipc.open_file(pa.memory_map(str(folder / _ORDER_FILE))).get_batch(0).column(0).to_numpy()
         # One batch as Python's own lists: rows are mostly read in order, and a scalar of Arrow's costs microseconds.
         self._held, self._columns = -1, dict[str, list[Any]]()
-        self.constants: dict[str, Any] = json.loads((folder / _CONSTANTS_FILE).read_bytes())
-        self.fingerprint = _hash(inputs, str(len(self)))
+        stored = json.loads((folder / _CONSTANTS_FILE).read_bytes())
+        self.constants: dict[str, Any] = stored["constants"]
+        self.fingerprint = _hash(inputs, *stored["digests"], str(len(self)))
 
     def __len__(self) -> int:
         return len(self._order)
@@ -72,23 +79,44 @@ class Index:
         return self._columns[column][row]
 
 
-def open_index(root: Path, files: Sequence[Path], options: Sequence[str], build: Callable[[], Listing]) -> Index:
+def encodable(name: str) -> str:
+    """A file's name as text that can be stored: bytes of it that are no UTF-8 become ``\\xff``."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def digest_of_content(path: Path) -> str:
+    """A hash of all of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def open_index(
+    root: Path,
+    files: Sequence[Path],
+    options: Sequence[str],
+    build: Callable[[], Listing],
+    digest: Digest = digest_of_content,
+) -> Index:
     """The index made from ``files`` under ``root`` with ``options``, built first if no process has done so.
+
+    Its fingerprint is a hash of the files' names, sizes and ``digest``, of ``options`` and of the number of rows.
 
     Raises:
         ValueError: the cache folder cannot be written.
         FileNotFoundError: there is nothing to list.
     """
     states = [path.stat() for path in files]
-    inputs = json.dumps([[(path.name, state.st_size) for path, state in zip(files, states, strict=True)], *options])
-    # Times tell a rewritten file from its cached listing, but differ between machines: not for the fingerprint.
-    times = ",".join(str(state.st_mtime_ns) for state in states)
-    key = "|".join((str(_VERSION), str(root.absolute()), inputs, times))
-    folder = cache.built_once("index", key, lambda partial: _write(partial, root, build()))
+    named = [(encodable(path.name), state.st_size) for path, state in zip(files, states, strict=True)]
+    inputs = json.dumps([named, *options])
+    # These tell a rewritten file from its cached listing, but differ between machines: not for the fingerprint.
+    # The time of change (ctime) shows an edit even where its author has set the time of modification back.
+    times = ",".join(f"{state.st_mtime_ns}-{state.st_ctime_ns}-{state.st_ino}" for state in states)
+    key = "|".join((str(_VERSION), encodable(str(root.absolute())), inputs, times))
+    folder = cache.built_once("index", key, lambda partial: _write(partial, root, build(), map(digest, files)))
     return Index(folder, inputs)
 
 
-def _write(folder: Path, root: Path, listing: Listing) -> None:
+def _write(folder: Path, root: Path, listing: Listing, digests: Iterable[str]) -> None:
     keys: list[pa.Array] = []
     rows = iter(listing.rows)
     with pa.ipc.new_file(folder / _ROWS_FILE, _SCHEMA) as writer:
@@ -101,7 +129,8 @@ def _write(folder: Path, root: Path, listing: Listing) -> None:
     order = pc.call_function("array_sort_indices", [pa.concat_arrays(keys)]).cast(pa.int64())
     with pa.ipc.new_file(folder / _ORDER_FILE, _ORDER) as writer:
         writer.write_batch(pa.record_batch([order], schema=_ORDER))
-    (folder / _CONSTANTS_FILE).write_text(json.dumps(listing.constants))
+    stored = {"constants": listing.constants, "digests": list(digests)}
+    (folder / _CONSTANTS_FILE).write_text(json.dumps(stored))
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from cologen.datagen.sources import text_files
 from cologen.datagen.sources.index import Index, Listing, Row, open_index
 
 
@@ -14,7 +15,7 @@ def open_lines(root: Path, files: Mapping[str, Path]) -> Index:
 
     Raises:
         FileNotFoundError: there is no line.
-        ValueError: the cache folder cannot be written.
+        ValueError: a file is not in UTF-8, or the cache folder cannot be written.
     """
     listing = partial(_list_lines, files)
     return open_index(root, list(files.values()), ["lines", *files], listing)
@@ -27,6 +28,6 @@ def _list_lines(files: Mapping[str, Path]) -> Listing:
 def _rows(files: Mapping[str, Path]) -> Iterator[Row]:
     for name, path in files.items():
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(text_files.lines(file, path), start=1):
                 if line.strip():
                     yield f"{name}/{number:09d}", line

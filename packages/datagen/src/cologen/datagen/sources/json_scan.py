@@ -12,7 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cologen.datagen.sources import text_files
+
 _WINDOW_BYTES = 8 << 20
+_MOST_VALUE_BYTES = 256 << 20
+"""An element is one picture or annotation; what is longer than this would be gone through again and again."""
 _SPACE = re.compile(r"[ \t\n\r]*")
 _decode = json.JSONDecoder().raw_decode
 
@@ -33,22 +37,51 @@ def elements(file: mmap.mmap, path: Path) -> Iterator[Element]:
     """Every element of every array directly under the top-level object, in the order of the file.
 
     Raises:
-        ValueError: not a JSON object, or malformed; ``path`` is for the message alone.
+        ValueError: not a JSON object, malformed, not in UTF-8, or an array that stands twice; ``path`` is for the
+            message alone.
     """
     cursor = _Cursor(file, path)
     cursor.expect("{")
+    sections = set[str]()
     if cursor.accept("}"):
         return
     while True:
-        _, _, section = cursor.value()
+        section = str(cursor.value()[2])
+        if section in sections:
+            raise ValueError(f"{path}: {section!a} stands twice: which of the two is meant?")
+        sections.add(section)
         cursor.expect(":")
         if cursor.accept("["):
-            yield from _array(cursor, str(section))
+            yield from _array(cursor, section)
         else:
             cursor.value()
         if not cursor.accept(","):
             break
     cursor.expect("}")
+
+
+def array_elements(file: mmap.mmap, path: Path) -> Iterator[Element]:
+    """Every element of the array that the file is; their section is "".
+
+    Raises:
+        ValueError: not a JSON array, malformed, or not in UTF-8.
+    """
+    cursor = _Cursor(file, path)
+    cursor.expect("[")
+    yield from _array(cursor, "")
+
+
+def mapped(path: Path) -> mmap.mmap:
+    """The file in memory, as ``elements`` takes it.
+
+    Raises:
+        ValueError: the file is empty.
+    """
+    with path.open("rb") as file:
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError:
+            raise ValueError(f"{path}: the file is empty") from None
 
 
 def _array(cursor: _Cursor, section: str) -> Iterator[Element]:
@@ -66,7 +99,7 @@ class _Cursor:
 
     def __init__(self, file: mmap.mmap, path: Path) -> None:
         self._file, self._path = file, path
-        self._base, self._position, self._text = 0, 0, ""
+        self._base, self._position, self._text = text_files.start(file[:4], path), 0, ""
         self._slide()
 
     def accept(self, mark: str) -> bool:
@@ -87,8 +120,10 @@ class _Cursor:
         while True:
             try:
                 value, end = _decode(self._text, self._position)
-            except (ValueError, RecursionError) as error:
-                if self._is_last():
+            except RecursionError:
+                raise self._malformed("brackets nested too deep") from None
+            except ValueError as error:
+                if self._is_last() or len(self._text) > _MOST_VALUE_BYTES:
                     raise self._malformed(str(error)) from None
             else:
                 # A number that touches the end of the window may go on behind it.

@@ -13,8 +13,9 @@ from types import MappingProxyType
 from cologen.datagen import images
 from cologen.datagen.records import Image, Reading, Reason, RejectedError
 from cologen.datagen.sources import coco_rows, fields
-from cologen.datagen.sources.coco_listing import ORPHANS, Scan
+from cologen.datagen.sources.coco_listing import Scan
 from cologen.datagen.sources.coco_objects import read_objects
+from cologen.datagen.sources.coco_orphans import ORPHANS, reject_orphans
 from cologen.datagen.sources.index import Listing, open_index
 from cologen.datagen.sources.layout import require_root, require_split
 from cologen.datagen.sources.lvis_nouns import nouns
@@ -61,17 +62,16 @@ class LVIS:
         return read_row(self.name, self._rows, index, self._interpret)
 
     def fingerprint(self) -> str:
-        """A hash of the name and size of the annotation file and the number of rows."""
+        """A hash of the content of the annotation file."""
         return self._rows.fingerprint
 
     def _interpret(self, key: str, payload: bytes) -> Reading:
+        if key.startswith(ORPHANS):
+            return reject_orphans(self.name, payload)
         row = coco_rows.unpacked(payload)
-        if key == ORPHANS:
-            detail = f"{row['orphans']} annotations name pictures that are not listed"
-            raise RejectedError(Reason.MALFORMED_RECORD, detail)
         image = fields.record(row, "image")
         uri = _image_uri(image, self._split)
-        size = images.probe(self._root, uri, (fields.integer(image, "width"), fields.integer(image, "height")))
+        size = images.probe(self._root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
         absent, partly = self._listed_nouns(image, _ABSENT), self._listed_nouns(image, _PARTIAL)
         annotated = read_objects(f"{self.name}/{key}", row, self._nouns, size)
         return Reading(
@@ -85,10 +85,10 @@ class LVIS:
 
     def _listed_nouns(self, image: fields.Record, name: str) -> tuple[str, ...]:
         """The nouns of a list of categories; without all of it nothing sure can be said of the picture."""
-        found = [self._nouns.get(str(number)) for number in fields.items(image, name)]
+        found = [self._nouns.get(str(fields.identifier(number))) for number in fields.items(image, name)]
         if None in found:
             number = fields.items(image, name)[found.index(None)]
-            raise RejectedError(Reason.MALFORMED_RECORD, f"{name}: unknown category {ascii(number)[:60]}")
+            raise RejectedError(Reason.MALFORMED_RECORD, f"{name}: unknown category {fields.shown(number)}")
         return tuple(noun for noun in found if noun is not None)
 
 

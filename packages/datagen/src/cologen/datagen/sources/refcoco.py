@@ -60,7 +60,7 @@ class RefCOCO:
         return read_row(self.name, self._rows, index, self._interpret)
 
     def fingerprint(self) -> str:
-        """A hash of the names and sizes of the annotation files and the number of rows."""
+        """A hash of the content of the annotation files."""
         return self._rows.fingerprint
 
     def _interpret(self, key: str, payload: bytes) -> Reading:
@@ -72,7 +72,7 @@ class RefCOCO:
         image = fields.record(row, "image")
         # The file name that the refs themselves carry ends in a number that no file has.
         uri = f"{_IMAGES}/{fields.text(image, 'file_name')}"
-        size = images.probe(self._root, uri, (fields.integer(image, "width"), fields.integer(image, "height")))
+        size = images.probe(self._root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
         annotated = read_objects(sample_id, row, self._nouns, size)
         expressions, bad_expressions = read_expressions(sample_id, refs, annotated.places)
         return Reading(

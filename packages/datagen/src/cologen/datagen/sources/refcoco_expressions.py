@@ -64,22 +64,26 @@ def _refuse(why: str) -> None:
 
 def _ref(value: object, places: Mapping[int, int]) -> _Ref:
     ref = fields.as_record(value, "ref")
-    annotation = fields.integer(ref, "ann_id")
+    annotation = fields.identifier(ref.get("ann_id"))
+    if annotation is None:
+        detail = f"ann_id: expected a whole number, found {fields.shown(ref.get('ann_id'))}"
+        raise RejectedError(Reason.MALFORMED_RECORD, detail)
     if annotation not in places:
-        raise RejectedError(Reason.MALFORMED_RECORD, f"the picture has no usable annotation {annotation}")
+        detail = f"the picture has no usable annotation {annotation}, or several of this id"
+        raise RejectedError(Reason.MALFORMED_RECORD, detail)
     return _Ref(places[annotation], fields.items(ref, "sentences"))
 
 
 def _said(name: str, value: object, target: int) -> _Said:
     words = fields.words(fields.as_record(value, "sentence").get("sent"))
-    if not any(character.isalnum() for character in words):
+    if not words:
         raise RejectedError(Reason.NULL_CAPTION, "an expression without words")
     return _Said(name, words, target)
 
 
 def _expression(said: _Said, meant: Mapping[str, set[int]]) -> Expression:
     if len(meant[said.plain]) > 1:
-        detail = f"{ascii(said.text)[:60]} is said of {len(meant[said.plain])} objects"
+        detail = f"{fields.shown(said.text)} is said of {len(meant[said.plain])} objects"
         raise RejectedError(Reason.AMBIGUOUS, detail)
     return Expression(text=said.text, targets=(said.target,))
 

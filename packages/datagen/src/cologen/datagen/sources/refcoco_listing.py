@@ -37,8 +37,7 @@ def list_referred(instances: Path, refs: Path, split: str) -> Listing:
     if not isinstance(loaded, list):
         raise ValueError(f"{refs}: expected a list of refs, found {type(loaded).__name__}")  # noqa: TRY004
     scan = Scan(instances)
-    names = {str(category["id"]): category["name"] for category in scan.categories}
-    return Listing(rows=_rows(scan, _by_picture(loaded, split)), constants={"categories": names})
+    return Listing(rows=_rows(scan, _by_picture(loaded, split)), constants={"categories": scan.names()})
 
 
 def _rows(scan: Scan, refs: _Refs) -> Iterator[Row]:
@@ -48,12 +47,12 @@ def _rows(scan: Scan, refs: _Refs) -> Iterator[Row]:
             unlisted.discard(key)
             yield f"{key:012d}", _packed(image, objects, refs[key])
     for key in sorted(unlisted):
-        yield LOST if key == MISSING_ID else f"{key:012d}", _packed(b"null", b"", refs[key])
+        yield LOST if key == MISSING_ID else f"{key:012d}", _packed(b"null", [], refs[key])
 
 
-def _packed(image: bytes, objects: bytes, refs: list[fields.Record]) -> bytes:
-    parts = (image, objects, json.dumps(refs).encode())
-    return coco_rows.packed(b'{"image":%b,"annotations":[%b],"refs":%b}' % parts, _KEPT)
+def _packed(image: bytes, objects: list[bytes], refs: list[fields.Record]) -> bytes:
+    parts = {"image": image, "annotations": objects, "refs": [json.dumps(ref).encode() for ref in refs]}
+    return coco_rows.packed(parts, _KEPT)
 
 
 def _by_picture(refs: list[Any], split: str) -> _Refs:
@@ -71,16 +70,15 @@ def _plain_ref(ref: Any) -> fields.Record:
         return {}
     sentences = ref.get("sentences")
     plain = [_plain_sentence(sentence) for sentence in sentences] if isinstance(sentences, list) else None
-    return {"id": _number(ref.get("ref_id")), "ann_id": _number(ref.get("ann_id")), "sentences": plain}
+    return {
+        "id": fields.identifier(ref.get("ref_id")),
+        "ann_id": fields.identifier(ref.get("ann_id")),
+        "sentences": plain,
+    }
 
 
 def _plain_sentence(sentence: Any) -> fields.Record:
     if not isinstance(sentence, dict):
         return {}
     text = sentence.get("sent")
-    return {"id": _number(sentence.get("sent_id")), "sent": text if isinstance(text, str) else None}
-
-
-def _number(value: Any) -> int | None:
-    """A whole number that JSON readers hold; a pickle may hold others, and lists that contain themselves."""
-    return value if type(value) is int and abs(value) < 1 << 62 else None
+    return {"id": fields.identifier(sentence.get("sent_id")), "sent": text if isinstance(text, str) else None}
