@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 
 import pytest
@@ -26,6 +27,10 @@ def test_a_record_is_a_json_object_in_utf8() -> None:
         (b'{"a": ' + b"9" * 5000 + b"}", Reason.MALFORMED_JSON),
         (b"[1]", Reason.MALFORMED_RECORD),
         (b"null", Reason.MALFORMED_RECORD),
+        (b'{"a": 1, "a": 2}', Reason.MALFORMED_JSON),
+        (b'{"a": ' + b"[" * 70 + b"]" * 70 + b"}", Reason.MALFORMED_JSON),
+        ('{"a": "dog"}'.encode("utf-16"), Reason.INVALID_UTF8),
+        ('{"a": "dog"}'.encode("utf-16-be"), Reason.INVALID_UTF8),
     ],
 )
 def test_anything_else_is_rejected(data: bytes, expected: Reason) -> None:
@@ -58,3 +63,34 @@ def test_words_are_one_line_of_text_or_none() -> None:
     assert fields.words(" a\tcat\n on  a mat. ") == "a cat on a mat."
     assert fields.words(" \n") == fields.words(None) == fields.words(3) == ""
     assert reason(lambda: fields.words("half a pair \ud83d")) is Reason.INVALID_UTF8
+
+
+@pytest.mark.parametrize(
+    "blank", [*".-…!", "\u200b", "\ufeff", "\u2060\u00ad", "\u3164", "\u2800", "\x00", "\u202e.", "—"]
+)
+def test_what_shows_no_letter_has_no_words(blank: str) -> None:
+    assert fields.words(blank) == fields.words(f" {blank} \t{blank}") == ""
+
+
+def test_invisible_characters_are_no_part_of_words() -> None:
+    assert fields.words("\ufeffa\u200b dog\x00and a\x0bcat\u00ad") == "a dog and a cat"
+    assert fields.words("ein Hünd, 犬 und 👩‍🚀") == "ein Hünd, 犬 und 👩‍🚀"
+
+
+def test_values_that_cannot_be_used_are_kept_to_be_rejected_where_they_are_read() -> None:
+    for data, expected in ((b'{"a": 1, "a": 2}', Reason.MALFORMED_JSON), (b"\xff", Reason.INVALID_UTF8)):
+        kept = fields.parse_own(json.dumps({"it": fields.parse_or_mark(data)}).encode())
+        assert reason(lambda kept=kept: fields.record(kept, "it")) is expected
+    assert reason(lambda: fields.as_record({"~rejected": ["no reason", "x"]}, "it")) is Reason.MALFORMED_RECORD
+    assert reason(lambda: fields.as_record({"~rejected": 5}, "it")) is Reason.MALFORMED_RECORD
+    assert fields.parse_or_mark(b'{"a": NaN}').keys() == {"a"}
+
+
+def test_an_id_is_a_whole_number_in_any_form() -> None:
+    for form in (17, 17.0, "17", "000000000017"):
+        assert fields.identifier(form) == 17
+    for form in (None, True, 1.5, float("nan"), float("inf"), "a", "", "1.0", "١", [17], {}, 1 << 63, 1e300, "9" * 30):
+        assert fields.identifier(form) is None
+    assert fields.pixels({"width": 640.0}, "width") == 640
+    for value in (640.5, "640", True, None, float("nan")):
+        assert reason(lambda value=value: fields.pixels({"width": value}, "width")) is Reason.MALFORMED_RECORD

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,33 @@ def test_the_fingerprint_depends_on_names_sizes_rows_and_options_alone(
         (root / "annotations").write_text(text)
         prints.append(open_index(root, [root / "annotations"], ["train"], lambda: listing(["a"])).fingerprint)
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_the_fingerprint_follows_the_content_of_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "annotations"
+
+    def fingerprint(text: str, changed_ns: int = 10**18) -> str:
+        file.write_text(text)
+        os.utime(file, ns=(changed_ns, changed_ns))
+        return open_index(tmp_path, [file], [], lambda: listing(["a"])).fingerprint
+
+    first = fingerprint("A dog.")
+    assert fingerprint("A cat.") != first
+    assert fingerprint("A dog.", 2 * 10**18) == first
+
+
+def test_an_index_that_is_there_is_opened_without_reading_its_files(tmp_path: Path) -> None:
+    file = tmp_path / "annotations"
+    file.write_text("1")
+    read: list[Path] = []
+
+    def digest(path: Path) -> str:
+        read.append(path)
+        return "the same"
+
+    for _ in range(3):
+        open_index(tmp_path, [file], [], lambda: listing(["a"]), digest)
+    assert read == [file]
 
 
 def test_nothing_to_list_is_an_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def write(root: Path, lines: list[bytes], name: str = ROWS) -> None:
 
 
 def pack(path: Path, members: dict[str, bytes]) -> None:
-    with tarfile.open(path, "w:gz") as archive:
+    with tarfile.open(path, "w" if path.suffix == ".tar" else "w:gz") as archive:
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
@@ -141,6 +142,63 @@ def test_archives_give_the_same_as_folders(root: Path, read_all: Any) -> None:
     assert [(i.image_id, i.captions, i.width) for i in packed.values()] == [
         (i.image_id, i.captions, i.width) for i in unpacked.values()
     ]
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz"])
+def test_archives_may_have_other_suffixes(suffix: str, root: Path, read_all: Any) -> None:
+    folder = root / "data/train"
+    (folder / "imgs/777.tar").mkdir()
+    write(root, [line("000/a.jpg"), line("001/c.jpg"), line("777/x.jpg")])
+    members = {f"./000/{p.name}": p.read_bytes() for p in (folder / "imgs/000").iterdir()}
+    pack(folder / f"imgs/000.{suffix}", members)
+    pack(folder / f"{ROWS}.{suffix}", {ROWS: (folder / ROWS).read_bytes()})
+    shutil.rmtree(folder / "imgs/000")
+    (folder / ROWS).unlink()
+    found, rejections = read_all(JourneyDB(root))
+    assert [image.image_uri for image in found.values()] == [
+        f"data/train/imgs/000.{suffix}#000/a.jpg", "data/train/imgs/001/c.jpg",
+    ]  # fmt: skip
+    assert images.decode(images.read_bytes(root, found["000/a"].image_uri)).shape == (48, 64, 3)
+    assert rejections == [("journeydb/777/x", Reason.MISSING_IMAGE)]
+
+
+def test_a_picture_in_any_spelling_is_listed_once(root: Path, read_all: Any) -> None:
+    spellings = [
+        b'"000\\/a.jpg"', b'"\\u0030\\u0030\\u0030/a.jpg"', b'"./000//a.jpg"', b'".///000/./a.jpg"', b'"000/a.png"',
+        b'"000\\/a.jpg", "score": NaN', b'"000/a.jpg", "tag": "\\ud83d"',
+    ]  # fmt: skip
+    rows = [b'{"prompt": "words", "img_path": %b}' % spelling for spelling in [b'"./000/a.jpg"', *spellings]]
+    write(root, rows)
+    found, rejections = read_all(JourneyDB(root))
+    assert list(found) == ["000/a"]
+    assert rejections == [("journeydb/000/a", Reason.DUPLICATE_ID)] * len(spellings)
+
+
+def test_paths_that_cannot_be_are_one_rejection_each(root: Path, read_all: Any) -> None:
+    names = ["x" * 300, "x" * 5000, "000/" + "y" * 300, "a\0b", "\ud83d", "000\\a", "\n", "c:/a"]
+    write(root, [line("000/a.jpg"), *(line(f"{name}.jpg") for name in names)])
+    found, rejections = read_all(JourneyDB(root))
+    assert list(found) == ["000/a"]
+    assert len(rejections) == len(names)
+    assert {reason for _, reason in rejections} == {Reason.MISSING_IMAGE, Reason.UNSAFE_PATH, Reason.INVALID_UTF8}
+
+
+@pytest.mark.parametrize("caption", [".", "…!", "\u200b", "\ufeff", "\u2060 -", "\x00"])
+def test_captions_that_show_no_word_are_none(caption: str, root: Path, read_all: Any) -> None:
+    write(root, [line("000/a.jpg", Task2={"Caption": caption}), line("000/b.jpg", Task2=None, prompt=caption)])
+    found, rejections = read_all(JourneyDB(root))
+    assert [image.captions for image in found.values()] == [("the prompt",)]
+    assert rejections == [("journeydb/000/b", Reason.NULL_CAPTION)]
+
+
+def test_lists_may_begin_with_a_mark_and_end_lines_with_two_letters(root: Path, read_all: Any) -> None:
+    rows = b"\xef\xbb\xbf" + line("000/a.jpg") + b"\r\n" + line("000/b.jpg") + b"\r\n"
+    write(root, [rows])
+    assert [list(read_all(JourneyDB(root))[0]), read_all(JourneyDB(root))[1]] == [["000/a", "000/b"], []]
+    pack(root / f"data/train/{ROWS}.tgz", {ROWS: rows.decode("utf-8-sig").encode("utf-16")})
+    (root / "data/train" / ROWS).unlink()
+    with pytest.raises(ValueError, match=rf"{ROWS}\.tgz: UTF-16 text, expected UTF-8"):
+        JourneyDB(root)
 
 
 def test_only_the_repath_files_will_do(root: Path) -> None:

@@ -58,31 +58,48 @@ def test_each_line_of_each_list_is_a_condition(root: Path) -> None:
 
 
 def test_every_bad_line_is_counted_and_takes_no_other_with_it(root: Path) -> None:
+    line = {"source": "./coco_sel/1.jpg", "prompt": "a cat ", "control_seg": "seg/control_1.jpg"}
     put_list(
         root,
-        "hed",
-        LINE,
-        '{"source": "./coco_sel/1.jpg", "prompt": "a", "control_hed": "hed/control_1.jpg",}',
-        {**LINE, "source": "./coco_sel/2.jpg"},
-        {**LINE, "control_hed": "hed/control_2.jpg"},
-        {**LINE, "control_hed": None},
-        {**LINE, "prompt": " \n"},
-        {**LINE, "source": "../../../../secret.jpg"},
+        "seg",
+        line,
+        '{"source": "./coco_sel/1.jpg", "prompt": "a", "control_seg": "seg/control_1.jpg",}',
+        {**line, "source": "./coco_sel/2.jpg"},
+        {**line, "control_seg": "seg/control_2.jpg"},
+        {**line, "control_seg": None},
+        {**line, "prompt": " \n"},
+        {**line, "source": "../../../../secret.jpg"},
         "3",
         "",
-        LINE,
+        {**line, "prompt": "\u200b."},
+        line,
     )
     source = MultiGen(root)
     assert rejections(source) == [
-        ("multigen/hed/000000002", Reason.MALFORMED_JSON),
-        ("multigen/hed/000000003", Reason.MISSING_IMAGE),
-        ("multigen/hed/000000004", Reason.MISSING_IMAGE),
-        ("multigen/hed/000000005", Reason.MALFORMED_RECORD),
-        ("multigen/hed/000000006", Reason.NULL_CAPTION),
-        ("multigen/hed/000000007", Reason.UNSAFE_PATH),
-        ("multigen/hed/000000008", Reason.MALFORMED_RECORD),
+        ("multigen/seg/000000002", Reason.MALFORMED_JSON),
+        ("multigen/seg/000000003", Reason.MISSING_IMAGE),
+        ("multigen/seg/000000004", Reason.MISSING_IMAGE),
+        ("multigen/seg/000000005", Reason.MALFORMED_RECORD),
+        ("multigen/seg/000000006", Reason.NULL_CAPTION),
+        ("multigen/seg/000000007", Reason.UNSAFE_PATH),
+        ("multigen/seg/000000008", Reason.MALFORMED_RECORD),
+        ("multigen/seg/000000010", Reason.NULL_CAPTION),
     ]
     assert len(conditions(source)) == 2
+
+
+@pytest.mark.parametrize("task", ["canny", "hed"])
+def test_a_picture_needs_no_map_that_is_made_of_itself(task: str, root: Path) -> None:
+    (root / "dataset/conditions/hed/broken.jpg").write_bytes(b"no picture")
+    paths = ["hed/control_1.jpg", "hed/absent.jpg", "hed/broken.jpg", "../../../secret.jpg", None, 5]
+    put_list(root, task, *({**LINE, f"control_{task}": path} for path in paths), {"source": "1.jpg", "prompt": "gone"})
+    source = MultiGen(root)
+    first, *others = conditions(source)
+    assert (first.kind, first.condition_size) == (task, (80, 60))
+    assert [(one.kind, one.condition_uri, one.condition_size, one.prompt) for one in others] == [
+        (None, None, None, "a cat")
+    ] * 5
+    assert rejections(source) == [(f"multigen/{task}/000000007", Reason.MISSING_IMAGE)]
 
 
 def test_what_is_missing_is_named(root: Path) -> None:

@@ -117,6 +117,40 @@ def test_refs_that_join_no_picture_are_counted(root: Path, read_all: Any) -> Non
     ]
 
 
+def test_ids_are_numbers_in_any_form(root: Path, read_all: Any) -> None:
+    refs = [ref(1, "1", 1.0, "dog"), ref(2, 1.0, "2", "far dog"), ref(3, 2, 3, "third dog")]
+    far = [[40, 10, 60, 10, 60, 30]]
+    things: list[Any] = [thing(1, 1), {**thing(1, 2, far), "id": "000002"}, {**thing(2, 3), "image_id": "2"}]
+    write(root, [image(1), {**image(2), "id": "000000000002"}], things, refs)
+    images, rejections = read_all(RefCOCO(root))
+    assert rejections == []
+    found = {key: [(one.text, one.targets) for one in each.expressions] for key, each in images.items()}
+    assert found == {
+        "000000000001": [("dog", (0,)), ("far dog", (1,))],
+        "000000000002": [("third dog", (0,))],
+    }
+
+
+def test_an_id_of_two_annotations_means_neither_unless_they_are_the_same(root: Path, read_all: Any) -> None:
+    """The last one would be framed otherwise, whatever was said: "the dog" around the skis."""
+    far = [[40, 10, 60, 10, 60, 30]]
+    things = [thing(1, 1), thing(1, 1, far), thing(2, 2), thing(2, 2), thing(3, 3), thing(3, 3, [])]
+    write(root, [image(i) for i in (1, 2, 3)], things, [ref(i, i, i, "the dog") for i in (1, 2, 3)])
+    images, rejections = read_all(RefCOCO(root))
+    assert {key: (len(each.objects), len(each.expressions)) for key, each in images.items()} == {
+        "000000000001": (2, 0),
+        "000000000002": (1, 1),
+        "000000000003": (1, 0),
+    }
+    assert [each.partial_nouns for each in images.values()] == [(), (), ("dog",)]
+    assert rejections == [
+        ("refcoco/000000000001@ref-1", Reason.MALFORMED_RECORD),
+        ("refcoco/000000000002@2", Reason.DUPLICATE_ID),
+        ("refcoco/000000000003@3", Reason.DEGENERATE_POLYGON),
+        ("refcoco/000000000003@ref-3", Reason.MALFORMED_RECORD),
+    ]
+
+
 def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, spoil: Any) -> None:
     changes = dict(list(spoil.items())[:4])
     for name, change in enumerate(changes.values(), start=2):

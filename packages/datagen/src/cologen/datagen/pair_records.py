@@ -94,7 +94,7 @@ class PairSource(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """A hash of the listing: it changes when an index would mean another pair."""
+        """A hash of the dataset's lists and words, as ``records.Source`` has it; pictures are not hashed."""
         ...
 
 
@@ -113,5 +113,5 @@ class ConditionSource(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """A hash of the listing: it changes when an index would mean another picture or condition."""
+        """A hash of the dataset's lists and words, as ``records.Source`` has it; pictures are not hashed."""
         ...

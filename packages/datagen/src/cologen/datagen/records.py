@@ -188,5 +188,9 @@ class Source(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """A hash of the listing (names and sizes, not pixels): it changes when an index would mean another picture."""
+        """A hash of the dataset's lists: the content of the files that name its pictures and hold their words.
+
+        It changes when an index would mean another picture, or other words or annotations. Pictures are not hashed, nor
+        what stands in a file per picture (label maps, ADE20K's JSON): of those only the names count.
+        """
         ...

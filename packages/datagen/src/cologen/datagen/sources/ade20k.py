@@ -12,9 +12,9 @@ from jaxtyping import Bool
 
 from cologen.datagen import images
 from cologen.datagen.records import Image, ObjectMask, Reading, Reason, RejectedError
-from cologen.datagen.sources import ade20k_captions, fields, regions
-from cologen.datagen.sources.ade20k_classes import read_classes
-from cologen.datagen.sources.index import Listing, Row, open_index
+from cologen.datagen.sources import ade20k_captions, fields, regions, text_files
+from cologen.datagen.sources.ade20k_classes import class_files, read_classes
+from cologen.datagen.sources.index import Listing, Row, encodable, open_index
 from cologen.datagen.sources.layout import first_folder, require_split
 from cologen.datagen.sources.reading import read_row, survivors
 
@@ -33,7 +33,7 @@ class ADE20KChallenge:
 
     Raises:
         FileNotFoundError: the root or one of its folders is missing.
-        ValueError: an unknown split.
+        ValueError: an unknown split, or a table that is damaged or no UTF-8.
     """
 
     name = "ade20k"
@@ -51,10 +51,10 @@ class ADE20KChallenge:
         if instances.is_dir():
             self._folders["instances"] = instances
         # A label map without its picture is listed too: to be rejected, not overlooked.
-        names = sorted({path.stem for path in (*pictures.glob("*.jpg"), *labels.glob("*.png"))})
+        names = sorted({encodable(path.stem) for path in (*pictures.glob("*.jpg"), *labels.glob("*.png"))})
         scenes = base / "sceneCategories.txt"
         captioned = ade20k_captions.find_caption_files(captions, root, base, root.parent)
-        tables = [*captioned, *filter(Path.is_file, [scenes])]
+        tables = [*captioned, *filter(Path.is_file, [scenes, *class_files(base)])]
         options = [self.name, "challenge", split, *self._folders, *names]
         self._rows = open_index(root, tables, options, partial(_list_pictures, names, scenes, captioned))
 
@@ -66,7 +66,7 @@ class ADE20KChallenge:
         return read_row(self.name, self._rows, index, self._interpret)
 
     def fingerprint(self) -> str:
-        """A hash of the pictures' names, and of the names and sizes of the tables beside them."""
+        """A hash of the pictures' names and of the content of the tables beside them; maps are not looked into."""
         return self._rows.fingerprint
 
     def _interpret(self, key: str, payload: bytes) -> Reading:
@@ -140,5 +140,5 @@ def _read_scenes(path: Path) -> dict[str, str]:
     """Lines "picture scene"."""
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = text_files.read(path).splitlines()
     return {line.split()[0]: " ".join(line.split()[1:]) for line in lines if line.strip()}

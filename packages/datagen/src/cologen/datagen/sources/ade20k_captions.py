@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cologen.datagen import parquet_images
 from cologen.datagen.records import ObjectMask, Reason, RejectedError
 from cologen.datagen.sources import fields
 
 _FOLDER = "Captioned_ADE20K"
+_COLUMNS = ("image_path", "prompt")
 _MAX_NOUNS = 4
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
 _NO_SCENE = frozenset({"", "misc", "unknown", "~not labeled", "outliers"})
@@ -33,14 +36,37 @@ def find_caption_files(chosen: Path | None, *folders: Path) -> list[Path]:
 
 
 def read_captions(files: Iterable[Path]) -> dict[str, str | None]:
-    """The prompt of each picture by its file name without suffix; None where the row has none."""
+    """The prompt of each picture by its file name without suffix; None where the row has none.
+
+    Raises:
+        ValueError: a file is damaged, or lacks a column.
+    """
     captions: dict[str, str | None] = {}
     for path in files:
-        table = pq.read_table(path, columns=["image_path", "prompt"])
-        for name, prompt in zip(table["image_path"].to_pylist(), table["prompt"].to_pylist(), strict=True):
+        table = _table(path)
+        for name, prompt in zip(*(map(_text, table[column]) for column in _COLUMNS), strict=True):
             if name:
                 captions[PurePosixPath(name).stem] = prompt
     return captions
+
+
+def _table(path: Path) -> pa.Table:
+    try:
+        names = parquet_images.readable(str(path), lambda: pq.read_schema(path).names)
+        if missing := [name for name in _COLUMNS if name not in names]:
+            raise ValueError(f"{path} has no column {' and no column '.join(missing)}: found {', '.join(names)}")
+        return parquet_images.readable(str(path), lambda: pq.read_table(path, columns=list(_COLUMNS)))
+    except RejectedError as error:
+        raise ValueError(f"{path}: damaged captions: {error.detail}") from None
+
+
+def _text(cell: pa.Scalar) -> str | None:
+    """The words in a cell; None where it holds something else, or bytes that are no UTF-8."""
+    try:
+        value = cell.as_py()
+    except ValueError:
+        return None
+    return value if isinstance(value, str) else None
 
 
 def caption_of(row: fields.Record, objects: Sequence[ObjectMask]) -> str:

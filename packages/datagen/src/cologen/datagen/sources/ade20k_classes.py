@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cologen.datagen.sources import fields, text_files
+
+_VALUE = re.compile(r"[0-9]{1,9}")
+
 NOUNS = (
     "wall", "building", "sky", "floor", "tree", "ceiling", "road", "bed", "window", "grass",
     "cabinet", "sidewalk", "person", "earth", "door", "table", "mountain", "plant", "curtain", "chair",
@@ -60,29 +64,36 @@ class Classes:
 
 def read_classes(base: Path) -> Classes:
     """The classes of ``objectInfo150.txt`` and ``categoryMapping.txt`` under ``base``, or the known ones without."""
+    nouns, things = class_files(base)
     return Classes(
-        nouns=_read_nouns(base / "objectInfo150.txt") or dict(enumerate(NOUNS, start=1)),
-        things=_read_things(base / "categoryMapping.txt") or dict(enumerate(THINGS, start=1)),
+        nouns=_read_nouns(nouns) or dict(enumerate(NOUNS, start=1)),
+        things=_read_things(things) or dict(enumerate(THINGS, start=1)),
     )
+
+
+def class_files(base: Path) -> tuple[Path, Path]:
+    """Where the classes' names and the categories of instances would stand."""
+    return base / "objectInfo150.txt", base / "categoryMapping.txt"
 
 
 def noun_of(names: str) -> str:
     """``"windowpane, window"`` as ``"window"``: the first name, or the word a caption would use for it."""
-    first = " ".join(names.split(",")[0].split())
+    first = fields.words(names.split(",")[0])
     return _EVERYDAY.get(first, first)
 
 
 def _read_nouns(path: Path) -> dict[int, str]:
     """Rows "value, ratio, train, val, names"."""
     rows = [line.split("\t") for line in _lines(path)]
-    return {int(row[0]): noun_of(row[-1]) for row in rows if row[0].strip().isdecimal()}
+    nouns = {int(row[0]): noun_of(row[-1]) for row in rows if _VALUE.fullmatch(row[0].strip())}
+    return {value: noun for value, noun in nouns.items() if noun}
 
 
 def _read_things(path: Path) -> dict[int, int]:
     """Rows "instance category, label value, index in the full data set", parted by any space."""
-    pairs = [re.match(r"\s*(\d+)\s+(\d+)\b", line) for line in _lines(path)]
+    pairs = [re.match(r"\s*(\d{1,9})\s+(\d{1,9})\b", line) for line in _lines(path)]
     return {int(pair[1]): int(pair[2]) for pair in pairs if pair}
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    return text_files.read(path).splitlines() if path.is_file() else []

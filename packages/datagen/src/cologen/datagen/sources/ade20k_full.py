@@ -12,7 +12,7 @@ from cologen.datagen.records import Image, ObjectMask, Reading, Reason, Rejected
 from cologen.datagen.sources import ade20k_captions, fields, regions
 from cologen.datagen.sources.ade20k_classes import NOUNS, STUFF, noun_of
 from cologen.datagen.sources.ade20k_full_masks import ObjectMasks
-from cologen.datagen.sources.index import Listing, open_index
+from cologen.datagen.sources.index import Listing, encodable, open_index
 from cologen.datagen.sources.layout import first_folder, require_split
 from cologen.datagen.sources.reading import read_row, survivors
 
@@ -42,7 +42,7 @@ class ADE20KFull:
         pictures = first_folder(root, [f"images/ADE/{folder}", f"{RELEASE}/images/ADE/{folder}"])
         # A picture without its JSON, or a JSON without its picture, is listed too: to be rejected, not overlooked.
         files = (path for path in pictures.glob("*/*/*") if path.suffix in (".jpg", ".json"))
-        stems = sorted({path.relative_to(root).with_suffix("").as_posix() for path in files})
+        stems = sorted({encodable(path.relative_to(root).with_suffix("").as_posix()) for path in files})
         captioned = ade20k_captions.find_caption_files(captions, root, root.parent)
         options = [self.name, "full", split, *stems]
         self._rows = open_index(root, captioned, options, partial(_list_pictures, stems, captioned))
@@ -55,7 +55,7 @@ class ADE20KFull:
         return read_row(self.name, self._rows, index, self._interpret)
 
     def fingerprint(self) -> str:
-        """A hash of the pictures' paths, and of the names and sizes of the caption files."""
+        """A hash of the pictures' paths and of the caption files; the files beside each picture are not looked into."""
         return self._rows.fingerprint
 
     def _interpret(self, key: str, payload: bytes) -> Reading:
@@ -90,9 +90,10 @@ def _object(entry: object, masks: ObjectMasks) -> ObjectMask:
 def _annotated_size(annotation: fields.Record) -> tuple[int, int]:
     """(width, height) from ``imsize``: height, width and channels."""
     sides = fields.items(annotation, "imsize")[:2]
-    if len(sides) != 2 or not all(type(side) is int for side in sides):
-        raise RejectedError(Reason.MALFORMED_RECORD, f"imsize: expected height and width, found {ascii(sides)[:60]}")
-    return sides[1], sides[0]
+    if len(sides) != 2:
+        raise RejectedError(Reason.MALFORMED_RECORD, f"imsize: expected height and width, found {fields.shown(sides)}")
+    size = {"imsize[0]": sides[0], "imsize[1]": sides[1]}
+    return fields.pixels(size, "imsize[1]"), fields.pixels(size, "imsize[0]")
 
 
 def _is_whole(entry: object) -> bool:

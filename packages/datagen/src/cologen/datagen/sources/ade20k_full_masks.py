@@ -80,5 +80,10 @@ class ObjectMasks:
         if len(x) < 3:
             raise RejectedError(Reason.DEGENERATE_POLYGON, f"{len(x)} points")
         width, height = self._size
-        points = np.clip(np.array([x, y]).T, (0, 0), (width - 1, height - 1)).round().astype(np.int32)
+        # Far corners first, since a float64 holds no whole number of 400 digits.
+        corners = [[min(max(number, -1e9), 1e9) for number in numbers] for numbers in (x, y)]
+        points = np.array(corners, dtype=np.float64).T
+        if not np.isfinite(points).all():
+            raise RejectedError(Reason.DEGENERATE_POLYGON, "a coordinate is not a finite number")
+        points = np.clip(points, (0, 0), (width - 1, height - 1)).round().astype(np.int32)
         return cv2.fillPoly(np.zeros((height, width), dtype=np.uint8), [points], (1,)).astype(bool)

@@ -28,6 +28,6 @@ def _list_lines(files: Mapping[str, Path]) -> Listing:
 def _rows(files: Mapping[str, Path]) -> Iterator[Row]:
     for name, path in files.items():
         with path.open("rb") as file:
-            for number, line in enumerate(text_files.lines(file, path), start=1):
+            for number, line in enumerate(text_files.lines(file.readline, path), start=1):
                 if line.strip():
                     yield f"{name}/{number:09d}", line

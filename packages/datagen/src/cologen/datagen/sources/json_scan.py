@@ -44,7 +44,7 @@ def elements(file: mmap.mmap, path: Path) -> Iterator[Element]:
     cursor.expect("{")
     sections = set[str]()
     if cursor.accept("}"):
-        return
+        return cursor.finish()
     while True:
         section = str(cursor.value()[2])
         if section in sections:
@@ -58,17 +58,20 @@ def elements(file: mmap.mmap, path: Path) -> Iterator[Element]:
         if not cursor.accept(","):
             break
     cursor.expect("}")
+    cursor.finish()
 
 
-def array_elements(file: mmap.mmap, path: Path) -> Iterator[Element]:
-    """Every element of the array that the file is; their section is "".
+def array_elements(file: mmap.mmap, path: Path, what: str) -> Iterator[Element]:
+    """Every element of the array of ``what`` that the file is; it is their section too.
 
     Raises:
         ValueError: not a JSON array, malformed, or not in UTF-8.
     """
     cursor = _Cursor(file, path)
-    cursor.expect("[")
-    yield from _array(cursor, "")
+    if not cursor.accept("["):
+        raise ValueError(f"{path}: expected an array of {what}")
+    yield from _array(cursor, what)
+    cursor.finish()
 
 
 def mapped(path: Path) -> mmap.mmap:
@@ -113,6 +116,11 @@ class _Cursor:
     def expect(self, mark: str) -> None:
         if not self.accept(mark):
             raise self._malformed(f"expected {mark!r}")
+
+    def finish(self) -> None:
+        self._skip_space()
+        if self._position < len(self._text):
+            raise self._malformed("expected the end of the file")
 
     def value(self) -> tuple[int, int, Any]:
         """The next JSON value with its first byte and the byte after its last."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from cologen.datagen import images
 from cologen.datagen.pair_records import Pair, PairReading, PairSource
 from cologen.datagen.records import Reason, RejectedError
-from cologen.datagen.sources import fields
+from cologen.datagen.sources import fields, json_scan
 from cologen.datagen.sources.index import Listing, Row, open_index
 from cologen.datagen.sources.layout import first_folder, require_file, require_split
 from cologen.datagen.sources.pair_reading import read_pair, worded
@@ -58,7 +57,7 @@ class MagicBrush:
         return read_pair(self.name, self._rows.key(index), partial(self._interpret, index))
 
     def fingerprint(self) -> str:
-        """A hash of the names and sizes of the files."""
+        """A hash of the files' words and footers: see ``ParquetRows``."""
         return self._rows.fingerprint()
 
     def _interpret(self, index: int) -> PairReading:
@@ -95,7 +94,7 @@ class MagicBrushTest:
         return read_pair(self.name, self._rows.key(index), partial(self._interpret, index))
 
     def fingerprint(self) -> str:
-        """A hash of the name and size of the list and the number of turns."""
+        """A hash of the content of the list."""
         return self._rows.fingerprint
 
     def _interpret(self, index: int) -> PairReading:
@@ -126,17 +125,13 @@ def _checked_mask(root: Path, uri: str, size: tuple[int, int]) -> str:
 
 
 def _list_turns(path: Path) -> Listing:
-    try:
-        turns = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    if type(turns) is not list:
-        raise ValueError(f"{path}: expected an array of turns, found {type(turns).__name__}")
-    return Listing(rows=_turns(turns))
+    return Listing(rows=_turns(path))
 
 
-def _turns(turns: list[object]) -> Iterator[Row]:
-    for place, turn in enumerate(turns):
+def _turns(path: Path) -> Iterator[Row]:
+    file = json_scan.mapped(path)
+    for place, element in enumerate(json_scan.array_elements(file, path, "turns")):
+        turn = fields.parse_or_mark(file[element.start : element.end])
         output = turn.get("output") if isinstance(turn, dict) else None
         known = isinstance(output, str) and output.isprintable()
-        yield str(output).removesuffix(".png") if known else f"turn-{place:06d}", json.dumps(turn).encode()
+        yield str(output).removesuffix(".png") if known else f"turn-{place:06d}", file[element.start : element.end]

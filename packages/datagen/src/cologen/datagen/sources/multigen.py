@@ -6,12 +6,15 @@ Of the lists, those of canny, depth, HED and segmentation are read; the others (
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from cologen.datagen import images, local_files
 from cologen.datagen.pair_records import Condition, ConditionKind, ConditionReading
+from cologen.datagen.records import RejectedError
 from cologen.datagen.sources import fields
 from cologen.datagen.sources.json_lines import open_lines
 from cologen.datagen.sources.layout import first_folder, require_split
@@ -21,6 +24,8 @@ TASKS: Mapping[str, ConditionKind] = MappingProxyType(
     {"canny": "canny", "depth": "depth", "hed": "hed", "seg": "segmentation", "segbase": "segmentation"}
 )
 """The lists' own names of the kinds."""
+_DRAWN_ANEW = frozenset(("canny", "hed"))
+"""Kinds that are made of the picture itself, so that a sample needs no map of them."""
 
 FOLDERS = ("dataset/json_files", "json_files", "multigen20m/dataset/json_files")
 """Where the lists may lie below a root."""
@@ -30,7 +35,8 @@ _SPLITS = {"train": "train"}
 class MultiGen:
     """``dataset/{json_files,images,conditions}``; ``root`` may also be ``dataset`` or the folder above ``multigen20m``.
 
-    A picture that stands in several lists comes once for each of its conditions, whose sizes differ from its own.
+    A picture that stands in several lists comes once for each of its conditions, whose sizes differ from its own. Maps
+    of canny and HED need not be there: without a usable one the picture comes without a condition.
 
     Raises:
         FileNotFoundError: there is no such folder, or none of the lists in it.
@@ -58,23 +64,31 @@ class MultiGen:
         return read_condition(self.name, self._lines.key(index), partial(self._interpret, index))
 
     def fingerprint(self) -> str:
-        """A hash of the names and sizes of the lists and the number of lines."""
+        """A hash of the content of the lists."""
         return self._lines.fingerprint
 
     def _interpret(self, index: int) -> ConditionReading:
         key = self._lines.key(index)
         task = key.partition("/")[0]
         line = fields.parse_record(self._lines.payload(index))
-        # Both lists of segmentations have the same field.
-        control = fields.text(line, f"control_{'seg' if task == 'segbase' else task}")
-        picture, condition = (
-            (self._folder / folder / local_files.normal(path)).as_posix()
-            for folder, path in (("images", fields.text(line, "source")), ("conditions", control))
-        )
+        picture = self._uri("images", fields.text(line, "source"))
         (prompt,) = worded([line.get("prompt")], "prompt")
         width, height = images.probe(self._root, picture)
         found = Condition(
-            condition_id=key, image_uri=picture, width=width, height=height, split=self._split, prompt=prompt,
-            kind=TASKS[task], condition_uri=condition, condition_size=images.probe(self._root, condition),
-        )  # fmt: skip
-        return ConditionReading(condition=found)
+            condition_id=key, image_uri=picture, width=width, height=height, split=self._split, prompt=prompt
+        )
+        try:
+            return ConditionReading(condition=replace(found, **self._map_of(line, task)))
+        except RejectedError:
+            if TASKS[task] not in _DRAWN_ANEW:
+                raise
+            return ConditionReading(condition=found)
+
+    def _map_of(self, line: fields.Record, task: str) -> dict[str, Any]:
+        """What a ``Condition`` says of its map."""
+        # Both lists of segmentations have the same field.
+        uri = self._uri("conditions", fields.text(line, f"control_{'seg' if task == 'segbase' else task}"))
+        return {"kind": TASKS[task], "condition_uri": uri, "condition_size": images.probe(self._root, uri)}
+
+    def _uri(self, folder: str, path: str) -> str:
+        return local_files.address((self._folder / folder / local_files.normal(path)).as_posix())

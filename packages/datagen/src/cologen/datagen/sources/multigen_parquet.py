@@ -67,7 +67,7 @@ class MultiGenParquet:
         return read_condition(self.name, self._rows.key(index), partial(self._interpret, index))
 
     def fingerprint(self) -> str:
-        """A hash of the names and sizes of the files."""
+        """A hash of the files' words and footers: see ``ParquetRows``."""
         return self._rows.fingerprint()
 
     def _interpret(self, index: int) -> ConditionReading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class OmniEdit:
         return read_pair(self.name, self._rows.key(index), partial(self._interpret, index))
 
     def fingerprint(self) -> str:
-        """A hash of the names and sizes of the files."""
+        """A hash of the files' words and footers: see ``ParquetRows``."""
         return self._rows.fingerprint()
 
     def _interpret(self, index: int) -> PairReading:
@@ -62,6 +63,10 @@ class OmniEdit:
 
 def _scores(values: fields.Record) -> Scores:
     found = [(name, values.get(name)) for name in _SCORES]
-    if wrong := [name for name, value in found if not (value is None or type(value) in (int, float))]:
-        raise RejectedError(Reason.MALFORMED_RECORD, f"{', '.join(wrong)}: expected numbers")
+    if wrong := [name for name, value in found if not (value is None or _is_number(value))]:
+        raise RejectedError(Reason.MALFORMED_RECORD, f"{', '.join(wrong)}: expected finite numbers")
     return tuple((name, float(value)) for name, value in found if value is not None)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

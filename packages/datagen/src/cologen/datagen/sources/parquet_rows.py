@@ -2,11 +2,16 @@
 
 Footers are read once and their row counts kept in an index, so that opening thousands of files again is cheap. A file
 whose footer cannot be read takes one place, at which it is rejected.
+
+The fingerprint is a hash of each file's footer and of its columns of values as they are stored. The pictures themselves
+are not hashed: they are terabytes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -19,7 +24,7 @@ import pyarrow.parquet as pq
 from cologen.datagen import parquet_images
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.sources.fields import Record
-from cologen.datagen.sources.index import Listing, Row, open_index
+from cologen.datagen.sources.index import Listing, Row, encodable, open_index
 from cologen.datagen.sources.layout import require_root
 
 
@@ -34,7 +39,7 @@ class ParquetRows:
         self._root, self._values = root, list(values)
         columns = [*pictures, *values]
         build = partial(_list_files, root, files, columns)
-        rows = open_index(root, files, ["parquet", *columns], build)
+        rows = open_index(root, files, ["parquet", *columns], build, partial(_digest, self._values))
         self._files = [_File(rows.key(i), json.loads(rows.payload(i))) for i in range(len(rows))]
         self._ends = list(accumulate(len(file) for file in self._files))
         self._fingerprint = rows.fingerprint
@@ -70,7 +75,7 @@ class ParquetRows:
         return _row(self._batches[batch], place)
 
     def fingerprint(self) -> str:
-        """A hash of the names and sizes of the files."""
+        """A hash of the files' names, sizes, footers and values, not of their pictures."""
         return self._fingerprint
 
     def _place(self, index: int) -> tuple[_File, int]:
@@ -121,13 +126,14 @@ def _list_files(root: Path, files: Sequence[Path], columns: Sequence[str]) -> Li
 
 def _rows(root: Path, files: Sequence[Path], columns: Sequence[str]) -> Iterator[Row]:
     for path in files:
-        yield path.relative_to(root).as_posix(), json.dumps(_footer(path, columns)).encode()
+        yield encodable(path.relative_to(root).as_posix()), json.dumps(_row_counts(path, columns)).encode()
 
 
-def _footer(path: Path, columns: Sequence[str]) -> list[int] | str:
+def _row_counts(path: Path, columns: Sequence[str]) -> list[int] | str:
+    """The number of rows in each group, or what is wrong with the file."""
     try:
-        footer = parquet_images.readable(str(path), lambda: pq.read_metadata(path))
-        names = footer.schema.to_arrow_schema().names
+        footer = _footer(path)
+        names = parquet_images.readable(str(path), lambda: footer.schema.to_arrow_schema().names)
     except RejectedError as error:
         return error.detail
     if missing := [name for name in columns if name not in names]:
@@ -135,7 +141,43 @@ def _footer(path: Path, columns: Sequence[str]) -> list[int] | str:
             f"{path} has no column {' and no column '.join(missing)}: "
             f"expected {', '.join(columns)}; found {', '.join(names)}"
         )
-    return [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
+    counts = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
+    size = path.stat().st_size
+    # Each row has a picture, and no picture has less than a byte.
+    if min(counts, default=0) < 0 or sum(counts) > size:
+        return f"{path.name}: its footer claims {sum(counts)} rows in {size} bytes"
+    return counts
+
+
+def _footer(path: Path) -> pq.FileMetaData:
+    return parquet_images.readable(str(path), lambda: pq.read_metadata(path))
+
+
+def _digest(values: Sequence[str], path: Path) -> str:
+    """A hash of the footer and of the stored bytes of columns ``values``."""
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        footer = _footer(path)
+    except RejectedError as error:
+        return f"damaged: {error.detail}"
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        for start, length in [(size - footer.serialized_size - 8, size), *_spans(footer, values)]:
+            if 0 <= start < size and length >= 0:
+                file.seek(start)
+                digest.update(file.read(min(length, size - start)))
+    return digest.hexdigest()
+
+
+def _spans(footer: pq.FileMetaData, values: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where the chunks of columns ``values`` start, and how long they are, in bytes."""
+    for group in range(footer.num_row_groups):
+        row_group = footer.row_group(group)
+        for place in range(row_group.num_columns):
+            column = row_group.column(place)
+            if column.path_in_schema.partition(".")[0] in values:
+                starts = [column.data_page_offset, column.dictionary_page_offset]
+                yield min(start for start in starts if start is not None), column.total_compressed_size
 
 
 def _row(batch: pa.RecordBatch, place: int) -> Record:
@@ -143,3 +185,6 @@ def _row(batch: pa.RecordBatch, place: int) -> Record:
         return {name: batch.column(i)[place].as_py() for i, name in enumerate(batch.schema.names)}
     except UnicodeDecodeError as error:
         raise RejectedError(Reason.INVALID_UTF8, f"byte {error.start}: {error.reason}") from None
+    except (ValueError, OverflowError) as error:
+        # Times that no Python object holds, for example.
+        raise RejectedError(Reason.MALFORMED_RECORD, f"a value that cannot be read: {error}") from None

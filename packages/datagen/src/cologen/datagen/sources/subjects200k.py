@@ -49,7 +49,7 @@ class Subjects200K:
         return read_pair(self.name, key, partial(self._interpret, row, key, bool(back)))
 
     def fingerprint(self) -> str:
-        """A hash of the names and sizes of the files."""
+        """A hash of the files' words and footers: see ``ParquetRows``."""
         return self._rows.fingerprint()
 
     def _interpret(self, row: int, key: str, back: bool) -> PairReading:

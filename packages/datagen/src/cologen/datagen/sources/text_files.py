@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # UTF-32 first: its mark begins as that of UTF-16.
@@ -43,21 +42,21 @@ def start(head: bytes, name: object) -> int:
     return len(_BYTE_ORDER_MARK) if head.startswith(_BYTE_ORDER_MARK) else 0
 
 
-def lines(file: IO[bytes], name: object) -> Iterator[bytes]:
-    """The lines of an open file, each with its end; one that is too long is cut at ``MOST_LINE_BYTES``.
+def lines(readline: Callable[[int], bytes], name: object) -> Iterator[bytes]:
+    """The lines that a file's ``readline`` gives, with their ends; the rest of one over ``MOST_LINE_BYTES`` is skipped.
 
     Raises:
         ValueError: as ``start``.
     """
-    line = file.readline(MOST_LINE_BYTES)
+    line = readline(MOST_LINE_BYTES)
     line = line[start(line, name) :]
     while line:
         yield line
         whole = line.endswith(b"\n") or len(line) < MOST_LINE_BYTES - len(_BYTE_ORDER_MARK)
         while not whole:
-            rest = file.readline(MOST_LINE_BYTES)
+            rest = readline(MOST_LINE_BYTES)
             whole = not rest or rest.endswith(b"\n")
-        line = file.readline(MOST_LINE_BYTES)
+        line = readline(MOST_LINE_BYTES)
 
 
 def read(path: Path) -> str:

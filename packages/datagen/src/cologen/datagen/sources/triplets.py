@@ -73,7 +73,7 @@ class TripletLines:
         return read_pair(self.name, self._lines.key(index), partial(self._interpret, index))
 
     def fingerprint(self) -> str:
-        """A hash of the name and size of the list and its number of lines."""
+        """A hash of the content of the list."""
         return self._lines.fingerprint
 
     def _interpret(self, index: int) -> PairReading:
@@ -110,7 +110,7 @@ class TripletTable:
         return read_pair(self.name, self._rows.key(index), partial(self._interpret, index))
 
     def fingerprint(self) -> str:
-        """A hash of the names and sizes of the files."""
+        """A hash of the files' words and footers: see ``ParquetRows``."""
         return self._rows.fingerprint()
 
     def _interpret(self, index: int) -> PairReading:

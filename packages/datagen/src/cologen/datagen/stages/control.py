@@ -101,8 +101,8 @@ def control(
 
 
 def _fits(condition: Condition, max_stretch: float) -> bool:
-    """Whether the dataset's map, if there is one, has the picture's proportions."""
-    size = condition.condition_size
+    """Whether the dataset's map, if there is one that a row may use, has the picture's proportions."""
+    size = None if condition.kind in ANYWHERE else condition.condition_size
     return size is None or stretch((condition.width, condition.height), size) <= max_stretch
 
 
