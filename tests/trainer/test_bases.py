@@ -1,12 +1,18 @@
 """Bases are told apart by their numbers, not by how they are kept."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
-from cologen.trainer.bases import open_base
-from cologen.trainer.recipes import world, world_base
+from cologen.trainer import bases
+from cologen.trainer.bases import missing_packages, open_base
+from cologen.trainer.prompt_batches import FixedBatches, Offloaded
+from cologen.trainer.recipes import cologen_flux, world, world_base
+from tests.model.tiny_flux import TRANSFORMER, write_flux
 from tests.trainer.made_up import ALONE
 
 
@@ -33,3 +39,28 @@ def test_quantized_it_is_the_same_base():
     bundle, fingerprint = open_base(recipe, None, torch.device("cpu"))
     assert "Int8" in type(bundle.transformer.transformer_blocks[0].attn.to_k.weight).__name__
     assert fingerprint == open_base(world(), None, torch.device("cpu"))[1]
+
+
+def test_packages_that_are_not_installed_are_named_before_a_base_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    monkeypatch.setattr(bases, "find_spec", lambda name: None)
+    recipe = cologen_flux()
+    recipe = recipe.replace(quantize_base="fp8", optimizer=recipe.optimizer.replace(eight_bit=True))
+    with pytest.raises(ValueError, match=r"torchao: `uv sync --extra quantized`.*bitsandbytes: `uv sync --extra eight"):
+        open_base(recipe, tmp_path / "nowhere", ALONE.device)
+    assert missing_packages(cologen_flux()) == []
+
+
+def test_a_base_that_trains_is_never_quantized():
+    with pytest.raises(ValueError, match="a base that trains cannot be quantized"):
+        world_base().replace(quantize_base="int8")
+
+
+@pytest.mark.parametrize("offload", [False, True])
+def test_flux_reads_prompts_in_batches_of_one_size(tmp_path, monkeypatch: pytest.MonkeyPatch, offload: bool):
+    folder = write_flux(tmp_path / "flux")
+    small = replace(preset("flux-dev"), transformer=TRANSFORMER | {"rank": 4}, text_tokens=32)
+    monkeypatch.setattr(bases, "preset", lambda _: small)
+    recipe = cologen_flux().replace(rank=4, precision="fp32", offload_text=offload)
+    text = open_base(recipe, folder, ALONE.device)[0].text
+    assert isinstance(text, Offloaded if offload else FixedBatches)
+    assert torch.equal(text.encode(["a cat"]).embeds[0], text.encode(["", "a red cat", "a cat"]).embeds[2])

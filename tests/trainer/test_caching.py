@@ -2,6 +2,7 @@
 
 import shutil
 from collections import namedtuple
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ import torch
 from torch import Tensor
 
 from cologen.model.codecs import Codec
-from cologen.model.text import TextEncoder
+from cologen.model.text import Prompts, TextEncoder
 from cologen.model.world_codec import WorldCodec
 from cologen.model.world_text import WorldTextEncoder
-from cologen.trainer.caching import Kept, KeptLatents, KeptText, identity
+from cologen.trainer.caching import KeptLatents, KeptText, identity
+from cologen.trainer.kept_files import Kept
 
 PROMPTS = ["a red ball", "", "a small dog on the left", "a red ball", "一只猫"]
 
@@ -67,6 +69,58 @@ def test_encoders_are_told_apart_by_settings_precision_and_weights(tmp_path: Pat
     codec.mean[0] += 0.25
     others = [WorldTextEncoder(9), WorldTextEncoder(8).to(torch.bfloat16), WorldCodec(), codec]
     assert len({identity(each) for each in (encoder, *others)}) == 5
+
+
+class Counting(WorldTextEncoder):
+    """Remembers what it was asked to encode."""
+
+    def __init__(self) -> None:
+        super().__init__(8)
+        self.calls: list[list[str]] = []
+
+    def encode(self, prompts: Sequence[str]) -> Prompts:
+        self.calls.append(list(prompts))
+        return super().encode(prompts)
+
+
+def test_what_is_not_kept_is_encoded_in_one_call_and_once(tmp_path: Path):
+    encoder = Counting()
+    kept = KeptText(encoder, tmp_path)
+    kept.encode(["a dog"])
+    kept.encode(["a cat", "a dog", "a bird", "a cat"])
+    assert encoder.calls == [["a dog"], ["a cat", "a bird"]]
+
+
+def test_what_is_read_ahead_is_found_and_what_was_not_there_yet_too(tmp_path: Path):
+    encoder = Counting()
+    KeptText(encoder, tmp_path).encode(["a dog", "a cat"])
+    kept = KeptText(encoder, tmp_path)
+    kept.ahead(["a dog", "a bird"])
+    kept.encode(["a cat", "a bird"])
+    kept.ahead(["a cat"])
+    assert torch.equal(kept.encode(["a bird", "a dog"]).embeds, WorldTextEncoder(8).encode(["a bird", "a dog"]).embeds)
+    assert encoder.calls == [["a dog", "a cat"], ["a bird"]]
+
+
+def test_a_flipped_bit_is_never_trained_on(tmp_path: Path):
+    text, codec = KeptText(WorldTextEncoder(8), tmp_path / "text"), KeptLatents(WorldCodec(), tmp_path / "latents")
+    embeds, latents = text.encode(PROMPTS).embeds, codec.encode(pictures())
+    for path in tmp_path.rglob("*.safetensors"):
+        damaged = bytearray(path.read_bytes())
+        damaged[-5] ^= 4
+        path.write_bytes(damaged)
+    for _ in range(2):
+        assert torch.equal(text.encode(PROMPTS).embeds, embeds)
+        assert torch.equal(codec.encode(pictures()), latents)
+
+
+def test_at_the_bound_all_else_is_encoded_again(tmp_path: Path):
+    encoder = WorldTextEncoder(8)
+    kept = KeptText(encoder, tmp_path, limit=40_000)
+    prompts = [f"a picture of {number} red balls" for number in range(40)]
+    for _ in range(2):
+        assert torch.equal(kept.encode(prompts).embeds, encoder.encode(prompts).embeds)
+    assert 0 < num_files(tmp_path) < 10
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 100])

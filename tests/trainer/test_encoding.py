@@ -35,3 +35,15 @@ def test_kept_or_not_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         prompts, words = kept.prompts(batch.prompts), plain.prompts(batch.prompts)
         assert torch.equal(prompts.embeds, words.embeds) and torch.equal(prompts.pooled, words.pooled)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latents", "text"]
+
+
+def test_a_step_s_prompts_are_encoded_together_and_once(monkeypatch: pytest.MonkeyPatch):
+    bundle = build(preset("world-tiny"))
+    encoder, expected = Encoder.of(bundle, world()), bundle.text.encode(["a dog", "a cat", ""])
+    calls, plain = [], bundle.text.encode
+    monkeypatch.setattr(bundle.text, "encode", lambda prompts: calls.append(list(prompts)) or plain(prompts))
+    encoder.step(["a dog", "a cat", "a dog"], ["a bird"])
+    found = encoder.prompts(["a cat", "a dog", "", "a dog"])
+    assert torch.equal(found.embeds, expected.embeds[[1, 0, 2, 0]])
+    assert torch.equal(found.pooled, expected.pooled[[1, 0, 2, 0]])
+    assert calls == [["a dog", "a cat"], [""]]

@@ -25,6 +25,16 @@ def test_the_paper_s_numbers():
     assert [cologen_flux().num_experts(number) for number in range(5)] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith("cologen-flux")])
+def test_large_data_is_not_kept_unless_asked_and_then_within_a_bound(name: str):
+    recipe = RECIPES[name]()
+    assert not recipe.cache_text and not recipe.cache_latents
+    assert load_recipe(name, ["cache_text=true"]).cache_gb == 50
+    for value in ("0", "-1", "inf", "nan"):
+        with pytest.raises(ValueError, match="cache_gb"):
+            load_recipe(name, [f"cache_gb={value}"])
+
+
 def test_the_base_of_the_world_has_the_world_s_shape():
     base, of = RECIPES["world-base"](), world()
     assert (base.preset, base.resolution) == (of.preset, of.resolution)

@@ -1,98 +1,81 @@
 """Text embeddings and latents kept on disk by content: what was encoded once is read instead, bit for bit the same.
 
-A key is the hash of what is encoded, and each encoder has a folder of its own, named by what it is. Each prompt and
-picture is encoded alone, so that nothing kept depends on the company it was first met in.
+A key is the hash of what is encoded, and each encoder has a folder of its own, named by what it is. Whatever company a
+prompt or picture was first met in, the same is kept: pictures are encoded one by one, and text encoders give the same
+for a prompt in any batch.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import logging
-import secrets
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from cologen.datagen import cache
 from cologen.model.codecs import Codec
 from cologen.model.text import Prompts, TextEncoder
+from cologen.trainer.kept_files import Kept
+from cologen.trainer.prompt_batches import FixedBatches, Offloaded
 
-_LOG = logging.getLogger(__name__)
 _NUM_VALUES = 64
-
-MIN_FREE = 0.1
-"""The share of the disk that stays free: with less, nothing more is kept."""
-
-
-@dataclass(slots=True)
-class Kept:
-    """Tensors on disk by key; a file that is not whole is as good as none."""
-
-    folder: Path
-    _writable: bool = field(init=False, default=True)
-
-    def read(self, key: str) -> dict[str, Tensor] | None:
-        """The tensors of a key, on the CPU."""
-        try:
-            return load(self._path(key).read_bytes())
-        except (OSError, SafetensorError):
-            return None
-
-    def write(self, key: str, tensors: Mapping[str, Tensor]) -> None:
-        """Keep them if there is room; the file appears at once. What cannot be written is said once."""
-        data = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
-        try:
-            if self._writable:
-                self._write(self._path(key), data)
-        except OSError as error:
-            self._writable = False
-            _LOG.warning("nothing more is kept in %s: %s", self.folder, error)
-
-    def _write(self, path: Path, data: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        disk = shutil.disk_usage(path.parent)
-        if disk.free < MIN_FREE * disk.total:
-            raise OSError(errno.ENOSPC, f"less than {MIN_FREE:.0%} of the disk is free")
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.safetensors"
+_READERS = 4
+"""Threads that read ahead: reading, checking and decompressing leave the interpreter free for training."""
 
 
 class KeptText:
-    """A text encoder whose results are kept: ``text.TextEncoder``."""
+    """A text encoder whose results are kept: ``text.TextEncoder``.
 
-    def __init__(self, encoder: TextEncoder, folder: Path | None = None) -> None:
+    Args:
+        folder: of all encoders' text; each has a folder of its own in it.
+        limit: bytes that ``folder`` may take; see ``kept_files.Kept``.
+    """
+
+    def __init__(self, encoder: TextEncoder, folder: Path | None = None, *, limit: int | None = None) -> None:
+        folder = folder or cache.folder() / "text"
         self._encoder, self._device = encoder, _device_of(encoder)
-        self._kept = Kept((folder or cache.folder() / "text") / identity(encoder))
+        self._kept = Kept(folder / identity(encoder), folder, limit)
+        self._readers = ThreadPoolExecutor(_READERS, "kept-text")
+        self._now: dict[str, Future[_Found]] = {}
+        self._next: dict[str, Future[_Found]] = {}
+
+    def ahead(self, prompts: Sequence[str]) -> None:
+        """Begin to read prompts that will be asked for next; those of the call before the last are given up."""
+        self._now = self._next
+        self._next = {prompt: self._begun(prompt) for prompt in dict.fromkeys(prompts)}
 
     def encode(self, prompts: Sequence[str]) -> Prompts:
-        """Encode each prompt, or read what it was encoded to."""
-        found = [self._one(prompt) for prompt in prompts]
-        embeds, pooled = (torch.cat([each[name] for each in found]) for name in ("embeds", "pooled"))
+        """Read what the prompts were encoded to; all others are encoded in one call."""
+        found, absent = dict[str, dict[str, Tensor]](), list[str]()
+        for prompt, reading in {prompt: self._begun(prompt) for prompt in dict.fromkeys(prompts)}.items():
+            # What was not there when it was read ahead may have been encoded since.
+            if (kept := reading.result() or self._kept.read(_key(prompt))) is None:
+                absent.append(prompt)
+            else:
+                found[prompt] = kept
+        found |= self._encoded(absent)
+        embeds, pooled = (torch.cat([found[prompt][name] for prompt in prompts]) for name in ("embeds", "pooled"))
         return Prompts(embeds.to(self._device), pooled.to(self._device))
 
-    def _one(self, prompt: str) -> dict[str, Tensor]:
-        key = hashlib.sha256(prompt.encode()).hexdigest()
-        found = self._kept.read(key)
-        if found is None:
-            encoded = self._encoder.encode([prompt])
-            found = {"embeds": encoded.embeds.cpu(), "pooled": encoded.pooled.cpu()}
-            self._kept.write(key, found)
-        return found
+    def _begun(self, prompt: str) -> Future[_Found]:
+        return self._now.get(prompt) or self._next.get(prompt) or self._readers.submit(self._kept.read, _key(prompt))
+
+    def _encoded(self, prompts: list[str]) -> dict[str, dict[str, Tensor]]:
+        if not prompts:
+            return {}
+        encoded = self._encoder.encode(prompts)
+        embeds, pooled = encoded.embeds.cpu().split(1), encoded.pooled.cpu().split(1)
+        made = {prompt: {"embeds": embeds[number], "pooled": pooled[number]} for number, prompt in enumerate(prompts)}
+        for prompt, tensors in made.items():
+            self._kept.write(_key(prompt), tensors)
+        return made
+
+
+_Found = dict[str, Tensor] | None
 
 
 class KeptLatents:
@@ -101,9 +84,10 @@ class KeptLatents:
     It saves work where the same pixels come again: pictures that fill their size, not those cropped anew each time.
     """
 
-    def __init__(self, codec: Codec, folder: Path | None = None) -> None:
+    def __init__(self, codec: Codec, folder: Path | None = None, *, limit: int | None = None) -> None:
+        folder = folder or cache.folder() / "latents"
         self._codec, self._device = codec, _device_of(codec)
-        self._kept = Kept((folder or cache.folder() / "latents") / identity(codec))
+        self._kept = Kept(folder / identity(codec), folder, limit)
 
     @property
     def downscale(self) -> int:
@@ -148,14 +132,22 @@ def identity(encoder: TextEncoder | Codec) -> str:
     """
     if not isinstance(encoder, nn.Module):
         raise TypeError(f"only torch modules can be kept, got {type(encoder).__name__}")
-    # Flags are left out: whether it trains or has warned already is no part of what it is.
-    plain = {name: value for name, value in vars(encoder).items() if type(value) in (int, float, str)}
-    found = hashlib.sha256(repr((type(encoder).__qualname__, sorted(plain.items()))).encode())
+    found = hashlib.sha256()
+    for each in _layers(encoder):
+        # Flags are left out: whether it trains or has warned already is no part of what it is.
+        plain = {name: value for name, value in vars(each).items() if type(value) in (int, float, str)}
+        found.update(repr((type(each).__qualname__, sorted(plain.items()))).encode())
     tensors = dict(encoder.named_parameters()) | dict(encoder.named_buffers())
     for name, tensor in sorted(tensors.items()):
         found.update(repr((name, tensor.dtype, tuple(tensor.shape), tensor.device.type)).encode())
         found.update(_bytes_of(some_values(tensor)))
     return found.hexdigest()[:32]
+
+
+def _layers(encoder: nn.Module) -> list[nn.Module]:
+    """An encoder, and what it wraps."""
+    wraps = isinstance(encoder, FixedBatches | Offloaded)
+    return [encoder, *(_layers(encoder.encoder) if wraps else [])]
 
 
 def some_values(tensor: Tensor) -> Tensor:
@@ -164,10 +156,16 @@ def some_values(tensor: Tensor) -> Tensor:
     return values[:: max(1, len(values) // _NUM_VALUES)]
 
 
+def _key(prompt: str) -> str:
+    return hashlib.sha256(prompt.encode()).hexdigest()
+
+
 def _bytes_of(tensor: Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
 def _device_of(encoder: TextEncoder | Codec) -> torch.device:
+    if isinstance(encoder, Offloaded):
+        return encoder.device
     tensors = [*encoder.parameters(), *encoder.buffers()] if isinstance(encoder, nn.Module) else []
     return tensors[0].device if tensors else torch.device("cpu")

@@ -172,6 +172,10 @@ class Recipe(_Frozen):
     """Keep text embeddings on disk."""
     cache_latents: bool = False
     """Keep latents of pictures on disk."""
+    cache_gb: float = Field(default=50.0, gt=0, allow_inf_nan=False)
+    """The most that kept text may take on disk, and kept latents likewise, in GB (10⁹); then no more is kept."""
+    offload_text: bool = False
+    """Have the text encoders' weights on the GPU only while they encode: FLUX's take 10 GB."""
 
     max_nonfinite: int = Field(default=10, ge=0)
     """Steps skipped for a loss or gradient that is not finite, after which the run stops."""
@@ -196,6 +200,8 @@ class Recipe(_Frozen):
             raise ValueError("text-to-image makes the base that experts stand on: it needs a recipe of its own")
         if not self.stages[0].trains_base and not self.stages[0].new_expert:
             raise ValueError("the first stage has no expert to go on with: set its new_expert = true")
+        if self.quantize_base != "none" and self.stages[0].trains_base:
+            raise ValueError(f"a base that trains cannot be quantized: quantize_base is {self.quantize_base}, not none")
         for stage in self.stages:
             if stage.global_batch % self.micro_batch:
                 raise ValueError(

@@ -1,9 +1,12 @@
-"""Pictures to latents and prompts to embeddings for training, kept on disk where the recipe asks for it."""
+"""Pictures to latents and prompts to embeddings for training: a step's prompts together, and from disk if wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import torch
+from torch import Tensor
 
 from cologen.model.bundle import Bundle
 from cologen.model.text import Prompts
@@ -13,25 +16,50 @@ from cologen.trainer.curriculum import Recipe
 from cologen.trainer.loss import Latents, encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Encoder:
-    """The frozen halves of a model."""
+    """The frozen halves of a model.
 
-    bundle: Bundle
+    ``step`` encodes all prompts of a training step at once, so that they fill the batches; ``prompts`` then finds them.
+    """
+
+    def __init__(self, *, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._encoded: dict[str, tuple[Tensor, Tensor]] = {}
+        """On the CPU: those of a whole step would fill a gigabyte of a GPU."""
+        self._device = torch.device("cpu")
 
     @classmethod
     def of(cls, bundle: Bundle, recipe: Recipe) -> Encoder:
         """For a recipe's runs: ``cache_text`` and ``cache_latents`` keep what was encoded in the cache folder."""
+        limit = round(recipe.cache_gb * 1e9)
         if recipe.cache_text:
-            bundle = replace(bundle, text=KeptText(bundle.text))
+            bundle = replace(bundle, text=KeptText(bundle.text, limit=limit))
         if recipe.cache_latents:
-            bundle = replace(bundle, codec=KeptLatents(bundle.codec))
+            bundle = replace(bundle, codec=KeptLatents(bundle.codec, limit=limit))
         return cls(bundle=bundle)
 
     def latents(self, batch: Batch) -> Latents:
         """Of a batch on the model's device."""
         return encode(self.bundle, batch)
 
+    def step(self, prompts: Sequence[str], following: Sequence[str] = ()) -> None:
+        """Encode a step's prompts, and begin to read those of the ``following`` step where they are kept on disk."""
+        text = self.bundle.text
+        if isinstance(text, KeptText):
+            text.ahead(following)
+        self._encoded = {}
+        self._encode(prompts)
+
     def prompts(self, prompts: Sequence[str]) -> Prompts:
         """Encoded one by one or together, they are the same."""
-        return self.bundle.text.encode(prompts)
+        self._encode([prompt for prompt in prompts if prompt not in self._encoded])
+        embeds, pooled = (torch.cat(each) for each in zip(*(self._encoded[prompt] for prompt in prompts), strict=True))
+        return Prompts(embeds.to(self._device), pooled.to(self._device))
+
+    def _encode(self, prompts: Sequence[str]) -> None:
+        distinct = list(dict.fromkeys(prompts))
+        if distinct:
+            found = self.bundle.text.encode(distinct)
+            self._device = found.embeds.device
+            rows = zip(found.embeds.cpu().split(1), found.pooled.cpu().split(1), strict=True)
+            self._encoded |= dict(zip(distinct, rows, strict=True))

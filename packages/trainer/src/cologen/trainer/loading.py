@@ -95,7 +95,18 @@ class StageSamples:
                     micro_batches=tuple(each.batch for each in ready),
                     num_failed=len(failures),
                     waited=waited,
+                    next_prompts=self._prompts(step + 1, share) if self.recipe.cache_text else (),
                 )
+
+    def _prompts(self, step: int, share: slice) -> tuple[str, ...]:
+        """Of the rows that come first in question for each place of a step."""
+        if step >= self.recipe.stages[self.number].iterations:
+            return ()
+        rows = [
+            self.fetcher.sources[each.source].rows.row(each.candidates[0])
+            for each in self.schedule.work(step)[share].assignments
+        ]
+        return tuple(row["caption"] for row in rows)
 
     def _prepared(self, first_step: int, share: slice, device: torch.device) -> Generator[Prepared, None, None]:
         with closing(

@@ -44,6 +44,8 @@ class LoadedStep:
     """Samples of this process that could not be loaded and were replaced."""
     waited: float
     """Seconds that the loop stood still for it."""
+    next_prompts: tuple[str, ...] = ()
+    """Prompts that the step after it will most likely have; only where they can be read ahead."""
 
 
 @runtime_checkable
@@ -115,6 +117,7 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
     for loaded in data.steps(begin, processes):
         learning_rate = stage.learning_rate_at(loaded.step)
         run.bundle.transformer.newcomer_bias = stage.newcomer_bias_at(loaded.step) if stage.new_expert else 0.0
+        encoder.step([prompt for batch in loaded.micro_batches for prompt in batch.prompts], loaded.next_prompts)
         micro_losses = [_micro_loss(run, learner, encoder, stage, batch) for batch in loaded.micro_batches]
         report = learner.step(micro_losses, learning_rate)
         failed = round(processes.sum(float(loaded.num_failed)))

@@ -105,7 +105,6 @@ def cologen_flux() -> Recipe:
         ema_decay=0.9999,
         micro_batch=4,
         gradient_checkpointing=True,
-        cache_text=True,
         checkpoint_every=1000,
         stages=_stages(PAPER_MANIFESTS, sizes, learning_rate=1e-4, warmup_steps=1000),
     )
