@@ -28,3 +28,9 @@ BEDROOM = [item("lamp", 2), item("bed", 9), item("window", 3), item("lamp", 3)]
 )  # fmt: skip
 def test_the_scene_and_its_largest_objects_are_named(scene: str, objects: list[ObjectMask], caption: str) -> None:
     assert compose(scene, objects) == caption
+
+
+def test_nouns_of_the_full_form_are_counted_as_english_counts_them() -> None:
+    found = (("umbrella", 1), ("scissors", 1), ("knife", 2), ("clothes", 3))
+    objects = [item(noun, 9 - place) for place, (noun, count) in enumerate(found) for _ in range(count)]
+    assert compose("", objects) == "clothes, two knives, an umbrella and a pair of scissors"

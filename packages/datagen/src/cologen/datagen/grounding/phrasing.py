@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from cologen.datagen.grounding import nouns
+from cologen.datagen.grounding.expressions import DETERMINERS, as_noun_phrase
 from cologen.datagen.grounding.nouns import with_article
 from cologen.datagen.grounding.policy import Referring
 
@@ -19,18 +20,6 @@ Form = Literal["expression", "the", "all", "any"]
 """How objects are named: by an annotator's words, as the only one of a class, as the class, or as any one of it."""
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_DETERMINERS = _words(
-    """the a an this that these those his her its their my your our all any both each every some two three four
-    five six another someone somebody something anyone whoever whatever"""
-)
-_NOT_A_NOUN_PHRASE = _words(
-    """on in at to of under over above below behind beside between near next by with without from inside outside against
-    he she him it they them who which where is are standing sitting holding wearing"""
-)
 _ALL = ("all {many}", "all the {many}", "every {one}", "each {one}", "all of the {many}", "every single {one}")
 _ANY = ("{a_one}", "any {one}", "one {one}", "a single {one}", "just one {one}")
 _ANY_OF_SEVERAL = (*_ANY, "one of the {many}", "any one of the {many}", "any of the {many}")
@@ -143,21 +132,22 @@ class Phrase:
 def cleaned(expression: str) -> str:
     """An annotator's words without loose ends: "  The man in red. " as "the man in red"; blank if nothing is left."""
     words = " ".join(expression.split()).strip(" .,;:!?\"'`")
+    if words.count('"') % 2:  # the other one of a pair has just been removed
+        words = words.replace('"', "")
     first, space, rest = words.partition(" ")
-    return f"{first.lower()}{space}{rest}" if first.lower() in _DETERMINERS else words
+    return f"{first.lower()}{space}{rest}" if first.lower() in DETERMINERS else words
 
 
 def phrase_for(form: Form, words: str, num_targets: int, stream: np.random.Generator) -> Phrase:
     """A phrase for a class name or, in the form ``expression``, for an annotator's words.
 
-    "left man" becomes "the left man"; what is not a noun phrase at all ("on the left") is quoted. No targets, those of
-    a negative, read as several.
+    What becomes of an annotator's words says ``expressions``. No targets, those of a negative, read as several.
     """
     if form == "expression":
-        return Phrase(text=_as_noun_phrase(cleaned(words)), marks="several" if num_targets > 1 else "one")
+        return Phrase(text=as_noun_phrase(cleaned(words)), marks="several" if num_targets > 1 else "one")
     one, many = nouns.singular(words), nouns.plural(words)
     if form == "the":
-        return Phrase(text=f"the {words}")
+        return Phrase(text=nouns.definite(words))
     if form == "all":
         chosen = _pick(_ALL, stream)
         marks = "several" if "{many}" in chosen else "one"
@@ -176,13 +166,6 @@ def instruction(
     template = _pick(TEMPLATES[referring, inverse], stream)
     mark = _cover(color, stream, inverse) if referring == "mask" else _box(color, phrase.marks, stream, inverse)
     return _capitalized(template.format(phrase=phrase.text, mark=mark, color=color))
-
-
-def _as_noun_phrase(words: str) -> str:
-    first = words.partition(" ")[0].lower()
-    if first in _NOT_A_NOUN_PHRASE:
-        return f'what is meant by "{words}"'
-    return words if first in _DETERMINERS else f"the {words}"
 
 
 def _box(color: str, number: Literal["one", "several"], stream: np.random.Generator, definite: bool) -> str:

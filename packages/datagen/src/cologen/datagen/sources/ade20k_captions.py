@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cologen.datagen import parquet_images
+from cologen.datagen import noun_forms, parquet_images
 from cologen.datagen.records import ObjectMask, Reason, RejectedError
 from cologen.datagen.sources import fields
 
@@ -18,7 +18,6 @@ _MAX_NOUNS = 4
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
 _NO_SCENE = frozenset({"", "misc", "unknown", "~not labeled", "outliers"})
 _UNCOUNTED = frozenset({"sky", "grass", "water", "sea", "sand", "earth", "land", "snow", "food", "clothes", "stairs"})
-_IRREGULAR = {"person": "people", "shelf": "shelves", "bookshelf": "bookshelves", "leaf": "leaves", "fish": "fish"}
 
 
 def find_caption_files(chosen: Path | None, *folders: Path) -> list[Path]:
@@ -88,7 +87,7 @@ def compose(scene: str, objects: Sequence[ObjectMask]) -> str:
     ``scene`` is ADE20K's own name, such as ``airport_terminal``.
     """
     place = " ".join(scene.replace("_", " ").split())
-    place = "" if place in _NO_SCENE else _with_article(place)
+    place = "" if place in _NO_SCENE else noun_forms.with_article(place)
     things = _enumeration(_phrases(objects))
     return f"{place} with {things}" if place and things else place or things
 
@@ -106,28 +105,12 @@ def _phrases(objects: Sequence[ObjectMask]) -> list[str]:
 
 
 def _counted(noun: str, count: int) -> str:
-    if noun in _UNCOUNTED:
+    if noun in _UNCOUNTED or not noun_forms.is_counted(noun):
         return noun
-    return _with_article(noun) if count == 1 else f"{_NUMBERS.get(count, 'several')} {_plural(noun)}"
+    if count == 1:
+        return noun_forms.with_article(noun_forms.singular(noun))
+    return f"{_NUMBERS.get(count, 'several')} {noun_forms.plural(noun)}"
 
 
 def _enumeration(phrases: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(phrases[:-1]), *phrases[-1:]]))
-
-
-def _with_article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
-
-
-def _plural(noun: str) -> str:
-    head, of, rest = noun.partition(" of ")
-    first, space, last = head.rpartition(" ")
-    if last in _IRREGULAR:
-        last = _IRREGULAR[last]
-    elif last.endswith(("s", "x", "ch", "sh")):
-        last += "es"
-    elif last.endswith("y") and last[-2:-1] not in "aeiou":
-        last = f"{last[:-1]}ies"
-    else:
-        last += "s"
-    return f"{first}{space}{last}{of}{rest}"
