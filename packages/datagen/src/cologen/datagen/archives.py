@@ -1,15 +1,18 @@
-"""Members of ``.tar`` and ``.tgz`` files by name, at random: an archive is gone through once and its table kept.
+"""Members of tar files, plain or compressed by gzip, by name and at random: gone through once, their table kept.
 
 Gzip cannot be entered in the middle, so ``indexed_gzip`` notes a point every few megabytes from which to go on. The
-notes and the table of members lie in the cache folder; going through 16 GB takes minutes, once per machine.
+notes and the table of members are kept in the cache folder; going through 16 GB takes minutes, once per machine. What
+a file is compressed with is told by its first bytes and not by its name.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import tarfile
-import zlib
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import cast
@@ -17,10 +20,22 @@ from typing import cast
 import indexed_gzip
 import pyarrow as pa
 
-from cologen.datagen import cache
+from cologen.datagen import cache, local_files
 from cologen.datagen.records import Reason, RejectedError
+from cologen.datagen.tar_members import BrokenArchiveError, Readable, members
 
-_VERSION = 1
+_GZIP = b"\x1f\x8b"
+_FOREIGN = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"7z\xbc\xaf": "7z",
+    b"Rar!": "rar",
+}
+_HEAD_BYTES = 8
+_VERSION = 2
 # A read inflates half of this on average (some 10 ms); each point keeps 32 KB, 0.4% of the archive.
 _SEEK_POINT_BYTES = 8 << 20
 # indexed_gzip starts from a seek point at every raw read: a picture should be one raw read, not two.
@@ -28,15 +43,23 @@ _BUFFER_BYTES = 2 << 20
 # An open archive of 16 GB keeps some 70 MB of seek points in memory.
 _OPEN_ARCHIVES = 4
 _MEMBERS, _SEEK_POINTS = "members.arrow", "seek.gzidx"
-_SCHEMA = pa.schema([("name", pa.string()), ("offset", pa.int64()), ("size", pa.int64())])
+_SCHEMA = pa.schema([("name", pa.string()), ("offset", pa.int64()), ("size", pa.int64()), ("fault", pa.string())])
+# Beyond every end, and within the 63 bits of an offset.
+_FAR = 1 << 62
+
+_Row = tuple[int, int, str | None]
+"""Offset and size in bytes, and what the member is if it is no file that can be read."""
 
 
 def read_member(path: str, name: str) -> bytes:
-    """The bytes of member ``name`` of the archive at ``path``; a leading ``./`` in the archive does not count.
+    """The bytes of member ``name`` of the archive at ``path``; both names as ``local_files.normal`` gives them.
+
+    A hard link in the archive is the file that it links to.
 
     Raises:
         FileNotFoundError: there is no archive.
-        RejectedError: it has no such member, or breaks off before it.
+        RejectedError: it is no such archive, has no such file, or breaks off before its end; or the file is too large.
+        OSError: the disk fails.
     """
     state = Path(path).stat()
     return _opened(path, state.st_size, state.st_mtime_ns).read(name)
@@ -44,24 +67,35 @@ def read_member(path: str, name: str) -> bytes:
 
 class _Archive:
     def __init__(self, path: str, size: int, changed_ns: int) -> None:
+        self._file = _File(path)
+        self._is_gzip = _is_gzip(self._file)
         key = f"{_VERSION}|{Path(path).absolute()}|{size}|{changed_ns}"
-        folder = cache.built_once("archives", key, partial(_build, path))
+        folder = cache.built_once("archives", key, partial(_build, self._file, self._is_gzip))
         table = pa.ipc.open_file(folder / _MEMBERS).read_all()
-        names, *places = (column.to_pylist() for column in table.columns)
-        self._places: dict[str, tuple[int, int]] = dict(zip(names, zip(*places, strict=True), strict=True))
+        names, *columns = (column.to_pylist() for column in table.columns)
+        self._found: dict[str, _Row] = dict(zip(names, zip(*columns, strict=True), strict=True))
         self._broken = cast(bytes, table.schema.metadata[b"broken"]).decode()
         # An archive that broke off at once has no seek points to open.
-        self._read = _reader(path, folder / _SEEK_POINTS) if self._places else None
+        self._read = self._reader(folder / _SEEK_POINTS) if self._found else None
 
     def read(self, name: str) -> bytes:
-        place = self._places.get(name)
-        if place is None or self._read is None:
+        found = self._found.get(name)
+        if found is None or self._read is None:
             raise RejectedError(Reason.MISSING_IMAGE, self._broken or f"the archive has no member {name}")
-        offset, size = place
-        try:
+        offset, size, fault = found
+        if fault:
+            raise RejectedError(Reason.MISSING_IMAGE, f"{name} in the archive is {fault}, not a file")
+        local_files.refuse_oversized(size, name)
+        with _faults_of_gzip(name):
             return self._read(size, offset)
-        except indexed_gzip.ZranError as error:
-            raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: {error}") from None
+
+    def _reader(self, seek_points: Path) -> Callable[[int, int], bytes]:
+        """A function of (size, offset)."""
+        if not self._is_gzip:
+            return self._file.pread
+        return indexed_gzip.IndexedGzipFile(
+            fileobj=self._file, index_file=str(seek_points), buffer_size=_BUFFER_BYTES
+        ).pread  # fmt: skip
 
 
 @lru_cache(maxsize=_OPEN_ARCHIVES)
@@ -69,46 +103,126 @@ def _opened(path: str, size: int, changed_ns: int) -> _Archive:
     return _Archive(path, size, changed_ns)
 
 
-def _reader(path: str, seek_points: Path) -> Callable[[int, int], bytes]:
-    """A function of (size, offset)."""
-    if path.endswith(".tar"):
-        return partial(_read_plain, Path(path))
-    # It opens the file anew at every read, so a forked process does not move its parent's place.
-    return indexed_gzip.IndexedGzipFile(path, index_file=str(seek_points), buffer_size=_BUFFER_BYTES).pread
+class _File(io.RawIOBase):
+    """An open regular file whose place belongs to this object: processes that were forked do not move each other's."""
+
+    def __init__(self, path: str) -> None:
+        self.name, self._place = Path(path).name, 0
+        self._descriptor = local_files.open_regular(path, self.name)
+        weakref.finalize(self, os.close, self._descriptor)
+
+    @property
+    def length(self) -> int:
+        """Bytes."""
+        return os.fstat(self._descriptor).st_size
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """As of ``indexed_gzip``."""
+        return local_files.read_span(self._descriptor, offset, size)
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self.pread(size if size >= 0 else max(0, self.length - self._place), self._place)
+        self._place += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.length}[whence]
+        self._place = start + offset
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
 
 
-def _read_plain(path: Path, size: int, offset: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(size)
+def _is_gzip(file: _File) -> bool:
+    """Whether the archive is compressed.
+
+    Raises:
+        RejectedError: it is, with something else than gzip, or it is another kind of archive.
+    """
+    head = file.pread(_HEAD_BYTES, 0)
+    for signature, kind in _FOREIGN.items():
+        if head.startswith(signature):
+            detail = f"{file.name} is a {kind} archive: pack it anew as tar, or as tar with gzip"
+            raise RejectedError(Reason.UNSUPPORTED_ARCHIVE, detail)
+    return head.startswith(_GZIP)
 
 
-def _build(path: str, folder: Path) -> None:
-    if path.endswith(".tar"):
-        with Path(path).open("rb") as file:
-            _write_members(folder, *_list_members(file))
-    else:
-        with indexed_gzip.IndexedGzipFile(path, spacing=_SEEK_POINT_BYTES) as file:
-            _write_members(folder, *_list_members(file))
-            file.export_index(str(folder / _SEEK_POINTS))
+def _build(file: _File, is_gzip: bool, folder: Path) -> None:
+    if not is_gzip:
+        _write_members(folder, *_list_members(file), file.length)
+        return
+    with indexed_gzip.IndexedGzipFile(fileobj=file, spacing=_SEEK_POINT_BYTES) as unpacked:
+        rows, broken = _list_members(unpacked)
+        _write_members(folder, rows, broken, _end(unpacked))
+        unpacked.export_index(str(folder / _SEEK_POINTS))
 
 
-def _list_members(file: io.BufferedReader) -> tuple[list[dict[str, object]], str]:
-    """Name, offset and size of every file in the archive, and what broke it off, if anything."""
-    rows: list[dict[str, object]] = []
+@contextmanager
+def _faults_of_gzip(name: str) -> Generator[None]:
+    """An error of the file below comes out of gzip as its cause."""
     try:
-        with tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
-                if member.isreg():
-                    name = member.name.removeprefix("./")
-                    rows.append({"name": name, "offset": member.offset_data, "size": member.size})
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        yield
+    except indexed_gzip.ZranError as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
+        raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: {error}") from None
+
+
+def _end(unpacked: indexed_gzip.IndexedGzipFile) -> int:
+    """How many bytes can be unpacked."""
+    try:
+        with _faults_of_gzip(""):
+            return unpacked.seek(_FAR)
+    except RejectedError:
+        return unpacked.tell()
+
+
+def _list_members(file: Readable) -> tuple[dict[str, _Row], str]:
+    """Every member of the archive by its name, the last one of several, and what broke the archive off, if anything."""
+    rows: dict[str, _Row] = {}
+    try:
+        with _faults_of_gzip("gzip"):
+            for member, _ in members(file):
+                name = _normal(member.name)
+                if name is not None and not member.isdir():
+                    rows[name] = _row(member, rows)
+    except (BrokenArchiveError, RejectedError) as error:
         # What came before the break is good: a download cut short loses only its end.
-        return rows, f"the archive breaks off after {len(rows)} members: {error}"
+        return rows, str(error)
     return rows, ""
 
 
-def _write_members(folder: Path, rows: list[dict[str, object]], broken: str) -> None:
-    schema = _SCHEMA.with_metadata({"broken": broken})
-    with pa.ipc.new_file(folder / _MEMBERS, schema) as writer:
-        writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+def _row(member: tarfile.TarInfo, before: dict[str, _Row]) -> _Row:
+    if member.issparse():
+        return 0, 0, "a sparse file"
+    if member.isreg():
+        return member.offset_data, min(member.size, _FAR), None
+    if member.islnk():
+        # Tar writes the content once, under the name that comes first.
+        return before.get(_normal(member.linkname) or "", (0, 0, f"a link to {member.linkname!a}, which is not there"))
+    return 0, 0, "a symbolic link" if member.issym() else "a device"
+
+
+def _normal(name: str) -> str | None:
+    """The name as addresses have it; None for one that no address can have."""
+    try:
+        return local_files.normal(name)
+    except RejectedError:
+        return None
+
+
+def _write_members(folder: Path, rows: dict[str, _Row], broken: str, end: int) -> None:
+    whole = {name: row for name, row in rows.items() if row[0] + row[1] <= end}
+    if len(whole) < len(rows) or broken:
+        broken = f"the archive breaks off after {len(whole)} members: {broken or 'the next one goes beyond its end'}"
+    columns = [list(column) for column in zip(*((name, *row) for name, row in whole.items()), strict=True)]
+    table = pa.table(columns or [[]] * len(_SCHEMA), schema=_SCHEMA.with_metadata({"broken": broken}))
+    with pa.ipc.new_file(folder / _MEMBERS, table.schema) as writer:
+        writer.write_table(table)

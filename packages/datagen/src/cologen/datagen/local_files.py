@@ -134,14 +134,26 @@ def opened(path: str, uri: str) -> Generator[int]:
         OSError: the machine's fault, see ``is_fault_of_file``.
     """
     with judging(uri):
-        # Without O_NONBLOCK a named pipe would hold the worker for ever.
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        file = open_regular(path, uri)
         try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise RejectedError(Reason.MISSING_IMAGE, f"{uri}: not a file")
             yield file
         finally:
             os.close(file)
+
+
+def open_regular(path: str, uri: str) -> int:
+    """The descriptor of a regular file, to be closed by the caller.
+
+    Raises:
+        RejectedError: not a regular file.
+        OSError: it cannot be opened.
+    """
+    # Without O_NONBLOCK a named pipe would hold the worker for ever.
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise RejectedError(Reason.MISSING_IMAGE, f"{uri}: not a file")
+    return file
 
 
 def refuse_oversized(size: int, name: str) -> None:

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     TOO_SMALL = "too_small"
     TOO_LARGE = "too_large"
     SIZE_MISMATCH = "size_mismatch"
+    UNSUPPORTED_ARCHIVE = "unsupported_archive"
     UNSAFE_PATH = "unsafe_path"
     MALFORMED_JSON = "malformed_json"
     INVALID_UTF8 = "invalid_utf8"
