@@ -7,15 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-from rich.progress import Progress
 from rich.table import Table
 
 from cologen.datagen.world.layouts import World, ensure, is_complete
-from pipelines.console import CONSOLE, run
+from pipelines.console import CONSOLE, progress_over_scenes, run
 
 Layout = Literal[
     "journeydb",
@@ -92,8 +90,7 @@ def _build(options: Options) -> int:
         if options.dry_run:
             state = "is there" if is_complete(layout, root, **asdict(world)) else "would be written"
         else:
-            with Progress(console=CONSOLE) as bar:
-                advance = partial(bar.advance, bar.add_task(name, total=world.num_scenes))
+            with progress_over_scenes(world.num_scenes, name) as advance:
                 written = ensure(layout, root, **asdict(world), workers=options.workers, progress=advance)
             state = "written" if written else "was there"
         sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from types import FrameType
 from typing import TypeVar
 
 import tyro
@@ -13,6 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cologen.datagen.build import Job, PartDone
+from cologen.datagen.dispatch import Status
+from cologen.datagen.heartbeat import INTERVAL, duration, heartbeat
 from cologen.datagen.manifest import Manifest, rejected_file
 from cologen.datagen.printable import console
 
@@ -22,51 +29,153 @@ CONSOLE = console()
 _ERRORS = console(stderr=True)
 
 
+STOPPED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
+
+
 def run(options: type[_Options], command: Callable[[_Options], int], args: Sequence[str] | None = None) -> int:
     """Parse the arguments (None: the process's own), run the command, and return its exit code.
 
-    0 done, 1 failed with one message that says what to do next; wrong usage leaves with 2.
+    0 done, 1 failed with one message that says what to do next, 130 stopped by Ctrl-C; wrong usage leaves with 2. A
+    second Ctrl-C ends the process at once.
     """
     parsed = tyro.cli(options, args=args, config=(tyro.conf.FlagCreatePairsOff,))
     try:
-        return command(parsed)
+        with _stopping_at_once_the_second_time():
+            return command(parsed)
     except (ValueError, OSError, RuntimeError) as error:
         _ERRORS.print(f"Failed: {error}")
+        return 1
     except KeyboardInterrupt:
-        _ERRORS.print("Stopped. What is committed is kept: run the same command again to continue.")
-    return 1
+        _ERRORS.print(_STOPPED_WORDS)
+        return STOPPED
+
+
+_STOPPED_WORDS = "Stopped. What is committed is kept: run the same command again to continue."
 
 
 @contextmanager
-def progress_over(num_parts: int) -> Generator[Callable[[PartDone], None], None, None]:
-    """A bar over parts with the samples made and rejected; yields what to call when a part is done."""
+def _stopping_at_once_the_second_time() -> Generator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt once; while that is cleaned up after, a second one ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def second(_number: int, _frame: object) -> None:
+        CONSOLE.show_cursor(True)
+        os.write(2, f"{_STOPPED_WORDS}\n".encode())
+        os._exit(STOPPED)  # Ray's processes and our own see that this one is gone, and end too
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, second)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, first)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+HEARTBEAT = INTERVAL
+"""Seconds between two lines of progress in a log."""
+
+
+def _heartbeat(line: Callable[[], str]) -> AbstractContextManager[None]:
+    # Soft wrap: one line in the log, however long.
+    return heartbeat(line, partial(CONSOLE.print, soft_wrap=True), HEARTBEAT)
+
+
+class BuildProgress:
+    """What is known of a build's progress: parts, samples, rejections, and what is at work; told by ``build``."""
+
+    def __init__(self, num_parts: int, shown: Callable[[BuildProgress], None]) -> None:
+        self._num_parts, self._shown = num_parts, shown
+        self._status: Status | None = None
+        self.done = self.made = self.rejected = 0
+
+    def on_part(self, part: PartDone) -> None:
+        """Count a part that is done."""
+        self.done += 1
+        self.made += part.report.rows
+        self.rejected += sum(part.report.rejected.values())
+        self._shown(self)
+
+    def on_status(self, status: Status) -> None:
+        """Remember what is at work."""
+        self._status = status
+        self._shown(self)
+
+    @property
+    def counts(self) -> str:
+        """Samples made and rejected."""
+        return f"{self.made:,} samples · {self.rejected:,} rejected"
+
+    @property
+    def work(self) -> str:
+        """What is at work: the part that has taken longest, and where."""
+        if self._status is None:
+            return "starting Ray"
+        if not self._status.at_work:
+            return f"waiting for a free worker for {self._status.num_waiting:,} parts"
+        longest = self._status.at_work[0]
+        number = len(self._status.at_work)
+        return f"{number} at work, longest part {longest.part} for {duration(longest.seconds)} on {longest.where}"
+
+    def line(self) -> str:
+        """All of it on one line, for a log."""
+        return f"{self.done:,} of {self._num_parts:,} parts · {self.counts} · {self.work}"
+
+
+@contextmanager
+def progress_over(num_parts: int) -> Generator[BuildProgress, None, None]:
+    """Show a build's progress: a bar on a terminal, a line every half a minute in a log."""
+    if not CONSOLE.is_terminal:
+        progress = BuildProgress(num_parts, lambda _: None)
+        with _heartbeat(progress.line):
+            yield progress
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("parts · {task.fields[made]:,} samples · {task.fields[rejected]:,} rejected"),
+        TextColumn("parts · {task.fields[counts]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[work]}"),
     )
-    with Progress(*columns, console=CONSOLE) as progress:
-        task = progress.add_task("building", total=num_parts, made=0, rejected=0)
-        made, rejected = 0, 0
+    with Progress(*columns, console=CONSOLE) as bar:
+        task = bar.add_task("building", total=num_parts, counts="", work="")
 
-        def advance(done: PartDone) -> None:
-            nonlocal made, rejected
-            made, rejected = made + done.report.rows, rejected + sum(done.report.rejected.values())
-            progress.update(task, advance=1, made=made, rejected=rejected)
+        def show(progress: BuildProgress) -> None:
+            bar.update(task, completed=progress.done, counts=progress.counts, work=progress.work)
 
-        yield advance
+        progress = BuildProgress(num_parts, show)
+        show(progress)
+        yield progress
 
 
 @contextmanager
-def progress_over_scenes(num_scenes: int) -> Generator[Callable[[int], None], None, None]:
-    """A bar over the scenes of the synthetic world; yields what to call with the number of scenes just drawn."""
+def working(what: str) -> Generator[None]:
+    """Show that a step without a count is under way: a spinner on a terminal, a line now and then in a log."""
+    with CONSOLE.status(what) if CONSOLE.is_terminal else _heartbeat(lambda: what):
+        yield
+
+
+@contextmanager
+def progress_over_scenes(num_scenes: int, what: str = "drawing the world") -> Generator[Callable[[int], None]]:
+    """Show how many scenes are drawn, as ``progress_over``; yields what to call with the number of those just drawn."""
+    if not CONSOLE.is_terminal:
+        drawn = 0
+
+        def count(number: int) -> None:
+            nonlocal drawn
+            drawn += number
+
+        with _heartbeat(lambda: f"{what}: {drawn:,} of {num_scenes:,} scenes"):
+            yield count
+        return
     with Progress(console=CONSOLE) as progress:
-        task = progress.add_task("drawing the world", total=num_scenes)
+        task = progress.add_task(what, total=num_scenes)
         yield lambda num: progress.advance(task, num)
-        progress.update(task, completed=num_scenes)
 
 
 @contextmanager

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count, islice
+from math import ceil
 from pathlib import Path
+from typing import TypeVar
 
-from cologen.datagen.build import Cluster
+from cologen.datagen.cluster import Cluster, FailurePolicy
 from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.storage import Folder
 from cologen.datagen.world.layouts import ensure
-from pipelines.console import CONSOLE, progress_over_scenes
+from cologen.datagen.world.layouts.drawing import SPLITS, split_of
+from pipelines.console import CONSOLE, progress_over_scenes, working
 
 DATA = Path("data")
 WORLD_LAYOUTS = {"refcoco+": "refcoco", "refcocog": "refcoco"}  # one layout holds all three
 CONDITION_LAYOUTS = {"cocostuff": "captioned_cocostuff"}  # ADE20K's holds its captioned form too
 PART_SIZE, WORLD_PART_SIZE = 512, 32
+SCENES = 256  # of the synthetic world, where neither --scenes nor --limit asks for more
+
+_Reader = TypeVar("_Reader", SourceReader, PairReader, ConditionReader)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,29 +40,42 @@ class BuildOptions:
     """Decides every random choice, together with a sample's id; never the number of workers or their order."""
     part_size: int | None = None
     """Pictures per part, the unit of work and resume. Default: 512, or 32 on the synthetic world."""
-    scenes: int = 256
-    """Pictures of the synthetic world, where that is used."""
+    scenes: int | None = None
+    """Scenes of the synthetic world, where that is used. Default: 256, or as many as --limit takes."""
     scene_size: int = 256
     """Their side in pixels, 32 to 1024."""
     address: str | None = None
     """A Ray cluster's address, or "auto" on one of its nodes. Default: this machine alone."""
     cpus: int | None = None
     """Without --address: how many cores to use. Default: all."""
+    tries: int = 3
+    """How often a part is tried where the disk, the network or a worker fails, with pauses that double."""
+    max_failed_parts: int | None = None
+    """End the build when more parts than this have failed for good. Default: a twentieth of all, at least 10."""
+    part_timeout: float | None = None
+    """End a worker that takes more seconds than this for one part, and try the part again. Default: no limit."""
     fresh: bool = False
     """Start over if the folder holds an older manifest, whatever its recipe."""
     dry_run: bool = False
     """Say what would be built, and write no manifest."""
 
     def __post_init__(self) -> None:
-        for name in ("limit", "part_size", "scenes", "cpus"):
+        for name in ("limit", "part_size", "scenes", "cpus", "tries"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+        if self.max_failed_parts is not None and self.max_failed_parts < 0:
+            raise ValueError(f"--max-failed-parts must be at least 0, got {self.max_failed_parts}")
+        if self.part_timeout is not None and not self.part_timeout > 0:
+            raise ValueError(f"--part-timeout must be more than 0 seconds, got {self.part_timeout}")
 
     @property
     def cluster(self) -> Cluster:
         """Where to run."""
-        return Cluster(address=self.address, num_cpus=self.cpus)
+        failures = FailurePolicy(
+            tries=self.tries, max_failed_parts=self.max_failed_parts, part_timeout=self.part_timeout
+        )
+        return Cluster(address=self.address, num_cpus=self.cpus, failures=failures)
 
     def folder(self, task: str, source: str) -> Folder:
         """Where the manifest goes."""
@@ -63,34 +83,50 @@ class BuildOptions:
 
     def reader(self, source: str) -> SourceReader:
         """The pictures: the dataset's under ``root``, or the synthetic world's, drawn now if it is not there yet."""
-        reader = SourceReader.of(*self._slice(source, WORLD_LAYOUTS.get(source, source)))
-        CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {reader.root}")
-        return reader
+        return self._read(SourceReader, source, WORLD_LAYOUTS.get(source, source), "pictures")
 
     def pair_reader(self, source: str) -> PairReader:
         """The pairs, of the dataset or of the synthetic world as in ``reader``; limit and part size count pairs."""
-        reader = PairReader.of(*self._slice(source, source))
-        CONSOLE.print(f"{reader.recipe.num_images:,} pairs of {source} under {reader.root}")
-        return reader
+        return self._read(PairReader, source, source, "pairs")
 
     def condition_reader(self, source: str) -> ConditionReader:
         """The pictures with their conditions, of the dataset or of the synthetic world as in ``reader``."""
-        reader = ConditionReader.of(*self._slice(source, CONDITION_LAYOUTS.get(source, source)))
-        CONSOLE.print(f"{reader.recipe.num_images:,} pictures of {source} under {reader.root}")
+        return self._read(ConditionReader, source, CONDITION_LAYOUTS.get(source, source), "pictures")
+
+    def _read(self, kind: type[_Reader], source: str, layout: str, what: str) -> _Reader:
+        """The first ``limit`` samples of the dataset or the world, and a line that says how many there are and where.
+
+        A world whose size is not given has as many scenes as the limit takes: most give one sample or more.
+        """
+        part_size = self.part_size or (PART_SIZE if self.root else WORLD_PART_SIZE)
+        scenes = self.scenes or max(SCENES, _scenes_with(self.limit or 0, self.split))
+        while True:
+            root = (self.root or self._world(source, layout, scenes)).resolve()
+            with working(f"reading the listing of {source}"):
+                reader = kind.of(source, root, self.split, part_size, self.limit)
+            found = reader.recipe.num_images
+            missing = self.limit is not None and found < self.limit
+            if not missing or self.root or self.scenes:
+                break
+            scenes = ceil(1.05 * scenes * (self.limit or 0) / found)
+        line = f"{found:,} {what} of {source} under {root}"
+        if missing:
+            held = "the dataset has no more" if self.root else f"--scenes {scenes:,} gives no more"
+            line += f", fewer than --limit {self.limit:,}: {held} in its split {self.split!r}"
+        CONSOLE.print(line)
         return reader
 
-    def _slice(self, source: str, layout: str) -> tuple[str, Path, str, int, int | None]:
-        """What a reader is made of."""
-        root = (self.root or self._world(source, layout)).resolve()
-        part_size = self.part_size or (PART_SIZE if self.root else WORLD_PART_SIZE)
-        return source, root, self.split, part_size, self.limit
-
-    def _world(self, source: str, layout: str) -> Path:
-        root = DATA / "world" / f"{layout}-{self.scenes}x{self.scene_size}-seed{self.seed}"
+    def _world(self, source: str, layout: str, scenes: int) -> Path:
+        root = DATA / "world" / f"{layout}-{scenes}x{self.scene_size}-seed{self.seed}"
         CONSOLE.print(f"No --root: using the synthetic world, drawn in {source}'s layout, not the real {source}.")
         size = {"width": self.scene_size, "height": self.scene_size}
-        with progress_over_scenes(self.scenes) as advance:
-            ensure(
-                layout, root, num_scenes=self.scenes, **size, seed=self.seed, workers=self.cpus or 1, progress=advance
-            )
+        with progress_over_scenes(scenes) as advance:
+            ensure(layout, root, num_scenes=scenes, **size, seed=self.seed, workers=self.cpus or 1, progress=advance)
         return root
+
+
+def _scenes_with(number: int, split: str) -> int:
+    """The smallest world with so many scenes in a split; 0 for a split that the world does not have."""
+    if not number or split not in SPLITS:
+        return 0
+    return 1 + next(islice((index for index in count() if split_of(index) == split), number - 1, None))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
-from cologen.datagen.build import Job, build, connected, prepare
+from cologen.datagen.build import Job, build, prepare
 from cologen.datagen.card import write_card
+from cologen.datagen.cluster import connected
 from cologen.datagen.manifest import Manifest, load_manifest
+from cologen.datagen.records import Reason
 from cologen.datagen.report import write_report
-from pipelines.console import CONSOLE, print_plan, print_summary, progress_over, timed
+from cologen.datagen.storage import Folder
+from pipelines.console import CONSOLE, print_plan, print_summary, progress_over, timed, working
 from pipelines.options import BuildOptions
 
 
@@ -25,18 +28,38 @@ def run_jobs(jobs: Sequence[Job], options: BuildOptions, root: Path, first: Sequ
     jobs = [*first, *jobs]
     with timed() as seconds:
         manifests = _in_turn(jobs, len(first), options) if first else _run(jobs, options)
-    for job, manifest in zip(jobs, manifests, strict=True):
-        write_report(job.stage.folder, manifest, root)
-        write_card(job.stage.folder, manifest, synthetic=options.root is None)
+    with working("drawing the report"):
+        for job, manifest in zip(jobs, manifests, strict=True):
+            write_report(job.stage.folder, manifest, root)
+            write_card(job.stage.folder, manifest, synthetic=options.root is None)
     print_summary(manifests[-1], jobs[-1].stage.folder, seconds())
-    return 0
+    return _warned(manifests[-1], jobs[-1].stage.folder)
+
+
+def _warned(manifest: Manifest, folder: Folder) -> int:
+    """Say which rejections are no fault of the data, and return the exit code.
+
+    0, since all else is whole; 1 if nothing is left, so that no training starts on it.
+    """
+    errors, unreadable = (manifest.rejected.get(reason, 0) for reason in (Reason.INTERNAL_ERROR, Reason.UNREADABLE))
+    where = f"see the rows of that reason in {folder}/rejected-*.parquet, column detail"
+    if errors:
+        CONSOLE.print(f"Warning: {errors:,} rejected as internal_error, by errors that nobody foresaw: {where}.")
+    if unreadable:
+        CONSOLE.print(
+            f"Warning: {unreadable:,} rejected as unreadable, since the disk failed to read them: {where}. "
+            "Once it reads them again, --fresh takes them too."
+        )
+    return 1 if (errors or unreadable) and not manifest.rows else 0
 
 
 def _in_turn(jobs: Sequence[Job], num_first: int, options: BuildOptions) -> list[Manifest]:
     """Build the first of the jobs, then the others, with Ray started once, and not at all where nothing is to do."""
     jobs = prepare(jobs)
-    complete = all(load_manifest(job.stage.folder).complete for job in jobs)
-    with nullcontext() if complete else connected(options.cluster):
+    with ExitStack() as stack:
+        if not all(load_manifest(job.stage.folder).complete for job in jobs):
+            with working("starting Ray"):
+                stack.enter_context(connected(options.cluster))
         _run(jobs[:num_first], options)
         return _run(jobs, options)
 
@@ -45,5 +68,5 @@ def _run(jobs: Sequence[Job], options: BuildOptions) -> list[Manifest]:
     """Build under a bar of the last job's parts."""
     stage = jobs[-1].stage
     CONSOLE.print(f"Building into {stage.folder}")
-    with progress_over(stage.manifest().num_parts) as bar:
-        return build(jobs, options.cluster, bar)
+    with progress_over(stage.manifest().num_parts) as progress:
+        return build(jobs, options.cluster, progress.on_part, progress.on_status)

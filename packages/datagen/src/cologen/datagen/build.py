@@ -1,24 +1,28 @@
 """The engine: stages over the parts of a source, on Ray.
 
-Parts travel, pixels do not: a row of the Ray dataset is a part's number, workers read pictures themselves and commit
-the part's files. Every part is a pure function of (part, recipe), so any number of workers, order, retry or restart
-gives the same bytes; the driver counts commits, so that nothing can end early unnoticed.
+Parts travel, pixels do not: workers get a part's number, read pictures themselves and commit the part's files. Every
+part is a pure function of (part, recipe), so any number of workers, order, retry or restart gives the same bytes; the
+driver counts commits, so that nothing can end early unnoticed. A part that fails is tried again and then set aside, and
+the build ends with an error that names such parts when all others are committed.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import logging
-import os
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import ModuleType
+from functools import lru_cache, partial
 from typing import Any
 
 from cologen.datagen import control_maps
+from cologen.datagen.cluster import Cluster, FailurePolicy, connected
+from cologen.datagen.dispatch import Status, Workers, dispatched
+from cologen.datagen.faults import described, is_fault_of_accelerator, is_fault_of_machine
 from cologen.datagen.manifest import (
     CARD_NAME,
     MANIFEST_NAME,
@@ -32,9 +36,12 @@ from cologen.datagen.manifest import (
     save_manifest,
 )
 from cologen.datagen.parts import Part, Stage
+from cologen.datagen.records import Reason
 from cologen.datagen.storage import Folder
 
-NO_PROGRESS_SECONDS = 900  # Ray's default of 30 minutes is a long time to learn that a worker hangs
+_POLICY = FailurePolicy()
+_MAX_NAMED = 20  # failed parts in one message
+_UNREADABLE_SHARE = 16  # at most one picture of so many may be skipped as unreadable; more is a failing disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +59,6 @@ class Job:
     """Start over: forget the parts that an earlier run committed, whatever its recipe."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """Where to run: a Ray address, or None for a cluster of this machine alone with ``num_cpus`` (None: all)."""
-
-    address: str | None = None
-    num_cpus: int | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class PartDone:
     """Progress: the last stage's part is committed, by this run or (``reused``) by an earlier one."""
@@ -68,27 +67,79 @@ class PartDone:
     reused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PartFailed:
+    """A part that was set aside: why, and whether every other part would fail for the same reason."""
+
+    index: int
+    why: str
+    fatal: bool = False
+
+
+class PartsFailedError(RuntimeError):
+    """Some parts could not be made; the message names them, the reasons, and what to do."""
+
+    def __init__(self, failed: Sequence[PartFailed], num_parts: int, folder: Folder, gave_up: bool) -> None:
+        named = [f"  part {one.index}: {one.why}" for one in failed[:_MAX_NAMED]]
+        if len(failed) > _MAX_NAMED:
+            named.append(f"  and {len(failed) - _MAX_NAMED:,} more")
+        rest = "more than --max-failed-parts, so the build ended early" if gave_up else "all others are committed"
+        super().__init__(
+            f"{len(failed):,} of {num_parts:,} parts of {folder} failed; {rest}.\n"
+            + "\n".join(named)
+            + "\nRemove the cause and run the same command again: it continues with the parts that are missing."
+        )
+        self.failed = tuple(failed)
+
+
 def build(
-    jobs: Sequence[Job], cluster: Cluster, on_part: Callable[[PartDone], None] = lambda _: None
+    jobs: Sequence[Job],
+    cluster: Cluster,
+    on_part: Callable[[PartDone], None] = lambda _: None,
+    on_status: Callable[[Status], None] = lambda _: None,
 ) -> list[Manifest]:
     """Run the jobs over all parts, each part through them in order, and complete their manifests.
 
+    ``on_status`` is told what is at work, about once a second.
+
     Raises:
-        ValueError: a folder is not writable, holds another recipe's manifest or a damaged part, or is being built into.
-        RuntimeError: Ray ended without committing every part.
+        ValueError: a folder is not writable, holds another recipe's manifest or a damaged part, or is being built into;
+            or a stage does not open: the message says what is missing.
+        PartsFailedError: some parts were set aside (see ``FailurePolicy``); all others are committed.
+        RuntimeError: Ray did not start, or ended without committing every part.
     """
     with ExitStack() as locks:
         manifests = _claimed(jobs, locks)
         num_parts = manifests[0].num_parts
         complete = all(load_manifest(job.stage.folder).complete for job in jobs)
         reports = [dict[int, PartReport]() for _ in jobs]
-        for row in _committed(jobs, num_parts) if complete else _run(jobs, num_parts, cluster):
-            for stage_reports, done in zip(reports, row, strict=True):
-                stage_reports[done.report.index] = done.report
-            on_part(row[-1])
+        failed = list[PartFailed]()
+        for event in _committed(jobs, num_parts) if complete else _run(jobs, num_parts, cluster):
+            if isinstance(event, Status):
+                on_status(event)
+            elif isinstance(event, PartFailed):
+                failed.append(event)
+                _check_failures(failed, num_parts, jobs[-1].stage.folder, cluster.failures)
+            else:
+                for stage_reports, done in zip(reports, event, strict=True):
+                    stage_reports[done.report.index] = done.report
+                on_part(event[-1])
+        if failed:
+            raise PartsFailedError(sorted(failed, key=_number), num_parts, jobs[-1].stage.folder, gave_up=False)
         return [
             _finish(job.stage, manifest, done) for job, manifest, done in zip(jobs, manifests, reports, strict=True)
         ]
+
+
+def _check_failures(failed: list[PartFailed], num_parts: int, folder: Folder, policy: FailurePolicy) -> None:
+    if failed[-1].fatal:
+        raise ValueError(failed[-1].why)
+    if len(failed) > policy.may_fail(num_parts):
+        raise PartsFailedError(sorted(failed, key=_number), num_parts, folder, gave_up=True)
+
+
+def _number(failed: PartFailed) -> int:
+    return failed.index
 
 
 def prepare(jobs: Sequence[Job]) -> list[Job]:
@@ -186,92 +237,86 @@ def _finish(stage: Stage, manifest: Manifest, reports: dict[int, PartReport]) ->
     return manifest
 
 
-def _run(jobs: Sequence[Job], num_parts: int, cluster: Cluster) -> Iterator[list[PartDone]]:
-    with connected(cluster) as ray:
-        dataset = ray.data.range(num_parts, override_num_blocks=num_parts)
-        for job in jobs:
-            dataset = _append(ray, dataset, job)
-        for row in dataset.iter_rows():
-            if row["failure"]:
-                raise ValueError(row["failure"])
-            yield [PartDone(PartReport.model_validate(report), reused) for report, reused in json.loads(row["done"])]
-
-
-def _append(ray: ModuleType, dataset: Any, job: Job) -> Any:
-    if job.num_actors is None:
-        return dataset.map(_run_stage, fn_args=(job.stage,), num_cpus=1)
-    return dataset.map(
-        _StageActor,
-        fn_constructor_args=(job.stage,),
-        compute=ray.data.ActorPoolStrategy(size=job.num_actors),
-        num_cpus=1,
-        num_gpus=job.num_gpus,
-    )
-
-
-@contextmanager
-def connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
-    """Ray, joined to the cluster for the length of the block; inside another such block that one's cluster."""
-    # Otherwise Ray under `uv run` copies the working folder and builds a second environment for its workers.
-    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-    if cluster.address is None:
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray's name for "listen on the loopback only"
-    import ray
-    import ray.data
-
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
-    logging.getLogger("ray._private").setLevel(logging.ERROR)
-    already = ray.is_initialized()
-    if not already and cluster.address:
-        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.WARNING)
-    elif not already:
-        ray.init(
-            address="local",
-            num_cpus=cluster.num_cpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            _node_ip_address="127.0.0.1",
+def _run(jobs: Sequence[Job], num_parts: int, cluster: Cluster) -> Iterator[list[PartDone] | PartFailed | Status]:
+    stages = [
+        Workers(
+            work=partial(_run_stage, stage=job.stage, policy=cluster.failures),
+            num_actors=job.num_actors,
+            num_gpus=job.num_gpus,
         )
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.execution_no_progress_timeout_s = NO_PROGRESS_SECONDS
-    try:
-        yield ray
-    finally:
-        if not already:
-            ray.shutdown()
+        for job in jobs
+    ]
+    with connected(cluster) as ray:
+        for row in dispatched(ray, stages, num_parts, cluster.failures):
+            if isinstance(row, Status):
+                yield row
+            elif row["failure"]:
+                yield PartFailed(row["id"], row["failure"], row.get("fatal", False))
+            else:
+                yield [
+                    PartDone(PartReport.model_validate(report), reused) for report, reused in json.loads(row["done"])
+                ]
 
 
-class _StageActor:
-    """A process of its own for a stage; what the stage loads with its first part stays loaded."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return _run_stage(row, self._stage)
-
-
-def _run_stage(row: dict[str, Any], stage: Stage) -> dict[str, Any]:
+def _run_stage(row: dict[str, Any], stage: Stage, policy: FailurePolicy = _POLICY) -> dict[str, Any]:
     """Commit the part unless it is committed already; ``done`` grows by this stage's report.
 
-    A user's mistake (a missing file of weights, a full disk) travels as ``failure``: Ray would bury its message. Where
-    it came from stands in the worker's log, for the case that the mistake is ours.
+    What went wrong travels as ``failure``, since Ray would bury its message; ``fatal`` where it is the stage that does
+    not open. Errors of the machine are tried again here, an accelerator's in another process.
+
+    Raises:
+        Exception: the accelerator's; this process cannot use it any more.
     """
     index, done = int(row["id"]), json.loads(row.get("done", "[]"))
-    if row.get("failure"):
-        return row
+    failed = {"id": index, "done": json.dumps(done)}
+    for number in range(1, policy.tries + 1):
+        time.sleep(policy.pause_before(number))
+        try:
+            report = committed_part(stage.folder, index)
+            reused = report is not None
+            if report is None:
+                report = commit_part(stage.folder, index, _content(stage, index, last_try=number == policy.tries))
+            return failed | {"done": json.dumps([*done, [report.model_dump(), reused]]), "failure": ""}
+        except _NotOpenedError as error:
+            return failed | {"failure": str(error), "fatal": True}
+        except Exception as error:  # whatever it is, the other parts go on
+            logging.getLogger(__name__).exception("part %d of %s, try %d", index, stage.folder, number)
+            if is_fault_of_accelerator(error):
+                raise
+            if number == policy.tries or not is_fault_of_machine(error):
+                return failed | {"failure": _why(error) + (f" ({number} tries)" if number > 1 else "")}
+    raise AssertionError("the last try returns")
+
+
+class _NotOpenedError(Exception):
+    """The stage does not open, for this part or any other."""
+
+
+def _content(stage: Stage, index: int, *, last_try: bool) -> PartContent:
+    """What the stage makes of the part; on the last try without the pictures that the disk cannot read.
+
+    Raises:
+        OSError: the machine's fault, also where too many pictures cannot be read for it to be theirs.
+    """
     try:
-        report = committed_part(stage.folder, index)
-        reused = report is not None
-        if report is None:
-            report = commit_part(stage.folder, index, _opened(stage)(stage.part(index)))
-    except (ValueError, OSError) as error:
-        logging.getLogger(__name__).exception("part %d of %s", index, stage.folder)
-        return {"id": index, "done": json.dumps(done), "failure": f"part {index}: {error}"}
-    return {"id": index, "done": json.dumps([*done, [report.model_dump(), reused]]), "failure": ""}
+        work = _opened(stage)
+    except Exception as error:
+        if is_fault_of_machine(error):
+            raise
+        raise _NotOpenedError(_why(error)) from error
+    part = replace(stage.part(index), skip_unreadable=last_try)
+    content = work(part)
+    unreadable = [one for one in content.rejections if one.reason == Reason.UNREADABLE]
+    size = part.stop - part.start
+    if last_try and len(unreadable) > max(1, size // _UNREADABLE_SHARE):
+        example = f"{unreadable[0].sample_id}: {unreadable[0].detail}"
+        raise OSError(errno.EIO, f"{len(unreadable)} of {size} pictures cannot be read, such as {example}")
+    return content
+
+
+def _why(error: Exception) -> str:
+    """A user's mistake and the system's errors in their own words, ours with their place."""
+    return str(error) if isinstance(error, (ValueError, OSError)) else described(error)
 
 
 @lru_cache(maxsize=4)

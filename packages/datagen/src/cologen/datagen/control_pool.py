@@ -1,7 +1,6 @@
 """Extractors at work beside training: batches of pictures in, their maps out in the same order, here or on Ray.
 
-A pool of actors and this process alone give the same maps, so that where they are made is nobody's concern. Beside the
-engine this is the only room that imports Ray.
+A pool of actors and this process alone give the same maps, so that where they are made is nobody's concern.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from cologen.datagen.build import Cluster, connected
+from cologen.datagen.cluster import Cluster, connected
 from cologen.datagen.control.maps import Extractor, Images
 
 Batch = tuple[int, Images]

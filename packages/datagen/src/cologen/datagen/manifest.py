@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cologen.datagen.records import Rejection
+from cologen.datagen.faults import attempt
+from cologen.datagen.records import RejectedError, Rejection
 from cologen.datagen.schemas import MIX_COLUMNS, REJECTED_SCHEMA, SCHEMAS, Task
 from cologen.datagen.storage import Folder
 
@@ -200,10 +202,17 @@ def rejected_file(index: int) -> str:
 
 
 def commit_part(folder: Folder, index: int, content: PartContent) -> PartReport:
-    """Write a part's two files, rows sorted by sample id; the same content gives the same bytes."""
-    table = pa.table(content.columns, schema=SCHEMAS[content.task]).sort_by("sample_id")
+    """Write a part's two files, rows sorted by sample id; the same content gives the same bytes.
+
+    A row that cannot be stored (a lone surrogate in its caption, a number out of range) becomes a rejection.
+    """
+    table, unstorable = _stored(content)
+    table = table.sort_by("sample_id")
     samples = _parquet(table)
-    dead_letters = sorted((one.sample_id, one.stage, str(one.reason), one.detail) for one in content.rejections)
+    rejections = [*content.rejections, *unstorable]
+    dead_letters = sorted(
+        (_encodable(one.sample_id), one.stage, str(one.reason), _encodable(one.detail)) for one in rejections
+    )
     mix_column = MIX_COLUMNS[content.task]
     report = {
         "index": index,
@@ -211,8 +220,8 @@ def commit_part(folder: Folder, index: int, content: PartContent) -> PartReport:
         "rows": table.num_rows,
         "sha256": hashlib.sha256(samples).hexdigest(),
         "rejected_file": rejected_file(index),
-        "rejected": dict(sorted(Counter(one.reason.value for one in content.rejections).items())),
-        "mix": dict(sorted(Counter(content.columns[mix_column]).items())) if mix_column else {},
+        "rejected": dict(sorted(Counter(one.reason.value for one in rejections).items())),
+        "mix": dict(sorted(Counter(table[mix_column].to_pylist()).items())) if mix_column else {},
     }
     rows = list(zip(*dead_letters, strict=True)) or [()] * len(REJECTED_SCHEMA)
     rejected = pa.table(dict(zip(REJECTED_SCHEMA.names, rows, strict=True)), schema=REJECTED_SCHEMA)
@@ -266,6 +275,28 @@ def iterate_rows(folder: Folder, manifest: Manifest) -> Iterator[dict[str, Any]]
     """All rows in the order of parts and ids, one part in memory at a time."""
     for part in manifest.parts:
         yield from read_part(folder, part.file).to_pylist()
+
+
+def _stored(content: PartContent) -> tuple[pa.Table, list[Rejection]]:
+    """The rows as a table of the task's schema, and a rejection for each row that does not fit into it."""
+    schema = SCHEMAS[content.task]
+    whole = attempt(partial(pa.table, content.columns, schema=schema))
+    if not isinstance(whole, RejectedError):
+        return whole, []
+    tables, rejections = [schema.empty_table()], list[Rejection]()
+    for sample_id, *values in zip(content.columns["sample_id"], *content.columns.values(), strict=True):
+        row = {name: [value] for name, value in zip(content.columns, values, strict=True)}
+        single = attempt(partial(pa.table, row, schema=schema))
+        if isinstance(single, RejectedError):
+            rejections.append(single.of(str(sample_id), "commit"))
+        else:
+            tables.append(single)
+    return pa.concat_tables(tables), rejections
+
+
+def _encodable(text: str) -> str:
+    """The text with what UTF-8 cannot hold, lone surrogates, as escapes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _parquet(table: pa.Table) -> bytes:

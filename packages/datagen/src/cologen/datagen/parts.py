@@ -19,6 +19,8 @@ class Part:
     index: int
     start: int
     stop: int
+    skip_unreadable: bool = False
+    """Reject pictures that the disk cannot read, instead of stopping: for the last try of a part."""
 
 
 class SourceRecipe(BaseModel):

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     IDENTICAL_PAIR = "identical_pair"
     DUPLICATE_IMAGE = "duplicate_image"
     NO_CONDITION = "no_condition"
+    UNREADABLE = "unreadable"
+    INTERNAL_ERROR = "internal_error"
 
 
 class RejectedError(Exception):

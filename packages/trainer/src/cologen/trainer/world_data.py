@@ -13,8 +13,10 @@ from operator import call
 from pathlib import Path
 from types import MappingProxyType
 
-from cologen.datagen.build import Cluster, Job, build, connected
+from cologen.datagen.build import Job, build
+from cologen.datagen.cluster import Cluster, connected
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
+from cologen.datagen.heartbeat import heartbeat
 from cologen.datagen.manifest import MANIFEST_NAME, load_manifest
 from cologen.datagen.stages.control import ControlRecipe, ControlStage
 from cologen.datagen.stages.distinct import DistinctStage
@@ -57,9 +59,23 @@ def ensure_manifests(data: Path, names: Iterable[str], size: WorldSize, told: To
         )
     if not missing:
         return
-    roots = _drawn(data, dict.fromkeys(MAKERS[name][0] for name in missing), size, told, workers)
+    last = ""
+
+    def tell(words: str) -> None:
+        nonlocal last
+        last = words
+        told(words)
+
+    with heartbeat(lambda: f"still at work: {last}", told):
+        _make(data, missing, size, tell, workers)
+
+
+def _make(data: Path, names: Sequence[str], size: WorldSize, told: Told, workers: int) -> None:
+    """Draw the world in the layouts that these manifests take, and build them."""
+    roots = _drawn(data, dict.fromkeys(MAKERS[name][0] for name in names), size, told, workers)
+    told("starting Ray")
     with connected(Cluster()):
-        for name in missing:
+        for name in names:
             layout, jobs_of = MAKERS[name]
             told(f"building {name}")
             for jobs in jobs_of(roots[layout], Folder.open(data / name)):

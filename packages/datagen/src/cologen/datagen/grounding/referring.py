@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from cologen.datagen import rle
 from cologen.datagen.apportion import quotas
+from cologen.datagen.faults import attempt
 from cologen.datagen.grounding import nouns
 from cologen.datagen.grounding.marks import shows_corner
 from cologen.datagen.grounding.phrasing import Form, Phrase, cleaned, phrase_for
@@ -54,12 +56,19 @@ def draw_referrals(
     """
     ids = list(samples)
     order: list[int] = generator(seed, "referrals", first).permutation(len(ids)).tolist()
-    found = [_references(sample_id, image, policy, seed) for sample_id, image in samples.items()]
-    feasible: list[list[Referring]] = [[task for task in REFERRINGS if references[task]] for references in found]
+    found = [attempt(partial(_references, sample_id, image, policy, seed)) for sample_id, image in samples.items()]
+    feasible: list[list[Referring]] = [
+        [] if isinstance(references, RejectedError) else [task for task in REFERRINGS if references[task]]
+        for references in found
+    ]
     shares: dict[Referring, float] = {task: getattr(policy.mix, task) for task in REFERRINGS}
     left = quotas(feasible, shares, first, shift=generator(seed, "quotas", first).random())
     outcomes: dict[int, Referral | RejectedError] = {}
     for index in sorted(order, key=lambda index: len(feasible[index])):
+        references = found[index]
+        if isinstance(references, RejectedError):
+            outcomes[index] = references
+            continue
         stream = generator(seed, ids[index], "referral")
         # Shuffled, or among equals the task named first would be favoured in every part.
         shuffled = [REFERRINGS[place] for place in stream.permutation(len(REFERRINGS))]
@@ -69,7 +78,8 @@ def draw_referrals(
             outcomes[index] = _refusal(tasks)
             continue
         left[tasks[-1]] -= 1
-        outcomes[index] = _referral(tasks[-1], found[index][tasks[-1]], samples[ids[index]], policy, stream)
+        image = samples[ids[index]]
+        outcomes[index] = attempt(partial(_referral, tasks[-1], references[tasks[-1]], image, policy, stream))
     return [outcomes[index] for index in range(len(ids))]
 
 

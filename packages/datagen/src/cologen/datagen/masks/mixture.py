@@ -8,8 +8,10 @@ rest are turned away, since any other rule would bend the mix.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from cologen.datagen.apportion import quotas
+from cologen.datagen.faults import attempt
 from cologen.datagen.masks.drawing import Canvas, DrawnMask, MaskKind, draw, targets
 from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.randomness import derived_seed, generator
@@ -29,14 +31,17 @@ def draw_masks(
     the two object kinds. A picture on which one kind cannot be drawn is given another, and the kind another picture.
     """
     order: list[int] = generator(seed, "mixture", first).permutation(len(canvases)).tolist()
-    has_targets = [bool(targets(canvas, policy)) for canvas in canvases]
+    found = [attempt(partial(targets, canvas, policy)) for canvas in canvases]
+    has_targets = [bool(found_of) and not isinstance(found_of, RejectedError) for found_of in found]
     feasible = [_KINDS if targeted else _KINDS[:1] for targeted in has_targets]
     shares: dict[MaskKind, float] = {kind: getattr(policy.mix, kind) for kind in _KINDS}
     left = quotas(feasible, shares, first, shift=generator(seed, "quotas", first).random())
     outcomes: dict[int, DrawnMask | RejectedError] = {}
     for index in sorted(order, key=has_targets.__getitem__):
-        coin = derived_seed(seed, "mixture", canvases[index].sample_id) % 2
-        outcome = _first_drawn(_kinds(left, has_targets[index], coin), canvases[index], policy, seed)
+        outcome = found[index]
+        if not isinstance(outcome, RejectedError):
+            coin = derived_seed(seed, "mixture", canvases[index].sample_id) % 2
+            outcome = _first_drawn(_kinds(left, has_targets[index], coin), canvases[index], policy, seed)
         if isinstance(outcome, DrawnMask):
             left[outcome.kind] -= 1
         outcomes[index] = outcome
@@ -58,8 +63,8 @@ def _kinds(left: dict[MaskKind, int], has_targets: bool, coin: int) -> list[Mask
 def _first_drawn(kinds: list[MaskKind], canvas: Canvas, policy: MaskPolicy, seed: int) -> DrawnMask | RejectedError:
     outcome = RejectedError(Reason.NO_OBJECTS, "no object to mask, and the share of random masks is full")
     for kind in kinds:
-        try:
-            return draw(kind, canvas, policy, seed)
-        except RejectedError as error:
-            outcome = error
+        drawn = attempt(partial(draw, kind, canvas, policy, seed))
+        if isinstance(drawn, DrawnMask):
+            return drawn
+        outcome = drawn
     return outcome

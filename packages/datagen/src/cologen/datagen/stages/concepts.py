@@ -77,7 +77,7 @@ class ConceptStage:
 
         finder = Finder(self.reader, self.recipe, self.files, self.nouns)
         source = self.reader.open()
-        return lambda part: finder.find(*read_part_of(source, part))
+        return lambda part: finder.find(*read_part_of(source, part), part.skip_unreadable)
 
 
 def concepts_of(stage: ConceptStage, part: Part) -> tuple[list[Image], list[Rejection]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cologen.datagen.control.alignment import stretch
 from cologen.datagen.control.mixture import deal
 from cologen.datagen.control.policy import ANYWHERE, ONLINE, ControlPolicy
+from cologen.datagen.faults import attempt
 from cologen.datagen.manifest import Manifest, PartContent
 from cologen.datagen.pair_records import Condition, ConditionKind
 from cologen.datagen.parts import Part, SourceRecipe
@@ -75,7 +77,7 @@ class ControlStage:
 
         def work(part: Part) -> PartContent:
             rows, rejections = control(self.recipe, part, *read_conditions_of(source, part))
-            rows, refused = drawer.draw(rows, self.reader.root, self.folder, part.index)
+            rows, refused = drawer.draw(rows, self.reader.root, self.folder, part.index, part.skip_unreadable)
             return PartContent.of("control", rows, [*rejections, *refused])
 
         return work
@@ -89,37 +91,44 @@ def control(
     A row that waits for a network's map is as it would be without that network.
     """
     samples = {f"{image_key(recipe.source.name, one.condition_id)}#0": one for one in conditions}
-    able = {
-        sample_id: _kinds(one, recipe) for sample_id, one in samples.items() if _fits(one, recipe.policy.max_stretch)
-    }
+    kinds = {sample_id: attempt(partial(_kinds, one, recipe)) for sample_id, one in samples.items()}
+    able = {sample_id: found for sample_id, found in kinds.items() if not isinstance(found, RejectedError)}
     dealt = deal(able, recipe.policy.mix, recipe.seed, part.start)
-    rows = [_row(recipe, sample_id, samples[sample_id], kind) for sample_id, kind in dealt.items()]
-    refused = [
-        _refusal(sample_id, one, able.get(sample_id)) for sample_id, one in samples.items() if sample_id not in dealt
-    ]
-    return rows, [*rejections, *refused]
-
-
-def _fits(condition: Condition, max_stretch: float) -> bool:
-    """Whether the dataset's map, if there is one that a row may use, has the picture's proportions."""
-    size = None if condition.kind in ANYWHERE else condition.condition_size
-    return size is None or stretch((condition.width, condition.height), size) <= max_stretch
+    rows, rejections = list[dict[str, Any]](), list(rejections)
+    for sample_id, found in kinds.items():
+        make = partial(_sample, recipe, sample_id, samples[sample_id])
+        row = found if isinstance(found, RejectedError) else attempt(partial(make, found, dealt.get(sample_id)))
+        if isinstance(row, RejectedError):
+            rejections.append(row.of(sample_id, "control"))
+        else:
+            rows.append(row)
+    return rows, rejections
 
 
 def _kinds(condition: Condition, recipe: ControlRecipe) -> frozenset[ConditionKind]:
-    """What this picture can be a sample of."""
+    """What this picture can be a sample of.
+
+    Raises:
+        RejectedError: the dataset has a map of it that a row may use, of other proportions.
+    """
+    size = None if condition.kind in ANYWHERE else condition.condition_size
+    picture = (condition.width, condition.height)
+    if size is not None and stretch(picture, size) > recipe.policy.max_stretch:
+        raise RejectedError(Reason.SIZE_MISMATCH, f"condition {size}, picture {picture}: other proportions")
     own: frozenset[ConditionKind] = frozenset([condition.kind] if condition.kind else [])
     return ANYWHERE | own | recipe.maps.kinds
 
 
-def _refusal(sample_id: str, condition: Condition, kinds: frozenset[ConditionKind] | None) -> Rejection:
-    if kinds is None:
-        detail = f"condition {condition.condition_size}, picture {(condition.width, condition.height)}"
-        error = RejectedError(Reason.SIZE_MISMATCH, f"{detail}: other proportions")
-    else:
-        detail = f"fit for {', '.join(sorted(kinds))} only, whose share is full"
-        error = RejectedError(Reason.NO_CONDITION, detail)
-    return error.of(sample_id, "control")
+def _sample(
+    recipe: ControlRecipe,
+    sample_id: str,
+    condition: Condition,
+    kinds: frozenset[ConditionKind],
+    dealt: ConditionKind | None,
+) -> dict[str, Any]:
+    if dealt is None:
+        raise RejectedError(Reason.NO_CONDITION, f"fit for {', '.join(sorted(kinds))} only, whose share is full")
+    return _row(recipe, sample_id, condition, dealt)
 
 
 def _row(recipe: ControlRecipe, sample_id: str, condition: Condition, kind: ConditionKind) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from cologen.datagen.faults import attempt
 from cologen.datagen.manifest import Manifest, PartContent, load_manifest, read_part
 from cologen.datagen.pairs.likeness import Likeness
 from cologen.datagen.pairs.repeats import Hashes, RepeatPolicy, Role, repeated
@@ -72,10 +73,10 @@ def _select(
     """The rows that stay, and all that was turned away up to here."""
     rows, rejections = list[dict[str, Any]](), candidates.rejections(part.index)
     for place, row in candidates.rows(part.index):
-        try:
-            _check_repeats(recipe, candidates, place)
-        except RejectedError as error:
-            rejections.append(error.of(row["sample_id"], "distinct"))
+        check = partial(_check_repeats, recipe, candidates, place)
+        repeats = attempt(check, skip_unreadable=part.skip_unreadable)
+        if repeats is not None:
+            rejections.append(repeats.of(row["sample_id"], "distinct"))
         else:
             rows.append(row)
     return rows, rejections

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cologen.datagen.control.depth import load_dpt
 from cologen.datagen.control.hed import load_hed
 from cologen.datagen.control.lineart import load_lineart
 from cologen.datagen.control.maps import Extractor
+from cologen.datagen.faults import attempt, attempt_each
 from cologen.datagen.images import Picture, decode, read_bytes
 from cologen.datagen.records import RejectedError, Rejection
 from cologen.datagen.stages.map_networks import MapWeights
@@ -48,23 +50,21 @@ class MapDrawer:
         if weights.lineart:
             self._extractors["lineart"] = load_lineart(weights.lineart, device=weights.device)
 
-    def draw(self, rows: Sequence[_Row], root: Path, folder: Folder, index: int) -> tuple[list[_Row], list[Rejection]]:
+    def draw(
+        self, rows: Sequence[_Row], root: Path, folder: Folder, index: int, skip_unreadable: bool = False
+    ) -> tuple[list[_Row], list[Rejection]]:
         """The rows of part ``index``, those with a network pointing at their maps, which are written into ``folder``.
 
-        A picture that cannot be read is turned away.
+        A picture that cannot be read, or of which the network makes no map, is rejected.
         """
         maps, refused = dict[str, bytes](), dict[str, Rejection]()
         with ThreadPoolExecutor(THREADS) as pool:
-            for batch, pictures in self._read(pool, root, self._batches(rows)):
-                readable = dict[str, Picture]()
-                for row, picture in zip(batch, pictures, strict=True):
-                    if isinstance(picture, Rejection):
-                        refused[row["sample_id"]] = picture
+            for batch, pictures in self._read(pool, root, self._batches(rows), skip_unreadable):
+                for row, made in zip(batch, self._maps(pool, batch[0]["condition"], pictures), strict=True):
+                    if isinstance(made, RejectedError):
+                        refused[row["sample_id"]] = made.of(row["sample_id"], "maps")
                     else:
-                        readable[row["sample_id"]] = picture
-                if readable:
-                    greys = self._greys(batch[0]["condition"], list(readable.values()))
-                    maps.update(zip(readable, pool.map(control_maps.encode, greys), strict=True))
+                        maps[row["sample_id"]] = made
         addresses = control_maps.write_maps(folder, index, maps) if maps else {}
         kept = [row for row in rows if row["sample_id"] not in refused]
         return [
@@ -80,16 +80,31 @@ class MapDrawer:
         return [group[start : start + step] for group in groups for start in range(0, len(group), step)]
 
     def _read(
-        self, pool: ThreadPoolExecutor, root: Path, batches: list[list[_Row]]
-    ) -> Iterator[tuple[list[_Row], list[Picture | Rejection]]]:
+        self, pool: ThreadPoolExecutor, root: Path, batches: list[list[_Row]], skip_unreadable: bool
+    ) -> Iterator[tuple[list[_Row], list[Picture | RejectedError]]]:
         """Each batch with its pictures, read while the one before is drawn."""
-        waiting = [pool.submit(_picture, row, root) for row in (batches or [[]])[0]]
+
+        def begun(batch: list[_Row]) -> list[Future[Picture | RejectedError]]:
+            return [
+                pool.submit(attempt, partial(_picture, row, root), skip_unreadable=skip_unreadable) for row in batch
+            ]
+
+        waiting = begun((batches or [[]])[0])
         for batch, following in zip(batches, [*batches[1:], []], strict=True):
             pictures = [one.result() for one in waiting]
-            waiting = [pool.submit(_picture, row, root) for row in following]
+            waiting = begun(following)
             yield batch, pictures
 
-    def _greys(self, kind: str, pictures: list[Picture]) -> Sequence[np.ndarray]:
+    def _maps(
+        self, pool: ThreadPoolExecutor, kind: str, pictures: list[Picture | RejectedError]
+    ) -> list[bytes | RejectedError]:
+        """The encoded map of each picture, or why it has none; those that were read go through the network together."""
+        readable = [picture for picture in pictures if not isinstance(picture, RejectedError)]
+        greys = attempt_each(partial(self._greys, kind), readable) if readable else []
+        drawn = iter([*pool.map(_encoded, greys)])
+        return [picture if isinstance(picture, RejectedError) else next(drawn) for picture in pictures]
+
+    def _greys(self, kind: str, pictures: Sequence[Picture]) -> Sequence[np.ndarray]:
         images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
         maps = self._extractors[kind](images)
         return [*(255 * maps[:, 0]).round().byte().cpu().numpy()]
@@ -99,11 +114,12 @@ def _form(row: _Row) -> tuple[str, int, int]:
     return row["condition"], row["width"], row["height"]
 
 
-def _picture(row: _Row, root: Path) -> Picture | Rejection:
-    try:
-        return decode(read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
-    except RejectedError as error:
-        return error.of(row["sample_id"], "maps")
+def _picture(row: _Row, root: Path) -> Picture:
+    return decode(read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
+
+
+def _encoded(grey: np.ndarray | RejectedError) -> bytes | RejectedError:
+    return grey if isinstance(grey, RejectedError) else attempt(partial(control_maps.encode, grey))
 
 
 def _pointing(row: _Row, address: str, data: bytes) -> _Row:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import cv2
@@ -15,6 +16,7 @@ from cologen.datagen.concepts.nouns import open_nouns
 from cologen.datagen.concepts.saliency import SaliencySegmenter
 from cologen.datagen.concepts.segment import Sam
 from cologen.datagen.concepts.segmenter import Segmenter
+from cologen.datagen.faults import attempt, attempt_each
 from cologen.datagen.images import Picture, decode, read_bytes
 from cologen.datagen.manifest import PartContent
 from cologen.datagen.randomness import derived_seed
@@ -63,38 +65,47 @@ class Finder:
         self._nouns = open_nouns(nouns)
         self._segmenter = open_segmenter(recipe.segmenter, files)
 
-    def find(self, images: list[Image], rejections: list[Rejection]) -> PartContent:
+    def find(self, images: list[Image], rejections: list[Rejection], skip_unreadable: bool = False) -> PartContent:
         """The concept rows of these pictures; ``rejections`` are those met before, and are passed on."""
         named, rejections = list[_Named](), list(rejections)
-        for image, nouns in zip(images, self._nouns([image.captions[0] for image in images]), strict=True):
-            if nouns:
+        nouns_of = attempt_each(self._nouns_of, images) if images else []
+        for image, nouns in zip(images, nouns_of, strict=True):
+            if isinstance(nouns, RejectedError):
+                rejections.append(self._rejection(image, nouns))
+            elif nouns:
                 named.append((image, nouns))
             else:
                 caption = f"in the caption {image.captions[0][:80]!r}"
                 rejections.append(self._rejection(image, RejectedError(Reason.NO_NOUNS, caption)))
         rows: list[dict[str, Any]] = []
         batches = [named[start : start + self._batch_size] for start in range(0, len(named), self._batch_size)]
-        for decoded, refused in _ahead(self._decode, batches):
-            rows.extend(self._rows(decoded))
-            rejections.extend(refused)
+        for decoded in _ahead(partial(self._decoded, skip_unreadable=skip_unreadable), batches):
+            readable = [one for one in decoded if not isinstance(one, Rejection)]
+            rejections += [one for one in decoded if isinstance(one, Rejection)]
+            found = attempt_each(self._found, readable) if readable else []
+            for (image, nouns, _), objects in zip(readable, found, strict=True):
+                if isinstance(objects, RejectedError):
+                    rejections.append(self._rejection(image, objects))
+                else:
+                    rows.append(self._row(image, nouns, objects))
         return PartContent.of("concepts", rows, rejections)
 
-    def _decode(self, batch: list[_Named]) -> tuple[list[_Decoded], list[Rejection]]:
-        decoded, refused = list[_Decoded](), list[Rejection]()
-        for image, nouns in batch:
-            try:
-                data = read_bytes(self._root, image.image_uri)
-                decoded.append((image, nouns, decode(data, (image.width, image.height))))
-            except RejectedError as error:
-                refused.append(self._rejection(image, error))
-        return decoded, refused
+    def _nouns_of(self, images: Sequence[Image]) -> list[tuple[str, ...]]:
+        return self._nouns([image.captions[0] for image in images])
 
-    def _rows(self, batch: list[_Decoded]) -> list[dict[str, Any]]:
-        if not batch:
-            return []
+    def _decoded(self, batch: list[_Named], *, skip_unreadable: bool) -> list[_Decoded | Rejection]:
+        return [self._decode(image, nouns, skip_unreadable) for image, nouns in batch]
+
+    def _decode(self, image: Image, nouns: tuple[str, ...], skip_unreadable: bool) -> _Decoded | Rejection:
+        def read() -> Picture:
+            return decode(read_bytes(self._root, image.image_uri), (image.width, image.height))
+
+        picture = attempt(read, skip_unreadable=skip_unreadable)
+        return self._rejection(image, picture) if isinstance(picture, RejectedError) else (image, nouns, picture)
+
+    def _found(self, batch: Sequence[_Decoded]) -> list[tuple[ObjectMask, ...]]:
         images, nouns, pictures = zip(*batch, strict=True)
-        found = self._segmenter(pictures, nouns, [image_key(self._source, image.image_id) for image in images])
-        return [self._row(*row) for row in zip(images, nouns, found, strict=True)]
+        return self._segmenter(pictures, nouns, [image_key(self._source, image.image_id) for image in images])
 
     def _rejection(self, image: Image, error: RejectedError) -> Rejection:
         return error.of(image_key(self._source, image.image_id), "concepts")

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen import rle
+from cologen.datagen.faults import attempt
 from cologen.datagen.glance import glance
 from cologen.datagen.grounding import marks
 from cologen.datagen.grounding.palette import PALETTE, Color, choose
@@ -92,12 +93,13 @@ def ground(
     rows, rejections = list[dict[str, Any]](), list(rejections)
     referrals = draw_referrals(samples, recipe.policy, recipe.seed, part.start * recipe.variants)
     for (sample_id, image), referral in zip(samples.items(), referrals, strict=True):
-        try:
-            if isinstance(referral, RejectedError):
-                raise referral
-            rows.append(_row(recipe, sample_id, image, referral, look))
-        except RejectedError as error:
-            rejections.append(error.of(sample_id, "grounding"))
+        row = referral
+        if not isinstance(row, RejectedError):
+            row = attempt(partial(_row, recipe, sample_id, image, row, look), skip_unreadable=part.skip_unreadable)
+        if isinstance(row, RejectedError):
+            rejections.append(row.of(sample_id, "grounding"))
+        else:
+            rows.append(row)
     return rows, rejections
 
 

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
 from pydantic import BaseModel, ConfigDict, Field
 
+from cologen.datagen.faults import attempt
 from cologen.datagen.manifest import Manifest, PartContent
 from cologen.datagen.masks.drawing import Canvas, DrawnMask
 from cologen.datagen.masks.mixture import draw_masks
 from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.parts import Part, SourceRecipe
 from cologen.datagen.randomness import derived_seed
-from cologen.datagen.records import Image, Rejection
+from cologen.datagen.records import Image, RejectedError, Rejection
 from cologen.datagen.stages.concepts import ConceptRecipe, ConceptStage, concepts_of
 from cologen.datagen.stages.reading import SourceReader, image_key, read_part_of
 from cologen.datagen.storage import Folder
@@ -85,10 +87,11 @@ class MaskStage:
         first = part.start * self.recipe.variants
         masks = draw_masks(canvases, self.recipe.policy, self.recipe.seed, first)
         for (sample_id, image), mask in zip(samples.items(), masks, strict=True):
-            if isinstance(mask, DrawnMask):
-                rows.append(self._row(sample_id, image, mask))
+            row = attempt(partial(self._row, sample_id, image, mask)) if isinstance(mask, DrawnMask) else mask
+            if isinstance(row, RejectedError):
+                rejections.append(row.of(sample_id, "masks"))
             else:
-                rejections.append(Rejection(sample_id=sample_id, stage="masks", reason=mask.reason, detail=mask.detail))
+                rows.append(row)
         return PartContent.of("inpaint", rows, rejections)
 
     def _row(self, sample_id: str, image: Image, mask: DrawnMask) -> dict[str, Any]:

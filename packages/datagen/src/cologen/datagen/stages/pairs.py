@@ -16,6 +16,7 @@ import cv2
 from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen import images
+from cologen.datagen.faults import attempt
 from cologen.datagen.glance import REDUCTION, glance
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest import Manifest, PartContent
@@ -77,23 +78,29 @@ class PairStage:
         source = self.reader.open()
         # Both pictures of a pair may lie in one image, and a turn begins with what the turn before it left.
         look = lru_cache(maxsize=2)(partial(look_at, self.reader.root))
-        return lambda part: PartContent.of(self.recipe.task, *select(self.recipe, *read_pairs_of(source, part), look))
+        return lambda part: PartContent.of(
+            self.recipe.task, *select(self.recipe, *read_pairs_of(source, part), look, part.skip_unreadable)
+        )
 
 
 def select(
-    recipe: PairRecipe, pairs: list[Pair], rejections: list[Rejection], look: _Look
+    recipe: PairRecipe, pairs: list[Pair], rejections: list[Rejection], look: _Look, skip_unreadable: bool = False
 ) -> tuple[list[dict[str, Any]], list[Rejection]]:
-    """The rows of these pairs, and all that was turned away, ``rejections`` being what was met before."""
+    """The rows of these pairs, and all that was rejected, ``rejections`` being what was met before."""
     rows, rejections = list[dict[str, Any]](), list(rejections)
     for pair in pairs:
         sample_id = f"{image_key(recipe.source.name, pair.pair_id)}#0"
-        try:
-            source, target = _checked(pair, recipe.policy, look)
-        except RejectedError as error:
-            rejections.append(error.of(sample_id, "pairs"))
+        row = attempt(partial(_selected, recipe, sample_id, pair, look), skip_unreadable=skip_unreadable)
+        if isinstance(row, RejectedError):
+            rejections.append(row.of(sample_id, "pairs"))
         else:
-            rows.append(_row(recipe, sample_id, pair, source.hash, target.hash))
+            rows.append(row)
     return rows, rejections
+
+
+def _selected(recipe: PairRecipe, sample_id: str, pair: Pair, look: _Look) -> dict[str, Any]:
+    source, target = _checked(pair, recipe.policy, look)
+    return _row(recipe, sample_id, pair, source.hash, target.hash)
 
 
 def look_at(root: Path, uri: str) -> Picture:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from cologen.datagen.faults import attempt
 from cologen.datagen.pair_records import Condition, ConditionSource, Pair, PairSource
 from cologen.datagen.parts import Part, SourceRecipe
-from cologen.datagen.records import Image, Rejection, Source
+from cologen.datagen.records import Image, RejectedError, Rejection, Source
 from cologen.datagen.sources import open_condition_source, open_pair_source, open_source
 
 _Opened = TypeVar("_Opened", Source, PairSource, ConditionSource)
@@ -77,30 +79,46 @@ def image_key(source: str, image_id: str) -> str:
 
 def read_part_of(source: Source, part: Part) -> tuple[list[Image], list[Rejection]]:
     """The usable pictures of a part, in the source's order, and everything turned away."""
-    return _read(source.read, part, lambda reading: reading.image)
+    return _read(source, part, lambda reading: reading.image)
 
 
 def read_pairs_of(source: PairSource, part: Part) -> tuple[list[Pair], list[Rejection]]:
     """The usable pairs of a part, in the source's order, and everything turned away."""
-    return _read(source.read, part, lambda reading: reading.pair)
+    return _read(source, part, lambda reading: reading.pair)
 
 
 def read_conditions_of(source: ConditionSource, part: Part) -> tuple[list[Condition], list[Rejection]]:
     """The usable conditions of a part, in the source's order, and everything turned away."""
-    return _read(source.read, part, lambda reading: reading.condition)
+    return _read(source, part, lambda reading: reading.condition)
 
 
+@runtime_checkable
 class _Reading(Protocol):
     @property
     def rejections(self) -> tuple[Rejection, ...]: ...
 
 
-_Read = TypeVar("_Read", bound=_Reading)
+_Read = TypeVar("_Read", bound=_Reading, covariant=True)
+
+
+@runtime_checkable
+class _Readable(Protocol[_Read]):
+    name: str
+
+    def read(self, index: int) -> _Read: ...
 
 
 def _read(
-    read: Callable[[int], _Read], part: Part, item_of: Callable[[_Read], _Item | None]
+    source: _Readable[_Read], part: Part, item_of: Callable[[_Read], _Item | None]
 ) -> tuple[list[_Item], list[Rejection]]:
-    readings = [read(index) for index in range(part.start, part.stop)]
-    items = [item for reading in readings if (item := item_of(reading)) is not None]
-    return items, [rejection for reading in readings for rejection in reading.rejections]
+    items, rejections = list[_Item](), list[Rejection]()
+    for index in range(part.start, part.stop):
+        reading = attempt(partial(source.read, index), skip_unreadable=part.skip_unreadable)
+        if isinstance(reading, RejectedError):
+            # Its id is not known, since reading it failed: its place in the source names it.
+            rejections.append(reading.of(image_key(source.name, f"index={index}"), "reading"))
+            continue
+        rejections.extend(reading.rejections)
+        if (item := item_of(reading)) is not None:
+            items.append(item)
+    return items, rejections

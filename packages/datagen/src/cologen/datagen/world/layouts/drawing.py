@@ -7,11 +7,15 @@ the index files it writes from them are the same for any number of workers.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -138,12 +142,29 @@ def _rows(world: World, task: Callable[[Drawing], Row], indices: range) -> list[
 def _in_processes(run: Callable[[range], list[Row]], chunks: Iterable[range], workers: int) -> Iterator[list[Row]]:
     # Spawned, not forked: a fork copies the locks of whatever threads the caller has running.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
         waiting: deque[Future[list[Row]]] = deque()
-        for chunk in chunks:
-            waiting.append(pool.submit(run, chunk))
-            # Rows that nobody has taken yet lie in memory, so only so many chunks are begun ahead.
-            if len(waiting) > _CHUNKS_AHEAD * workers:
+        try:
+            for chunk in chunks:
+                waiting.append(pool.submit(run, chunk))
+                # Rows that nobody has taken yet stay in memory, so only so many chunks are begun ahead.
+                if len(waiting) > _CHUNKS_AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """One thread of OpenCV's; Ctrl-C is the parent's to handle, and a parent that is killed takes its workers along."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

@@ -1,0 +1,103 @@
+"""Decides whose fault an exception is: one picture's, which is then rejected, or the machine's, which stops a part.
+
+Nothing about one picture may end a build: whatever is raised while it is read, decoded, marked or compared becomes a
+counted rejection, ``internal_error`` where nobody foresaw it. A failing disk, too many open files or a GPU without
+memory would meet every other picture too, so these go up unchanged, for the part to be tried again.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TypeVar
+
+from cologen.datagen.local_files import is_fault_of_file
+from cologen.datagen.records import Reason, RejectedError
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+_PACKAGE = "cologen."
+_MAX_MESSAGE = 300  # characters
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+_UNREADABLE = frozenset({errno.EIO, errno.EBADMSG, errno.ENODATA, errno.EREMOTEIO, errno.EUCLEAN})
+
+
+def attempt(function: Callable[[], _Result], *, skip_unreadable: bool = False) -> _Result | RejectedError:
+    """What the function returns, or the rejection of the one picture that it works on.
+
+    ``skip_unreadable``: a picture that the disk cannot read (EIO) is rejected instead of stopping the part.
+
+    Raises:
+        Exception: the machine's fault, see ``is_fault_of_machine``.
+    """
+    try:
+        return function()
+    except RejectedError as error:
+        return error
+    except Exception as error:  # the one place that takes any: see above
+        if skip_unreadable and isinstance(error, OSError) and error.errno in _UNREADABLE:
+            return RejectedError(Reason.UNREADABLE, _said(error))
+        if is_fault_of_machine(error):
+            raise
+        return RejectedError(Reason.INTERNAL_ERROR, described(error))
+
+
+def attempt_each(
+    function: Callable[[Sequence[_Item]], Sequence[_Result]], items: Sequence[_Item]
+) -> list[_Result | RejectedError]:
+    """The function's result for each item; where it fails for all together, of each one alone.
+
+    For networks that take a batch: only the picture that makes it fail is lost.
+
+    Raises:
+        Exception: as ``attempt``.
+    """
+    found = attempt(lambda: function(items))
+    if not isinstance(found, RejectedError):
+        return list(found)
+    if len(items) == 1:
+        return [found]
+    return [attempt_each(function, [item])[0] for item in items]
+
+
+def is_fault_of_machine(error: Exception) -> bool:
+    """Whether other pictures would meet this error too, here and now: the system's own, or the accelerator's."""
+    if isinstance(error, OSError):
+        return not is_fault_of_file(error)
+    return is_fault_of_accelerator(error)
+
+
+def is_fault_of_accelerator(error: Exception) -> bool:
+    """Whether CUDA is out of memory or has failed; after the latter its process can use it no more."""
+    names = {f"{each.__module__}.{each.__name__}" for each in type(error).__mro__}
+    if names & {"torch.OutOfMemoryError", "torch.AcceleratorError"}:
+        return True
+    return isinstance(error, RuntimeError) and str(error).startswith(
+        ("CUDA error", "CUDA out of memory", "cuDNN error")
+    )
+
+
+def described(error: BaseException) -> str:
+    """An exception on one line: its type, where in our code it came from (file:line), and its message."""
+    place = _place(error.__traceback__)
+    return f"{type(error).__name__}{f' at {place}' if place else ''}: {_said(error)}"
+
+
+def _place(traceback: TracebackType | None) -> str:
+    """The innermost frame of this project."""
+    place = ""
+    while traceback is not None:
+        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        if module.startswith(_PACKAGE):
+            place = f"{module.replace('.', '/')}.py:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place
+
+
+def _said(error: BaseException) -> str:
+    """The message without what differs from run to run (addresses in memory), so that a part stays the same bytes."""
+    words = " ".join(str(error).split())
+    return _ADDRESS.sub("0x…", words)[:_MAX_MESSAGE] or "no message"

@@ -1,0 +1,41 @@
+"""Says a line at regular intervals while a block runs, so that a log shows that a long step is alive."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+INTERVAL = 25.0
+"""Seconds between two lines: a log has one in any 30 seconds, also on a busy machine."""
+
+
+@contextmanager
+def heartbeat(line: Callable[[], str], say: Callable[[str], None], interval: float = INTERVAL) -> Generator[None]:
+    """Say ``line()`` and the time since the block began, every ``interval`` seconds until the block ends.
+
+    ``line`` is called from another thread.
+    """
+    ended = threading.Event()
+    start = time.monotonic()
+
+    def beat() -> None:
+        while not ended.wait(interval):
+            say(f"{line()} ({duration(time.monotonic() - start)})")
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min 5 s`` or ``3 h 20 min``."""
+    minutes, rest = divmod(int(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

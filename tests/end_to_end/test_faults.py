@@ -1,0 +1,238 @@
+"""What goes wrong about one picture costs that picture, what goes wrong about one part costs that part, and no more."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import struct
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import ray.cloudpickle
+
+from cologen.datagen.build import Job, PartDone, PartsFailedError, _run_stage, build
+from cologen.datagen.cluster import Cluster, FailurePolicy, connected
+from cologen.datagen.dispatch import Status
+from cologen.datagen.manifest import Manifest, PartContent, PartReport, load_manifest, read_part
+from cologen.datagen.parts import Part
+from cologen.datagen.records import Reading
+from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.stages.reading import SourceReader, read_part_of
+from cologen.datagen.storage import Folder
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+PART_SIZE = 4
+PROMPT = FailurePolicy(pause=0.01)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_cluster() -> Iterator[None]:
+    """Two workers for all tests of this file; they get this module's stages by value."""
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    with connected(Cluster(num_cpus=2)):
+        yield
+    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+def _recurse() -> None:
+    _recurse()
+
+
+STRANGE: dict[int, Callable[[], Any]] = {
+    0: lambda: 1 / 0,
+    3: lambda: np.zeros(2**60, dtype=np.uint8),
+    5: _recurse,
+    6: lambda: b"\xff".decode(),
+    9: lambda: struct.unpack("<Q", b"123"),
+    10: lambda: np.linalg.inv(np.zeros((2, 2))),
+    11: lambda: cv2.resize(np.zeros((0, 0, 3), np.uint8), (4, 4)),
+    14: lambda: np.zeros(3).reshape(2, 2),
+    17: lambda: {}["size"],
+    18: lambda: next(iter(())),
+    20: lambda: (_ for _ in ()).throw(AssertionError(object())),
+    23: lambda: float(None),  # type: ignore[arg-type]
+}
+TYPES = Counter(
+    {
+        "ZeroDivisionError": 1, "MemoryError": 1, "RecursionError": 1, "UnicodeDecodeError": 1, "error": 2,
+        "LinAlgError": 1, "ValueError": 1, "KeyError": 1, "StopIteration": 1, "AssertionError": 1, "TypeError": 1,
+    }
+)  # fmt: skip
+
+
+class StrangeSource:
+    """A source whose ``read`` raises what no source should, at chosen pictures."""
+
+    def __init__(self, source: Any) -> None:
+        self._source, self.name = source, source.name
+
+    def read(self, index: int) -> Reading:
+        STRANGE.get(index, lambda: None)()
+        return self._source.read(index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrangeStage(MaskStage):
+    def open(self) -> Callable[[Part], PartContent]:
+        source: Any = StrangeSource(self.reader.open())
+        return lambda part: self._draw(part, *read_part_of(source, part))
+
+
+def _stage(kind: type[MaskStage], world: Path, out: Path, limit: int = 28, **more: Any) -> Any:
+    reader = SourceReader.of("cocostuff", world / "cocostuff", "train", PART_SIZE, limit)
+    return kind(folder=Folder.open(out), recipe=InpaintRecipe(source=reader.recipe), reader=reader, **more)
+
+
+def _hashes(reports: list[PartReport]) -> list[tuple[str, str]]:
+    return [(one.sha256, one.rejected_sha256) for one in sorted(reports, key=lambda one: one.index)]
+
+
+def _alone(stage: MaskStage) -> list[tuple[str, str]]:
+    """The hashes of all parts, made by this process one after the other."""
+    stage.folder.create()
+    rows = [_run_stage({"id": index}, stage, PROMPT) for index in range(stage.manifest().num_parts)]
+    return _hashes([PartReport.model_validate(json.loads(row["done"])[0][0]) for row in rows])
+
+
+def _rejected(manifest: Manifest, folder: Folder) -> dict[str, tuple[str, str]]:
+    rows = [row for part in manifest.parts for row in read_part(folder, part.rejected_file).to_pylist()]
+    return {row["sample_id"]: (row["reason"], row["detail"]) for row in rows}
+
+
+def test_strange_exceptions_cost_their_pictures_alone_and_are_the_same_bytes_everywhere(
+    world: Path, tmp_path: Path
+) -> None:
+    [manifest] = build([Job(stage=_stage(StrangeStage, world, tmp_path / "two"))], Cluster())
+
+    assert manifest.rejected["internal_error"] == len(STRANGE)
+    rejected = _rejected(manifest, Folder.open(tmp_path / "two"))
+    found = {name: detail for name, (reason, detail) in rejected.items() if reason == "internal_error"}
+    assert set(found) == {f"cocostuff/index={index}" for index in STRANGE}
+    assert Counter(detail.partition(" ")[0] for detail in found.values()) == TYPES
+    assert all(" at cologen/datagen/stages/reading.py:" in detail for detail in found.values())
+    assert manifest.rows + sum(manifest.rejected.values()) == 28
+    assert _hashes([*manifest.parts]) == _alone(_stage(StrangeStage, world, tmp_path / "one"))
+
+
+class FaultyDisk:
+    """A source on a disk that fails as the script says; counts in files, since workers come and go."""
+
+    def __init__(self, source: Any, script: Path) -> None:
+        self._source, self.name, self._script = source, source.name, script
+
+    def read(self, index: int) -> Reading:
+        if (self._script / "mended").exists():
+            return self._source.read(index)
+        part, place = divmod(index, PART_SIZE)
+        times = self._count(f"part-{part}") if place == 0 else 0
+        if part == 0 and times == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        if part == 1 and times == 1:
+            os._exit(1)
+        if part == 2 and place == 0:
+            os._exit(1)
+        if part == 3:
+            time.sleep(3600)
+        if part == 4 and place == 1:
+            raise OSError(errno.EIO, "Input/output error", "sector.jpg")
+        if part == 5:
+            raise OSError(errno.EIO, "Input/output error", "gone.jpg")
+        return self._source.read(index)
+
+    def _count(self, name: str) -> int:
+        with (self._script / name).open("a+") as file:
+            file.write("x")
+            return file.tell()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultyStage(MaskStage):
+    script: Path
+
+    def open(self) -> Callable[[Part], PartContent]:
+        source: Any = FaultyDisk(self.reader.open(), self.script)
+        return lambda part: self._draw(part, *read_part_of(source, part))
+
+
+def test_failing_parts_are_tried_again_set_aside_and_made_by_the_next_run(world: Path, tmp_path: Path) -> None:
+    script, out = tmp_path / "script", tmp_path / "out"
+    script.mkdir()
+    stage = _stage(FaultyStage, world, out, script=script)
+    done: list[PartDone] = []
+    seen: list[Status] = []
+
+    with pytest.raises(PartsFailedError) as ended:
+        build(
+            [Job(stage=stage)],
+            Cluster(failures=replace(PROMPT, tries=2, part_timeout=4.0)),
+            done.append,
+            seen.append,
+        )
+
+    assert [one.index for one in ended.value.failed] == [2, 3, 5]
+    died, hung, unreadable = (one.why for one in ended.value.failed)
+    assert "WorkerCrashedError" in died
+    assert "more than 4 s" in hung
+    assert "4 of 4 pictures cannot be read" in unreadable
+    assert all("2 tries" in one.why for one in ended.value.failed)
+    assert "run the same command again" in str(ended.value)
+    assert sorted(part.report.index for part in done) == [0, 1, 4, 6]
+    assert {part.report.index: part.report.rejected.get("unreadable", 0) for part in done}[4] == 1
+    assert any(
+        one.part == 3 and one.seconds > 1 and "process" in one.where for status in seen for one in status.at_work
+    )
+    assert not load_manifest(stage.folder).complete
+
+    (script / "mended").touch()
+    reused: list[bool] = []
+    [manifest] = build([Job(stage=stage)], Cluster(), lambda part: reused.append(part.reused))
+    assert Counter(reused) == {True: 4, False: 3}
+    sound = _alone(_stage(MaskStage, world, tmp_path / "sound"))
+    ours = _hashes([*manifest.parts])
+    assert [ours[index] for index in (0, 1, 2, 3, 5, 6)] == [sound[index] for index in (0, 1, 2, 3, 5, 6)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenStage(MaskStage):
+    """Fails for each part, or (``opens`` False) before there is one."""
+
+    opens: bool = True
+
+    def open(self) -> Callable[[Part], PartContent]:
+        if not self.opens:
+            raise FileNotFoundError("no file of weights at sam.pth")
+
+        def work(part: Part) -> PartContent:
+            raise ArithmeticError(f"part {part.index}")
+
+        return work
+
+
+def test_a_build_ends_early_where_too_much_fails_and_at_once_where_a_stage_does_not_open(
+    world: Path, tmp_path: Path
+) -> None:
+    few = Cluster(failures=replace(PROMPT, max_failed_parts=1))
+    with pytest.raises(PartsFailedError, match=r"^2 of 7 parts of .*ended early") as ended:
+        build([Job(stage=_stage(BrokenStage, world, tmp_path / "parts"))], few)
+    assert all(one.why.startswith("ArithmeticError at cologen/datagen/build.py:") for one in ended.value.failed)
+
+    with pytest.raises(ValueError, match=r"^no file of weights at sam\.pth$"):
+        build([Job(stage=_stage(BrokenStage, world, tmp_path / "stage", opens=False))], few)
+    # An actor's stage fails in the same words.
+    with pytest.raises(PartsFailedError, match="ArithmeticError"):
+        build([Job(stage=_stage(BrokenStage, world, tmp_path / "actor"), num_actors=1)], few)

@@ -1,0 +1,131 @@
+"""A command ends in one message and a code that says how; a log shows what is going on."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import pipelines.console as console_module
+from cologen.datagen.build import PartDone
+from cologen.datagen.dispatch import AtWork, Status
+from cologen.datagen.manifest import PartReport
+from pipelines.console import STOPPED, progress_over, progress_over_scenes, run, working
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """None."""
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, RuntimeError])
+def test_errors_are_one_message_and_code_1(error: type[Exception], capsys: pytest.CaptureFixture[str]):
+    def fail(_: Options) -> int:
+        raise error("the disk is full")
+
+    assert run(Options, fail, []) == 1
+    assert capsys.readouterr().err == "Failed: the disk is full\n"
+
+
+def test_ctrl_c_is_code_130_and_leaves_its_handler_as_it_was(capsys: pytest.CaptureFixture[str]):
+    def stop(_: Options) -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+        return 0
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert run(Options, stop, []) == STOPPED == 130
+        assert capsys.readouterr().err.startswith("Stopped.")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert run(Options, lambda _: 0, []) == 0
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+SLOW = """
+import dataclasses, sys, time
+from pipelines.console import run
+@dataclasses.dataclass
+class Options:
+    "None."
+def command(_):
+    print("begun", flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        print("cleaning", flush=True)
+        time.sleep(60)
+sys.exit(run(Options, command, []))
+"""
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_cleanup(tmp_path: Path):
+    (tmp_path / "tests_options.py").write_text(
+        "import dataclasses\n@dataclasses.dataclass\nclass Options:\n    'None.'\n"
+    )
+    (tmp_path / "slow.py").write_text(SLOW)
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "slow.py")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "cleaning\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == STOPPED
+    assert said == "Stopped. What is committed is kept: run the same command again to continue.\n"
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is printed, into no terminal and with a heartbeat every few milliseconds."""
+    written = io.StringIO()
+    monkeypatch.setattr(console_module.CONSOLE, "file", written)
+    monkeypatch.setattr(console_module, "HEARTBEAT", 0.02)
+    return written
+
+
+def _wait_for(words: str, log: io.StringIO) -> None:
+    deadline = time.monotonic() + 10
+    while words not in " ".join(log.getvalue().split()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert words in " ".join(log.getvalue().split())
+
+
+def test_a_log_shows_a_build_before_its_first_part_and_the_part_that_hangs(log: io.StringIO):
+    report = PartReport(
+        index=0, file="part-00000.parquet", rows=7, sha256="0", rejected_file="rejected-00000.parquet",
+        rejected_sha256="0", rejected={"too_small": 2}, mix={},
+    )  # fmt: skip
+    with progress_over(20) as progress:
+        _wait_for("0 of 20 parts · 0 samples · 0 rejected · starting Ray", log)
+        progress.on_status(Status(at_work=(), num_waiting=20))
+        _wait_for("waiting for a free worker for 20 parts", log)
+        progress.on_part(PartDone(report, reused=False))
+        progress.on_status(
+            Status(at_work=(AtWork(part=3, stage=0, seconds=725.0, where="node1 process 12"),), num_waiting=18)
+        )
+        _wait_for(
+            "1 of 20 parts · 7 samples · 2 rejected · 1 at work, longest part 3 for 12 min 5 s on node1 process 12", log
+        )
+
+
+def test_a_log_shows_the_world_being_drawn_and_steps_without_a_count(log: io.StringIO):
+    with progress_over_scenes(5) as advance:
+        advance(3)
+        _wait_for("drawing the world: 3 of 5 scenes", log)
+    with working("starting Ray"):
+        _wait_for("starting Ray (", log)
