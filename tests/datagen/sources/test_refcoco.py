@@ -151,6 +151,13 @@ def test_an_id_of_two_annotations_means_neither_unless_they_are_the_same(root: P
     ]
 
 
+def test_a_list_that_is_named_many_times_is_refused(root: Path) -> None:
+    shared = [{"sent": "dog"}] * 3000
+    write(root, [image(1)], [thing(1, 1)], [{**ref(1, 1, 1), "sentences": shared} for _ in range(3000)])
+    with pytest.raises(ValueError, match=r"refs\(unc\)\.p: its \d+ bytes unfold to more than 8 times as many words"):
+        RefCOCO(root)
+
+
 def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, spoil: Any) -> None:
     changes = dict(list(spoil.items())[:4])
     for name, change in enumerate(changes.values(), start=2):

@@ -121,3 +121,11 @@ def test_what_is_no_pickle_of_data_is_one_clear_error(damaged: bytes, tmp_path: 
     path.write_bytes(damaged)
     with pytest.raises(ValueError, match=r"refs\.p: not a whole pickle of lists, dicts, text and numbers"):
         refcoco_pickle.load(path)
+
+
+@pytest.mark.parametrize("number", [b"r\x00\x00\x00\x30", b"p999999999\n"])
+def test_a_few_bytes_cannot_ask_for_gigabytes(number: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "refs.p"
+    path.write_bytes(b"\x80\x02]" + number + b".")
+    with pytest.raises(ValueError, match=r"refs\.p: not a whole pickle.*it numbers an object \d+ in \d+ bytes"):
+        refcoco_pickle.load(path)

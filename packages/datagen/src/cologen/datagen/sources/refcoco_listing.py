@@ -21,6 +21,8 @@ LOST = "~refs"
 
 _KEPT: coco_rows.Kept = MappingProxyType({**coco_rows.FIELDS, "refs": ("id", "ann_id", "sentences")})
 
+_MOST_UNFOLDED = 8
+
 _Refs = Mapping[int, list[fields.Record]]
 
 
@@ -36,8 +38,22 @@ def list_referred(instances: Path, refs: Path, split: str) -> Listing:
     loaded = refcoco_pickle.load(refs)
     if not isinstance(loaded, list):
         raise ValueError(f"{refs}: expected a list of refs, found {type(loaded).__name__}")  # noqa: TRY004
+    _refuse_unfolding(loaded, refs)
     scan = Scan(instances)
     return Listing(rows=_rows(scan, _by_picture(loaded, split)), constants={"categories": scan.names()})
+
+
+def _refuse_unfolding(loaded: list[Any], path: Path) -> None:
+    """A pickle can name one list a thousand times, each of which would become rows and words of its own."""
+    size = path.stat().st_size
+    weight = 0
+    for ref in loaded:
+        sentences = ref.get("sentences") if isinstance(ref, dict) else None
+        for sentence in sentences if isinstance(sentences, list) else ():
+            text = sentence.get("sent") if isinstance(sentence, dict) else None
+            weight += 1 + (len(text) if isinstance(text, str) else 0)
+            if weight > _MOST_UNFOLDED * size:
+                raise ValueError(f"{path}: its {size} bytes unfold to more than {_MOST_UNFOLDED} times as many words")
 
 
 def _rows(scan: Scan, refs: _Refs) -> Iterator[Row]:

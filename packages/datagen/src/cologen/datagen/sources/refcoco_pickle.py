@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _EXTENSIONS = frozenset({"EXT1", "EXT2", "EXT4"})
+_MEMOS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 # What the unpickler raises on bytes that are no pickle, or that call and build on what is only data.
 _DAMAGED = (
@@ -49,7 +50,7 @@ def load(path: Path) -> Any:
     """
     data = path.read_bytes()
     try:
-        _refuse_extensions(data)
+        _refuse_hostile(data)
         return _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
     except _RefusedError as error:
         message = f"{path}: this pickle {error}, which could run code: expected lists, dicts, text and numbers alone"
@@ -58,8 +59,14 @@ def load(path: Path) -> Any:
     raise ValueError(message)
 
 
-def _refuse_extensions(data: bytes) -> None:
-    """An extension code that the process has met before is taken from a cache, past ``find_class``."""
+def _refuse_hostile(data: bytes) -> None:
+    """What the unpickler itself would do unasked.
+
+    An extension code that the process has met before is taken from a cache, past ``find_class``. The table of what may
+    be named again is made as long as the largest number in it: 12 bytes could ask for gigabytes.
+    """
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name in _EXTENSIONS:
             raise _RefusedError(f"holds the extension code {argument}")
+        if opcode.name in _MEMOS and isinstance(argument, int) and argument > len(data):
+            raise ValueError(f"it numbers an object {argument} in {len(data)} bytes")
