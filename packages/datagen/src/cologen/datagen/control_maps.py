@@ -50,17 +50,20 @@ def write_maps(folder: Folder, index: int, maps: Mapping[str, bytes]) -> dict[st
     return {sample_id: parquet_images.cell_uri(name, row, _COLUMN) for row, sample_id in enumerate(maps)}
 
 
-def read_map(folder: Folder, uri: str) -> bytes:
-    """The encoded map at an address that ``write_maps`` gave.
+def read_map(folder: Folder, uri: str, expected: int) -> bytes:
+    """The encoded map at an address that ``write_maps`` gave, ``expected`` being its ``fingerprint``.
 
     Raises:
-        RejectedError: there is no such file or row, or it is damaged.
+        RejectedError: there is no such file or row, it is damaged, or it is not the map that was written.
     """
     file, cell = local_files.split(uri)
     name, (row, column) = local_files.normal(file), parquet_images.parse_cell(cell or "")
     if not folder.exists(name):
         raise RejectedError(Reason.MISSING_IMAGE, f"no file {name} in {folder}")
-    return parquet_images.readable(name, lambda: _cell(folder, name, row, column))
+    data = parquet_images.readable(name, lambda: _cell(folder, name, row, column))
+    if fingerprint(data) != expected:
+        raise RejectedError(Reason.TRUNCATED_IMAGE, f"{uri} is not the map that was written")
+    return data
 
 
 def _cell(folder: Folder, name: str, row: int, column: str) -> bytes:
@@ -68,4 +71,7 @@ def _cell(folder: Folder, name: str, row: int, column: str) -> bytes:
         file = pq.ParquetFile(stream)
         if column != _COLUMN or row >= file.num_row_groups:
             raise RejectedError(Reason.MISSING_IMAGE, f"no row {row} with {column!a} in {name}")
-        return file.read_row_group(row, columns=[column])[column][0].as_py()
+        cells: list[bytes | None] = file.read_row_group(row, columns=[column])[column].to_pylist()
+    if len(cells) != 1 or cells[0] is None:
+        raise RejectedError(Reason.TRUNCATED_IMAGE, f"row {row} of {name} holds no map")
+    return cells[0]

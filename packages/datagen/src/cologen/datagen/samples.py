@@ -99,7 +99,7 @@ def _map(row: Mapping[str, Any], root: Path, folder: Folder | None) -> bytes:
         return images.read_bytes(root, row["condition_uri"])
     if folder is None:
         raise ValueError(f"the map of {row['sample_id']} lies in the manifest's folder: give that too")
-    return control_maps.read_map(folder, row["condition_uri"])
+    return control_maps.read_map(folder, row["condition_uri"], row["map_hash"])
 
 
 def _pair(row: Mapping[str, Any], root: Path) -> Sample:
