@@ -224,6 +224,19 @@ def test_what_is_missing_or_damaged_is_said_at_once(root: Path, tmp_path: Path) 
             JourneyDB(root)
 
 
+def test_a_list_whose_archive_goes_backwards_is_refused(root: Path) -> None:
+    """A negative size would send the standard library back to the same member, for ever."""
+    path = root / f"data/train/{ROWS}.tar"
+    pack(path, {"other.txt": b"x" * 600, ROWS: line("000/a.jpg")})
+    data = bytearray(path.read_bytes())
+    data[124:136] = (-1024).to_bytes(12, "big", signed=True)
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"{ROWS}\.tar: damaged archive"):
+        JourneyDB(root)
+
+
 def test_the_fingerprint_follows_the_rows(root: Path) -> None:
     write(root, [line("000/a.jpg")])
     first = JourneyDB(root).fingerprint()

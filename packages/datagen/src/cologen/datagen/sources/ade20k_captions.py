@@ -63,7 +63,7 @@ def _text(cell: pa.Scalar) -> str | None:
     """The words in a cell; None where it holds something else, or bytes that are no UTF-8."""
     try:
         value = cell.as_py()
-    except ValueError:
+    except (ValueError, OverflowError):  # a time that no Python object holds
         return None
     return value if isinstance(value, str) else None
 

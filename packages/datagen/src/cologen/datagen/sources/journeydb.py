@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
-import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from cologen.datagen import images, local_files
+from cologen.datagen import images, local_files, tar_members
 from cologen.datagen.records import Image, Reading, Reason, RejectedError
 from cologen.datagen.sources import fields, text_files
 from cologen.datagen.sources.index import Listing, Row, open_index
@@ -24,6 +24,7 @@ from cologen.datagen.sources.reading import read_row
 _SPLITS = {"train": "train", "val": "valid", "valid": "valid"}
 _ARCHIVES = (".tgz", ".tar.gz", ".tar")
 """The suffixes of shards, and of lists; the first is the published one."""
+_GZIP = b"\x1f\x8b"
 _PICTURE = re.compile(rb'"img_path"\s*:\s*"([^"\\]+)"')
 _SUFFIX = re.compile(r"\.\w+$")
 
@@ -143,11 +144,18 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield from text_files.lines(file.readline, path)
         return
     try:
-        with tarfile.open(path, "r|" if path.suffix == ".tar" else "r|gz") as archive:
-            for member in archive:
+        with _unpacked(path) as file:
+            for member, content in tar_members.members(file):
                 # macOS packs a "._" twin beside each file.
                 if member.name.endswith(".jsonl") and not Path(member.name).name.startswith("._"):
-                    file = archive.extractfile(member)
-                    yield from text_files.lines(file.readline, path) if file else ()
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+                    listed = content()
+                    yield from text_files.lines(listed.readline, path) if listed else ()
+    except (tar_members.BrokenArchiveError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: damaged archive: {error}") from error
+
+
+def _unpacked(path: Path) -> io.BufferedIOBase:
+    """The tar file in an archive, whatever its suffix says."""
+    with path.open("rb") as file:
+        is_gzip = file.read(len(_GZIP)) == _GZIP
+    return gzip.GzipFile(path) if is_gzip else path.open("rb")
