@@ -72,6 +72,7 @@ def _cell(folder: Folder, name: str, row: int, column: str) -> bytes:
         if column != _COLUMN or row >= file.num_row_groups:
             raise RejectedError(Reason.MISSING_IMAGE, f"no row {row} with {column!a} in {name}")
         cells: list[bytes | None] = file.read_row_group(row, columns=[column])[column].to_pylist()
-    if len(cells) != 1 or cells[0] is None:
+    data = cells[0] if len(cells) == 1 else None
+    if data is None:
         raise RejectedError(Reason.TRUNCATED_IMAGE, f"row {row} of {name} holds no map")
-    return cells[0]
+    return data
