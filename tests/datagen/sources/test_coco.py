@@ -259,6 +259,20 @@ def test_a_byte_order_mark_is_passed_over_and_other_encodings_are_named(root: Pa
             path.write_text(text)
 
 
+def test_a_number_sign_in_a_name_is_part_of_the_name(root: Path, read_all: Any, put_picture: Any) -> None:
+    names = ["a#1.jpg", "old.tar#1.jpg", "b.parquet#row=0&column=image.jpg"]
+    for name in names:
+        put_picture(root / f"train2017/{name}")
+    write(
+        root,
+        [image(place, file_name=name) for place, name in enumerate(names)],
+        [],
+        [caption(i, "A") for i in range(3)],
+    )
+    found, rejections = read_all(COCOStuff(root))
+    assert (len(found), rejections) == (3, [])
+
+
 def test_two_categories_of_one_id_are_refused(root: Path) -> None:
     write(root, [image(1)], [], [])
     path = root / "annotations/instances_train2017.json"

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from cologen.datagen import images
+from cologen.datagen import images, local_files
 from cologen.datagen.records import Image, ObjectMask, Reading, Reason, RejectedError, Rejection
 from cologen.datagen.sources import coco_rows, coco_stuff_classes, fields, regions
 from cologen.datagen.sources.coco_listing import list_pictures
@@ -68,7 +68,8 @@ class COCOStuff:
             return reject_orphans(self.name, payload)
         row = coco_rows.unpacked(payload)
         image = fields.record(row, "image")
-        uri = f"{self._images}/{fields.text(image, 'file_name')}"
+        path = f"{self._images}/{fields.text(image, 'file_name')}"
+        uri = local_files.address(path)
         size = images.probe(self._root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
         sample_id = f"{self.name}/{key}"
         captions, bad_captions = survivors(sample_id, _named(row, "captions", "caption-", _caption))
@@ -76,7 +77,7 @@ class COCOStuff:
             reason = bad_captions[0].reason if bad_captions else Reason.NULL_CAPTION
             raise RejectedError(reason, f"{len(bad_captions)} captions, none that can be used")
         annotated = read_objects(sample_id, row, self._nouns, size)
-        stuff, bad_stuff = self._stuff_objects(sample_id, uri, size)
+        stuff, bad_stuff = self._stuff_objects(sample_id, path, size)
         return Reading(
             image=Image(
                 image_id=key, image_uri=uri, width=size[0], height=size[1], split=self._split,
@@ -86,11 +87,11 @@ class COCOStuff:
         )  # fmt: skip
 
     def _stuff_objects(
-        self, sample_id: str, uri: str, size: tuple[int, int]
+        self, sample_id: str, path: str, size: tuple[int, int]
     ) -> tuple[tuple[ObjectMask, ...], tuple[Rejection, ...]]:
         if self._stuff is None:
             return (), ()
-        map_uri = f"{self._stuff}/{Path(uri).stem}.png"
+        map_uri = local_files.address(f"{self._stuff}/{Path(path).stem}.png")
         found, rejections = survivors(sample_id, [("stuff", partial(_stuff_of, self._root, map_uri, size))])
         return tuple(mask for masks in found for mask in masks), rejections
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from cologen.datagen import images
+from cologen.datagen import images, local_files
 from cologen.datagen.records import Image, Reading, Reason, RejectedError
 from cologen.datagen.sources import coco_rows, fields
 from cologen.datagen.sources.coco_listing import Scan
@@ -70,7 +70,7 @@ class LVIS:
             return reject_orphans(self.name, payload)
         row = coco_rows.unpacked(payload)
         image = fields.record(row, "image")
-        uri = _image_uri(image, self._split)
+        uri = local_files.address(_image_path(image, self._split))
         size = images.probe(self._root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
         absent, partly = self._listed_nouns(image, _ABSENT), self._listed_nouns(image, _PARTIAL)
         annotated = read_objects(f"{self.name}/{key}", row, self._nouns, size)
@@ -106,7 +106,7 @@ def _list_pictures(path: Path) -> Listing:
     return Listing(rows=scan.rows({}, _KEPT), constants={"nouns": nouns(scan.categories)})
 
 
-def _image_uri(image: fields.Record, split: str) -> str:
+def _image_path(image: fields.Record, split: str) -> str:
     """The last two parts of the URL; v0.5 may have the file name of COCO 2014 alone, which ends in that of 2017."""
     if "coco_url" in image:
         return "/".join(fields.text(image, "coco_url").split("/")[-2:])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from cologen.datagen import images
+from cologen.datagen import images, local_files
 from cologen.datagen.pair_records import Pair, PairReading, PairSource
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.sources import fields, json_scan
@@ -103,7 +103,7 @@ class MagicBrushTest:
             raise RejectedError(Reason.DUPLICATE_ID, f"{key} is listed before")
         turn = fields.parse_record(self._rows.payload(index))
         names = [fields.text(turn, name) for name in ("input", "mask", "output")]
-        uris = [f"{self._images}/{name.partition('-')[0]}/{name}" for name in names]
+        uris = [local_files.address(f"{self._images}/{name.partition('-')[0]}/{name}") for name in names]
         return _pair(self._root, key, "test", turn.get("instruction"), *uris)
 
 

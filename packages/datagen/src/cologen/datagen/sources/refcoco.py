@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from cologen.datagen import images
+from cologen.datagen import images, local_files
 from cologen.datagen.records import Image, Reading
 from cologen.datagen.sources import coco_rows, fields
 from cologen.datagen.sources.coco_objects import read_objects
@@ -71,7 +71,7 @@ class RefCOCO:
             return Reading(image=None, rejections=refuse_refs(sample_id, refs, why))
         image = fields.record(row, "image")
         # The file name that the refs themselves carry ends in a number that no file has.
-        uri = f"{_IMAGES}/{fields.text(image, 'file_name')}"
+        uri = local_files.address(f"{_IMAGES}/{fields.text(image, 'file_name')}")
         size = images.probe(self._root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
         annotated = read_objects(sample_id, row, self._nouns, size)
         expressions, bad_expressions = read_expressions(sample_id, refs, annotated.places)
