@@ -45,6 +45,12 @@ def test_strings_of_python_2_are_latin_1(tmp_path: Path) -> None:
     assert refcoco_pickle.load(path) == ["caf\u00e9"]
 
 
+def test_unknown_escapes_stand_for_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "refs.p"
+    path.write_bytes(rb"(lp0" + b"\n" + rb"S'a \d dog'" + b"\n" + rb"p1" + b"\na.")
+    assert refcoco_pickle.load(path) == [r"a \d dog"]
+
+
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_code_is_refused_by_name_and_never_run(protocol: int, tmp_path: Path) -> None:
     path, trace = tmp_path / "refs.p", tmp_path / "trace"

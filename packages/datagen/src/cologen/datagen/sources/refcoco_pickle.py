@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,8 +51,11 @@ def load(path: Path) -> Any:
     """
     data = path.read_bytes()
     try:
-        _refuse_hostile(data)
-        return _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
+        with warnings.catch_warnings():
+            # Python 2 wrote strings with escapes that today's Python warns of; they stand for themselves.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            _refuse_hostile(data)
+            return _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
     except _RefusedError as error:
         message = f"{path}: this pickle {error}, which could run code: expected lists, dicts, text and numbers alone"
     except _DAMAGED as error:
