@@ -1,25 +1,28 @@
-"""The only room that turns an ``image_uri`` into bytes and bytes into pixels.
+"""The only module that turns an ``image_uri`` into bytes and bytes into pixels.
 
-Whatever is wrong with one picture is a ``RejectedError`` with its reason.
+Whatever is wrong with one picture is a ``RejectedError`` with its reason. What a picture's colours mean (transparency,
+16 bits, CMYK, EXIF's turn) is decided in ``cologen.pictures``, for the inference pipeline too.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import struct
 import warnings
-import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 import PIL.Image
 from jaxtyping import UInt8
+from PIL.TiffImagePlugin import TiffImageFile
 
-from cologen.datagen import archives, image_headers, local_files, parquet_images
-from cologen.datagen.image_headers import IncompleteError
+from cologen.datagen import archives, image_headers, jpeg, local_files, parquet_images
+from cologen.datagen.image_headers import Header, IncompleteError
 from cologen.datagen.records import Reason, RejectedError
+from cologen.pictures.rgb import DAMAGED, orientation, rgb
 
 Picture = UInt8[np.ndarray, "_height _width 3"]
 """RGB in [0, 255], upright; pictures of one call may differ in size."""
@@ -32,11 +35,9 @@ MAX_PIXELS = 89_478_485
 
 _HEAD_BYTES = 16 << 10
 _TAIL_BYTES = 64
-_ORIENTATION_TAG = 0x0112
+_PNG_TAIL_BYTES = 64 << 10  # a PNG may have its EXIF behind its pixels
 _OTHER_FORMATS = ("WEBP", "BMP", "GIF", "TIFF")
-_EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"})
-# Pillow raises any of these on malformed files of one format or another.
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+_TIFF_TILE_SIDES = (322, 323)
 
 
 def read_bytes(root: Path, uri: str) -> bytes:
@@ -51,7 +52,7 @@ def read_bytes(root: Path, uri: str) -> bytes:
     if member is not None:
         return _filled(_read_member(path, member), uri)
     with local_files.opened(path, uri) as file:
-        return _filled(local_files.read_span(file, 0, os.fstat(file).st_size), uri)
+        return _read_all(file, uri)
 
 
 def probe(root: Path, uri: str, size: tuple[int, int] | None = None) -> tuple[int, int]:
@@ -65,24 +66,33 @@ def probe(root: Path, uri: str, size: tuple[int, int] | None = None) -> tuple[in
         return _settle(_examine(read_bytes(root, uri)), size)[:2]
     with local_files.opened(path, uri) as file:
         length = os.fstat(file).st_size
+        local_files.refuse_oversized(length, uri)
         head = _filled(local_files.read_span(file, 0, min(length, _HEAD_BYTES)), uri)
-        tail = local_files.read_span(file, max(0, length - _TAIL_BYTES), min(length, _TAIL_BYTES))
-        stored = _examine_ends(head, tail) or _examine(local_files.read_span(file, 0, length))
+        num_last = min(length, _PNG_TAIL_BYTES if image_headers.is_png(head) else _TAIL_BYTES)
+        tail = local_files.read_span(file, length - num_last, num_last)
+        stored = _examine_ends(head, tail) or _examine(_read_all(file, uri))
     return _settle(stored, size)[:2]
 
 
-def decode(data: bytes, size: tuple[int, int] | None = None) -> Picture:
-    """The upright picture in RGB; grey and palettes are converted, alpha is laid over white.
+def decode(data: bytes, size: tuple[int, int] | None = None, reduction: int = 1) -> Picture:
+    """The upright picture in RGB, by the rules of ``cologen.pictures.rgb``; of several pictures, the first.
 
     ``size`` is the (width, height) an annotation was made on. Where that is the picture as stored and not as turned
     by EXIF, the picture stays as stored, so that the annotation fits.
 
+    ``reduction`` (1, 2, 4 or 8) divides the sides, rounded up. JPEG is decoded at that size, in less time.
+
     Raises:
-        RejectedError: not an image, truncated, CMYK or deeper than 8 bits, a side under ``MIN_SIDE``, of another size.
+        RejectedError: not an image, truncated, damaged in the middle, without a conversion to RGB, a side under
+            ``MIN_SIDE``, more than ``MAX_PIXELS``, or of another size.
     """
-    *_, orientation = _settle(_examine(data), size)
-    pixels = _decode_jpeg(data) if image_headers.is_jpeg(data) else _decode_other(data)
-    return _turn(pixels, orientation)
+    with _guarded():
+        if image_headers.is_jpeg(data):
+            header = _whole_header(data)
+            *_, turn = _settle((header.width, header.height, header.orientation), size)
+            return _turn(jpeg.decode(data, header, reduction), turn)
+        *_, turn = _settle(_examine(data), size)
+        return _reduced(_turn(_decode_other(data), turn), reduction)
 
 
 def decode_map(data: bytes, size: tuple[int, int] | None = None) -> LabelMap:
@@ -91,11 +101,24 @@ def decode_map(data: bytes, size: tuple[int, int] | None = None) -> LabelMap:
     Raises:
         RejectedError: damaged, deeper than 8 bits, or its (width, height) is not ``size``.
     """
-    width, height, _ = _examine(data)
-    if size is not None and (width, height) != size:
-        raise RejectedError(Reason.SIZE_MISMATCH, f"label map {width}x{height}, picture {size[0]}x{size[1]}")
-    values = np.asarray(_load(data))
-    return values.astype(np.uint8, copy=False)
+    with _guarded():
+        width, height, _ = _examine(data)
+        if size is not None and (width, height) != size:
+            raise RejectedError(Reason.SIZE_MISMATCH, f"label map {width}x{height}, picture {size[0]}x{size[1]}")
+        image = _open_pillow(data)
+        if image.mode in ("I", "F") or ";16" in str(image.tile):  # what Pillow is about to unpack
+            raise RejectedError(Reason.UNSUPPORTED_MODE, f"{image.format} of more than 8 bits, mode {image.mode}")
+        turned = _load(image)
+        return _turned_back(np.asarray(image).astype(np.uint8, copy=False), turned)
+
+
+@contextmanager
+def _guarded() -> Generator[None]:
+    """Memory that one picture asks for and that is not there concerns this picture alone."""
+    try:
+        yield
+    except MemoryError:
+        raise RejectedError(Reason.TOO_LARGE, "there is not enough memory to decode it") from None
 
 
 def _read_member(path: str, member: str) -> bytes:
@@ -103,6 +126,12 @@ def _read_member(path: str, member: str) -> bytes:
         if path.lower().endswith(local_files.PARQUET_SUFFIX):
             return parquet_images.read_member(path, *parquet_images.parse_cell(member))
         return archives.read_member(path, member)
+
+
+def _read_all(file: int, uri: str) -> bytes:
+    length = os.fstat(file).st_size
+    local_files.refuse_oversized(length, uri)
+    return _filled(local_files.read_span(file, 0, length), uri)
 
 
 def _filled(data: bytes, uri: str) -> bytes:
@@ -114,7 +143,7 @@ def _filled(data: bytes, uri: str) -> bytes:
 def _examine_ends(head: bytes, tail: bytes) -> tuple[int, int, int] | None:
     """Stored width, height and orientation, or None where the ends of the file do not settle it."""
     try:
-        header = image_headers.parse(head)
+        header = image_headers.parse(head, tail)
     except IncompleteError:
         return None
     if header is None or not header.ends(tail):
@@ -125,32 +154,33 @@ def _examine_ends(head: bytes, tail: bytes) -> tuple[int, int, int] | None:
 
 def _examine(data: bytes) -> tuple[int, int, int]:
     """Stored width, height and orientation of a whole file."""
+    if not (image_headers.is_jpeg(data) or image_headers.is_png(data)):
+        return _examine_other(data)
+    header = _whole_header(data)
+    return header.width, header.height, header.orientation
+
+
+def _whole_header(data: bytes) -> Header:
+    """Of a whole JPEG or PNG."""
     try:
-        header = image_headers.parse(data)
+        header = image_headers.parse(data, data[-_PNG_TAIL_BYTES:])
     except IncompleteError:
         raise RejectedError(Reason.TRUNCATED_IMAGE, f"breaks off in its header after {len(data)} bytes") from None
-    if header is None:
-        return _examine_other(data)
+    assert header is not None, "the caller looked at the signature"
     if not (header.ends(data[-_TAIL_BYTES:]) or header.ends_somewhere(data)):
         raise RejectedError(Reason.TRUNCATED_IMAGE, f"no end marker in {len(data)} bytes")
     _check_size(header.width, header.height)
-    return header.width, header.height, header.orientation
+    return header
 
 
 def _examine_other(data: bytes) -> tuple[int, int, int]:
     image = _open_pillow(data)
-    if image.mode not in _EIGHT_BIT_MODES:
-        raise RejectedError(Reason.UNSUPPORTED_MODE, f"{image.format} of mode {image.mode}")
-    _check_size(*image.size)
-    return (*image.size, _orientation(image))
-
-
-def _orientation(image: PIL.Image.Image) -> int:
-    try:
-        value = image.getexif().get(_ORIENTATION_TAG)
-    except _DAMAGED:
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+    turn = orientation(image)
+    width, height = image.size
+    if image.format == "TIFF" and turn >= 5:
+        width, height = height, width  # Pillow gives a TIFF's size as turned
+    _check_size(width, height)
+    return width, height, turn
 
 
 def _check_size(width: int, height: int) -> None:
@@ -172,49 +202,70 @@ def _settle(stored: tuple[int, int, int], size: tuple[int, int] | None) -> tuple
     raise RejectedError(Reason.SIZE_MISMATCH, detail)
 
 
-def _decode_jpeg(data: bytes) -> Picture:
-    # The same pixels as Pillow's, a quarter faster.
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
-    if pixels is None:
-        raise RejectedError(Reason.TRUNCATED_IMAGE, f"{len(data)} bytes of JPEG do not decode")
-    return pixels.astype(np.uint8, copy=False)
-
-
 def _decode_other(data: bytes) -> Picture:
-    image = _load(data)
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = PIL.Image.alpha_composite(PIL.Image.new("RGBA", layer.size, "white"), layer)
-    return np.array(image.convert("RGB"))
-
-
-def _load(data: bytes) -> PIL.Image.Image:
     image = _open_pillow(data)
+    turned = _load(image)
     try:
-        image.load()
-    except _DAMAGED as error:
+        return _turned_back(rgb(image), turned)
+    except ValueError as error:
+        raise RejectedError(Reason.UNSUPPORTED_MODE, f"{image.format} of mode {image.mode}: {error}") from None
+
+
+def _load(image: PIL.Image.Image) -> int:
+    """Decode the pixels; the turn that Pillow has given them, for it turns a TIFF by itself."""
+    turned = orientation(image) if image.format == "TIFF" else 1
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.load()
+    except DAMAGED as error:
         raise RejectedError(Reason.TRUNCATED_IMAGE, f"{image.format}: {error}") from None
-    return image
+    return turned
 
 
 def _open_pillow(data: bytes) -> PIL.Image.Image:
+    """The picture with its header read and its size checked, before there are pixels."""
+    webp_size = image_headers.webp_size(data)
+    if webp_size is not None:
+        _check_size(*webp_size)  # Pillow makes room for the pixels when it opens one
+    formats = ("PNG",) if image_headers.is_png(data) else _OTHER_FORMATS
     try:
-        if image_headers.is_png(data):
-            return PIL.Image.open(io.BytesIO(data), formats=("PNG",))
         with warnings.catch_warnings():
             # Sizes are ours to judge, and broken metadata does not matter to the pixels.
             warnings.simplefilter("ignore")
-            return PIL.Image.open(io.BytesIO(data), formats=_OTHER_FORMATS)
+            image = PIL.Image.open(io.BytesIO(data), formats=formats)
     except PIL.Image.DecompressionBombError as error:
         raise RejectedError(Reason.UNSUPPORTED_MODE, str(error)) from None
-    except _DAMAGED:
-        raise RejectedError(Reason.NOT_AN_IMAGE, f"{len(data)} bytes starting with {data[:8]!r}") from None
+    except DAMAGED as error:
+        detail = f"{len(data)} bytes starting with {data[:8]!r}: {error}"
+        raise RejectedError(Reason.NOT_AN_IMAGE, detail) from None
+    if isinstance(image, TiffImageFile):
+        _check_tiles(image)
+    return image
 
 
-def _turn(pixels: Picture, orientation: int) -> UInt8[np.ndarray, "turned_height turned_width 3"]:
+def _check_tiles(image: TiffImageFile) -> None:
+    """A TIFF's tiles may be larger than the picture, and are decoded whole."""
+    sides = [image.tag_v2.get(tag, 0) for tag in _TIFF_TILE_SIDES]
+    if not all(isinstance(side, int) for side in sides) or sides[0] * sides[1] > MAX_PIXELS:
+        raise RejectedError(Reason.UNSUPPORTED_MODE, f"TIFF tiles of {sides}, at most {MAX_PIXELS} pixels")
+
+
+def _turned_back(pixels: LabelMap, turned: int) -> LabelMap:
+    return _turn(pixels, {6: 8, 8: 6}.get(turned, turned))
+
+
+def _turn(pixels: LabelMap, turn: int) -> UInt8[np.ndarray, "turned_height turned_width *channels"]:
     """EXIF's orientation undone: a transpose from 5 on, then the flips of 2, 3 and 4."""
-    if orientation >= 5:
+    if turn >= 5:
         pixels = cv2.transpose(pixels).astype(np.uint8, copy=False)
-    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(turn)
     return pixels if flip is None else cv2.flip(pixels, flip).astype(np.uint8, copy=False)
+
+
+def _reduced(picture: Picture, reduction: int) -> Picture:
+    if reduction == 1:
+        return picture
+    height, width = picture.shape[:2]
+    size = -(-width // reduction), -(-height // reduction)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
