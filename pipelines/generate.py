@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from cologen.model.bundle import build
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.presets import preset
 from cologen.model.tasks import task_named
 from cologen.model.world_base import packaged_base
+from cologen.pictures.rgb import DAMAGED
 from pipelines.console import CONSOLE, run
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -158,13 +159,13 @@ def _pipeline(options: Options) -> CoLoGenPipeline:
 
 
 def _open(path: Path) -> Image.Image:
-    """A picture, turned as its camera says."""
+    """A decoded picture; what it means is the pipeline's to say."""
     if not path.is_file():
         raise FileNotFoundError(f"no picture at {path}")
     try:
         with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).copy()
-    except (UnidentifiedImageError, OSError) as error:
+            return image.copy()
+    except (*DAMAGED, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is not a picture that can be read: {error}") from error
 
 

@@ -2,8 +2,11 @@ import io
 import os
 import struct
 import tarfile
+import tracemalloc
+import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
@@ -92,7 +95,7 @@ def test_alpha_is_laid_over_white() -> None:
     assert (pixels[10:] == 255).all()
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_turns_pixels_and_size(orientation: int, form: str, tmp_path: Path) -> None:
     data = turned(orientation, form)
@@ -160,11 +163,81 @@ def test_what_is_no_image_is_refused(data: bytes, tmp_path: Path) -> None:
     assert set(refusals(tmp_path, data)) <= {Reason.NOT_AN_IMAGE, Reason.TRUNCATED_IMAGE}
 
 
-def test_cmyk_and_deep_pictures_are_refused(tmp_path: Path) -> None:
-    deep = PIL.Image.fromarray(np.arange(32 * 32, dtype=np.uint16).reshape(32, 32))
-    cmyk = PIL.Image.new("CMYK", (32, 32))
-    for data in (encoded(deep, "PNG"), encoded(deep, "TIFF"), encoded(cmyk, "JPEG"), encoded(cmyk, "TIFF")):
-        assert refusals(tmp_path, data) == (Reason.UNSUPPORTED_MODE, Reason.UNSUPPORTED_MODE)
+def test_pictures_of_16_bits_and_cmyk_are_converted(tmp_path: Path) -> None:
+    levels = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32) * 64
+    deep = PIL.Image.fromarray(levels)
+    for form in ("PNG", "TIFF"):
+        data = encoded(deep, form)
+        assert probe(tmp_path, data) == (32, 32)
+        np.testing.assert_array_equal(images.decode(data)[..., 1], np.rint(levels / 257))
+    for form in ("JPEG", "TIFF"):
+        data = encoded(PIL.Image.new("CMYK", (32, 32), (0, 255, 255, 0)), form)
+        assert probe(tmp_path, data) == (32, 32)
+        red = images.decode(data).reshape(-1, 3).mean(axis=0)
+        assert np.abs(red - [255, 0, 0]).max() < 3
+
+
+def test_numbers_that_are_no_brightness_are_refused() -> None:
+    for value in (np.float32(300), np.float32(np.nan), np.int32(-7), np.int32(70_000), np.int32(200)):
+        with pytest.raises(RejectedError) as error:
+            images.decode(encoded(PIL.Image.fromarray(np.full((20, 20), value)), "TIFF"))
+        assert error.value.reason is Reason.UNSUPPORTED_MODE
+
+
+def test_label_maps_of_16_bits_are_refused() -> None:
+    deep = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32)
+    colors = np.repeat(deep[..., None], 3, axis=2)
+    maps = [encoded(PIL.Image.fromarray(deep), form) for form in ("PNG", "TIFF")]
+    maps += [cv2.imencode(form, colors)[1].tobytes() for form in (".png", ".tiff")]
+    for data in maps:
+        with pytest.raises(RejectedError) as error:
+            images.decode_map(data)
+        assert error.value.reason is Reason.UNSUPPORTED_MODE
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_label_maps_are_never_turned(orientation: int) -> None:
+    for form in ("PNG", "TIFF"):
+        np.testing.assert_array_equal(images.decode_map(turned(orientation, form), (48, 32)), pattern())
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_every_place_of_a_turn_is_read(orientation: int, tmp_path: Path) -> None:
+    """As Pillow does: EXIF in a PNG's text or behind its pixels, XMP where there is no EXIF, a long integer."""
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    block = exif.tobytes()[6:]
+    long = b"MM\0\x2a\0\0\0\x08\0\1\x01\x12\0\4\0\0\0\1" + struct.pack(">I", orientation) + bytes(4)
+    xmp = f'<rdf:Description tiff:Orientation="{orientation}"/>'.encode()
+    profile = b"Raw profile type exif\0"
+    text = b"\nexif\n%8d\n%s\n" % (len(block), block.hex().encode())
+    at_pixels, at_end = png().index(b"IDAT") - 4, len(png()) - 12
+    jpeg_xmp = b"http://ns.adobe.com/xap/1.0/\0" + xmp
+    files = [
+        *(png()[:place] + chunk(b"eXIf", block) + png()[place:] for place in (at_pixels, at_end)),
+        png()[:at_pixels] + chunk(b"eXIf", long) + png()[at_pixels:],
+        png()[:at_pixels] + chunk(b"tEXt", profile + text) + png()[at_pixels:],
+        png()[:at_pixels] + chunk(b"zTXt", profile + b"\0" + zlib.compress(text)) + png()[at_pixels:],
+        png()[:at_pixels] + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp) + png()[at_pixels:],
+        jpeg()[:2] + b"\xff\xe1" + struct.pack(">H", len(jpeg_xmp) + 2) + jpeg_xmp + jpeg()[2:],
+    ]
+    for data in files:
+        expected = PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(data)))
+        assert probe(tmp_path, data) == expected.size == ((32, 48) if orientation == 6 else (48, 32))
+        np.testing.assert_array_equal(images.decode(data), np.asarray(expected))
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF", "WEBP", "TIFF", "BMP"])
+def test_a_file_without_its_middle_is_refused(form: str) -> None:
+    grain = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    data = encoded(PIL.Image.fromarray(grain), form)
+    for start in (len(data) // 3, len(data) // 2):
+        with pytest.raises(RejectedError):
+            images.decode(data[:start] + data[start + 500 :])
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP"])
@@ -184,6 +257,49 @@ def test_decompression_bombs_are_refused_before_they_unfold(tmp_path: Path) -> N
     for side in (10_000, 60_000):
         bmp[18:26] = struct.pack("<ii", side, side)
         assert refusals(tmp_path, bytes(bmp)) == (Reason.UNSUPPORTED_MODE, Reason.UNSUPPORTED_MODE)
+
+
+def test_sizes_are_judged_before_there_is_memory_for_them(tmp_path: Path) -> None:
+    webp = bytearray(encoded(PIL.Image.fromarray(pattern()), "WEBP", lossless=True))
+    webp[21:25] = (0xFFF_FFFF).to_bytes(4, "little")
+    tiff = bytearray(encoded(PIL.Image.fromarray(pattern()), "TIFF"))
+    for entry in range(10, 10 + 12 * tiff[8], 12):
+        tag = {278: 322, 284: 323}.get(int.from_bytes(tiff[entry : entry + 2], "little"))
+        if tag is not None:
+            tiff[entry : entry + 12] = struct.pack("<HHII", tag, 4, 1, 1 << 20)
+    for data in (bytes(webp), bytes(tiff)):
+        assert refusals(tmp_path, data) == (Reason.UNSUPPORTED_MODE, Reason.UNSUPPORTED_MODE)
+
+
+@pytest.mark.parametrize("kind", [b"iCCP", b"zTXt", b"iTXt"])
+def test_compressed_metadata_does_not_unfold(kind: bytes) -> None:
+    bomb = zlib.compress(bytes(40 << 20))
+    head = {b"iCCP": b"icc\0\0", b"zTXt": b"Raw profile type exif\0\0", b"iTXt": b"XML:com.adobe.xmp\0\1\0\0\0"}
+    place = png().index(b"IDAT") - 4
+    data = png()[:place] + chunk(kind, head[kind] + bomb) + png()[place:]
+    tracemalloc.start()
+    with pytest.raises(RejectedError):
+        images.decode(data)
+    assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    tracemalloc.stop()
+
+
+def test_a_file_larger_than_the_limit_is_refused_unread(tmp_path: Path) -> None:
+    for start in (b"", jpeg(), b"GIF89a", b"BM"):
+        with (tmp_path / "sparse.jpg").open("wb") as file:
+            file.write(start)
+            file.truncate(8 << 40)
+        assert reason_of(tmp_path, "sparse.jpg") is Reason.TOO_LARGE
+
+
+def test_a_picture_that_there_is_no_memory_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(images.jpeg, "decode", exhausted)
+    with pytest.raises(RejectedError) as error:
+        images.decode(jpeg())
+    assert error.value.reason is Reason.TOO_LARGE
 
 
 def test_label_maps_keep_their_values() -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -56,8 +55,8 @@ FAULTS: dict[str, Callable[[bytes], bytes | None]] = {
     "empty_file": lambda _: b"",
     "not_an_image": lambda _: b"<html>404 Not Found</html>",
     "too_small": lambda _: _encoded(Image.new("RGB", (1, 1)), "JPEG"),
-    "unsupported_mode": lambda data: _encoded(Image.open(io.BytesIO(data)).convert("CMYK"), "JPEG"),
-    "unsupported_mode ": lambda _: _encoded(Image.fromarray(np.zeros((SIDE, SIDE), np.uint16)), "PNG"),
+    "unsupported_mode": lambda _: _encoded(Image.new("LAB", (SIDE, SIDE)), "TIFF"),
+    "unsupported_mode ": lambda _: _encoded(Image.new("RGB", (SIDE, SIDE)), "JPEG").replace(b"\xff\xc0", b"\xff\xc3"),
     "missing_image": lambda _: None,
 }
 

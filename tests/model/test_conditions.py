@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from diffusers.utils import logging as diffusers_logging
 
 from cologen.model.conditions import (
     HOLE,
     Size,
+    chosen_size,
     conditions,
     hole_in,
     read_given,
@@ -35,10 +37,11 @@ def test_the_hole_is_mid_grey_and_the_rest_is_the_picture():
 
 
 def test_one_picture_with_several_holes_becomes_several():
-    masks = [torch.zeros(32, 32), torch.ones(32, 32)]
+    masks = [torch.ones(32, 32), torch.ones(32, 32)]
+    masks[0][8:] = 0
     shown = conditions(read_given(TASKS["inpaint"], picture(32, 32), masks, 2), SQUARE, 16)
     assert shown.sources[0].shape == (2, 3, 32, 32)
-    assert torch.equal(shown.sources[0][0], shown.whole[0])
+    assert torch.equal(shown.sources[0][0, :, 8:], shown.whole[0, :, 8:])
     assert (shown.sources[0][1] == HOLE).all()
 
 
@@ -48,6 +51,45 @@ def test_a_picture_under_the_result_gets_its_size_and_a_subject_keeps_its_propor
     subject = conditions(read_given(TASKS["customized"], image, None, None), SQUARE, 16)
     assert under.sources[0].shape == (1, 3, 32, 32)
     assert subject.sources[0].shape == (1, 3, 16, 32)
+
+
+@pytest.mark.parametrize("num_prompts", [2, None])
+def test_pictures_of_other_proportions_in_one_call_are_refused(num_prompts: int | None):
+    given = read_given(TASKS["editing"], [picture(32, 48), picture(64, 32)], None, num_prompts)
+    for size in (SQUARE, usual_size(given, 64)):
+        with pytest.raises(ValueError, match=r"image 2 is 32 x 64, image 1 48 x 32: .* call once for each"):
+            conditions(given, size, 16)
+    same = read_given(TASKS["editing"], [picture(32, 48), picture(65, 96)], None, num_prompts)
+    assert conditions(same, Size(height=32, width=48), 16).whole is not None
+
+
+def test_a_size_that_squeezes_the_picture_is_told(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(diffusers_logging.get_logger("diffusers"), "propagate", True)
+    given = read_given(TASKS["editing"], picture(60, 120), None, None)
+    conditions(given, Size(height=32, width=64), 16)
+    assert not caplog.messages
+    with caplog.at_level("WARNING"):
+        conditions(given, SQUARE, 16)
+    assert "120 x 60 is squeezed to 32 x 32" in caplog.text
+
+
+def test_a_side_that_is_left_out_keeps_the_proportions():
+    given = read_given(TASKS["editing"], picture(30, 60), None, None)
+    assert chosen_size(given, 1024, 64, None) == Size(height=64, width=128)
+    assert chosen_size(given, 1024, None, 30) == Size(height=15, width=30)
+    assert chosen_size(given, 1024, 16, 16) == Size(height=16, width=16)
+    assert chosen_size(given, 1024, None, None) == Size(height=30, width=60)
+    assert chosen_size(None, 64, 32, None) == Size(height=32, width=64)
+
+
+def test_a_hole_that_vanishes_in_the_results_size_is_refused():
+    mask = torch.zeros(64, 64)
+    mask[0, 0] = 1
+    given = read_given(TASKS["inpaint"], picture(64, 64), mask, None)
+    with pytest.raises(ValueError, match="a hole vanishes at 16 x 16"):
+        conditions(given, Size(height=16, width=16), 16)
+    with pytest.raises(ValueError, match="the mask has no hole"):
+        read_given(TASKS["inpaint"], picture(64, 64), mask * 0, None)
 
 
 def test_subjects_of_a_batch_need_the_same_proportions():

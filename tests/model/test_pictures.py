@@ -36,7 +36,9 @@ def test_all_forms_of_a_mask_are_one():
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        (np.zeros((4, 6)), r"\(height, width, 3\), or a tensor"),
+        (np.zeros((4, 6, 5)), r"an image is \(height, width\) or \(height, width, 1 to 4\)"),
+        (torch.full((3, 4, 6), float("nan")), "72 are NaN"),
+        (torch.zeros(3, 4, 6, dtype=torch.int64), "expected uint8, uint16, bool, or floats"),
         (torch.zeros(4, 6, 3), r"got \(4, 6, 3\)"),
         (torch.full((3, 4, 6), -1.0), r"expected numbers in \[0, 1\], or uint8: got -1 to -1"),
     ],
@@ -46,6 +48,21 @@ def test_what_is_no_picture_is_refused(picture: object, message: str):
         to_rgb(picture)
     with pytest.raises(ValueError, match="a mask is"):
         to_mask(np.zeros((4, 6, 3)))
+
+
+@pytest.mark.parametrize("given", ["in.png", 7, {"image": PIL}, [PIL, "in.png"]])
+def test_what_is_no_list_of_pictures_is_refused(given: object):
+    with pytest.raises(TypeError):
+        [to_rgb(each) for each in by_sample(given, None)[0]]
+
+
+def test_grey_and_alpha_come_as_arrays_and_as_tensors():
+    for channels in (1, 2, 4):
+        values = np.concatenate([PIXELS, PIXELS[..., :1]], axis=2)[..., :channels]
+        tensor = torch.from_numpy(values).permute(2, 0, 1)
+        assert torch.equal(to_rgb(values), to_rgb(tensor))
+        torch.testing.assert_close(to_rgb(tensor.bfloat16() / 255), to_rgb(tensor), rtol=0, atol=0.03)
+    assert torch.equal(to_rgb(PIXELS[..., 0]), to_rgb(torch.from_numpy(PIXELS[..., 0])))
 
 
 def test_a_list_is_several_pictures_of_one_prompt_or_one_for_each_of_several():

@@ -55,7 +55,7 @@ def spoil() -> dict[Reason, Callable[[bytes], bytes | None]]:
 
     def other(mode: str, size: tuple[int, int]) -> bytes:
         file = io.BytesIO()
-        PIL.Image.new(mode, size).save(file, "JPEG" if mode == "CMYK" else "PNG")
+        PIL.Image.new(mode, size).save(file, "TIFF" if mode == "LAB" else "PNG")
         return file.getvalue()
 
     return {
@@ -63,7 +63,7 @@ def spoil() -> dict[Reason, Callable[[bytes], bytes | None]]:
         Reason.EMPTY_FILE: lambda _: b"",
         Reason.NOT_AN_IMAGE: lambda _: b"<html>gone</html>",
         Reason.TRUNCATED_IMAGE: lambda data: data[: len(data) // 2],
-        Reason.UNSUPPORTED_MODE: lambda _: other("CMYK", (64, 48)),
+        Reason.UNSUPPORTED_MODE: lambda _: other("LAB", (64, 48)),
         Reason.TOO_SMALL: lambda _: other("RGB", (1, 1)),
     }
 

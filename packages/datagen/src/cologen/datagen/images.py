@@ -17,12 +17,13 @@ import cv2
 import numpy as np
 import PIL.Image
 from jaxtyping import UInt8
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from cologen.datagen import archives, image_headers, jpeg, local_files, parquet_images
 from cologen.datagen.image_headers import Header, IncompleteError
 from cologen.datagen.records import Reason, RejectedError
-from cologen.pictures.rgb import DAMAGED, orientation, rgb
+from cologen.pictures.rgb import DAMAGED, MODES, orientation, rgb
 
 Picture = UInt8[np.ndarray, "_height _width 3"]
 """RGB in [0, 255], upright; pictures of one call may differ in size."""
@@ -106,7 +107,7 @@ def decode_map(data: bytes, size: tuple[int, int] | None = None) -> LabelMap:
         if size is not None and (width, height) != size:
             raise RejectedError(Reason.SIZE_MISMATCH, f"label map {width}x{height}, picture {size[0]}x{size[1]}")
         image = _open_pillow(data)
-        if image.mode in ("I", "F") or ";16" in str(image.tile):  # what Pillow is about to unpack
+        if image.mode in ("I", "F") or ";16" in str(image.tile):  # the raw mode that Pillow is about to unpack
             raise RejectedError(Reason.UNSUPPORTED_MODE, f"{image.format} of more than 8 bits, mode {image.mode}")
         turned = _load(image)
         return _turned_back(np.asarray(image).astype(np.uint8, copy=False), turned)
@@ -175,6 +176,8 @@ def _whole_header(data: bytes) -> Header:
 
 def _examine_other(data: bytes) -> tuple[int, int, int]:
     image = _open_pillow(data)
+    if image.mode not in MODES:
+        raise RejectedError(Reason.UNSUPPORTED_MODE, f"{image.format} of mode {image.mode}")
     turn = orientation(image)
     width, height = image.size
     if image.format == "TIFF" and turn >= 5:
@@ -211,7 +214,7 @@ def _decode_other(data: bytes) -> Picture:
         raise RejectedError(Reason.UNSUPPORTED_MODE, f"{image.format} of mode {image.mode}: {error}") from None
 
 
-def _load(image: PIL.Image.Image) -> int:
+def _load(image: ImageFile) -> int:
     """Decode the pixels; the turn that Pillow has given them, for it turns a TIFF by itself."""
     turned = orientation(image) if image.format == "TIFF" else 1
     try:
@@ -223,7 +226,7 @@ def _load(image: PIL.Image.Image) -> int:
     return turned
 
 
-def _open_pillow(data: bytes) -> PIL.Image.Image:
+def _open_pillow(data: bytes) -> ImageFile:
     """The picture with its header read and its size checked, before there are pixels."""
     webp_size = image_headers.webp_size(data)
     if webp_size is not None:
@@ -251,7 +254,8 @@ def _check_tiles(image: TiffImageFile) -> None:
         raise RejectedError(Reason.UNSUPPORTED_MODE, f"TIFF tiles of {sides}, at most {MAX_PIXELS} pixels")
 
 
-def _turned_back(pixels: LabelMap, turned: int) -> LabelMap:
+def _turned_back(pixels: LabelMap, turned: int) -> UInt8[np.ndarray, "stored_height stored_width *channels"]:
+    """The pixels as stored, after a turn."""
     return _turn(pixels, {6: 8, 8: 6}.get(turned, turned))
 
 

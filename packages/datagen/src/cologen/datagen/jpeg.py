@@ -5,113 +5,148 @@ libjpeg fills what is missing with grey and only warns; OpenCV and Pillow drop t
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import PIL.Image
 import simplejpeg
-from jaxtyping import UInt8
 
 from cologen.datagen.image_headers import Header
 from cologen.datagen.records import Reason, RejectedError
-from cologen.pictures.rgb import Rgb, rgb
+from cologen.pictures.rgb import DAMAGED, Rgb, rgb
 
 _PROGRESSIVE = 0xC2
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_END = b"\xff\xd9"
 # Inside a scan 0xFF is followed by zero, or by one of the eight restart markers.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_HARMLESS = re.compile("JFIF revision|Adobe color transform|bad ICC marker|Invalid SOS parameters for sequential")
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
-_UNUSUAL_SAMPLING = "Could not determine subsampling"
-# Some cameras leave a few bytes behind the last block; a gap in the data leaves hundreds.
-_MOST_STRAY_BYTES = 16
+# Warnings about metadata, and chroma sampling that TurboJPEG does not know: nothing is said about the pixels.
+_UNJUDGED = re.compile(
+    "JFIF revision|Adobe color transform|bad ICC marker|Invalid SOS parameters for sequential"
+    "|Could not determine subsampling"
+)
+# The decoder reads ahead by so many bytes at most, and says nothing of those.
+_READ_AHEAD = 8
+_MOST_STRAY_BYTES = 4
+_OTHER_DATA = bytes(range(1, 65))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """Which coefficients of which components it brings, down to which bit."""
+
+    components: bytes
+    first: int
+    last: int
+    low_bit: int
 
 
 def decode(data: bytes, header: Header, reduction: int = 1) -> Rgb:
     """The picture as stored, in RGB, at ``1 / reduction`` (1, 2, 4 or 8) of its sides, rounded up.
 
-    The numbers are those of OpenCV and Pillow. Files with one of libjpeg's harmless warnings, and those of unusual
-    chroma sampling, are decoded without a check for lost data.
+    The numbers are those of OpenCV and Pillow.
 
     Raises:
-        RejectedError: data is missing or damaged so that the decoder notices.
+        RejectedError: data is missing, or damaged such that the decoder notices.
     """
-    missing = _missing_scans(data, header)
-    if missing:
-        raise RejectedError(Reason.TRUNCATED_IMAGE, f"JPEG: {missing}")
+    if header.frame == _PROGRESSIVE or data[header.pixels_at + 4] < header.components:
+        _check_scans(_walk(data, header)[0], header)
     try:
-        return _decode(data, header, reduction, strict=True)
+        return _decode(data, header, reduction)
     except ValueError as error:
         message = str(error)
-    if _UNUSUAL_SAMPLING in message:
-        return _decode_unusual(data, header, reduction)
-    if _HARMLESS.search(message) or _is_padded(data, message):
-        return _decode(data, header, reduction, strict=False)
+    if _UNJUDGED.search(message):
+        return _decode_by_trial(data, header, reduction)
+    left_over = _LEFT_OVER.search(message)
+    if left_over:
+        try:
+            return _decode(_without_padding(data, header, int(left_over[1])), header, reduction)
+        except ValueError as error:
+            message = str(error)
     raise RejectedError(Reason.TRUNCATED_IMAGE, f"JPEG: {message}")
 
 
-def _decode(data: bytes, header: Header, reduction: int, *, strict: bool) -> Rgb:
-    least = {"min_height": -(-header.height // reduction), "min_width": -(-header.width // reduction)}
+def _decode(data: bytes, header: Header, reduction: int) -> Rgb:
+    height, width = -(-header.height // reduction), -(-header.width // reduction)
     if header.components == 4:
         # Adobe stores CMYK inverted, and all readers take every such JPEG for Adobe's.
-        inverted = simplejpeg.decode_jpeg(data, "CMYK", **least, strict=strict)
+        inverted = simplejpeg.decode_jpeg(data, "CMYK", min_height=height, min_width=width)
         return rgb(PIL.Image.fromarray(np.uint8(255) - inverted, "CMYK"))
-    return simplejpeg.decode_jpeg(data, "RGB", **least, strict=strict)
+    return simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width)
 
 
-def _decode_unusual(data: bytes, header: Header, reduction: int) -> UInt8[np.ndarray, "_height _width 3"]:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None:
-        raise RejectedError(Reason.TRUNCATED_IMAGE, f"{len(data)} bytes of JPEG do not decode")
-    size = -(-header.width // reduction), -(-header.height // reduction)
-    if size != (header.width, header.height):
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return pixels.astype(np.uint8, copy=False)
+def _without_padding(data: bytes, header: Header, count: int) -> bytes:
+    """The file without ``count`` bytes at the end of its last scan, if these are padding: a few, or a run of one value.
 
-
-def _is_padded(data: bytes, message: str) -> bool:
-    """Whether the bytes left over at the end are padding: few, or a run of one value that begins with them."""
-    found = _LEFT_OVER.search(message)
-    if found is None:
-        return False
-    count, end = int(found[1]), data.rfind(b"\xff\xd9")
-    if count <= _MOST_STRAY_BYTES:
-        return True
-    # Zeros in a gap decode as blocks: then the run is longer than what is left over.
+    Raises:
+        ValueError: they are something else.
+    """
+    end = _walk(data, header)[1]
     run = end - len(data[:end].rstrip(data[end - 1 : end]))
-    return count <= run <= count + _MOST_STRAY_BYTES
+    # Zeros in a gap decode as blocks: then the run is longer than what is left over.
+    if count > _MOST_STRAY_BYTES and not count <= run <= count + _READ_AHEAD:
+        raise ValueError(f"{count} bytes are left over at the end")
+    return data[: end - count] + data[end:]
 
 
-def _missing_scans(data: bytes, header: Header) -> str | None:
-    """What a file of several scans lacks: its decoder takes absent coefficients for zero, and does not warn."""
-    if header.frame != _PROGRESSIVE and data[header.pixels_at + 4] == header.components:
-        return None
-    finished = dict[int, np.ndarray]()
-    for components, first, last, low_bit in _scans(data, header.pixels_at):
-        if header.frame != _PROGRESSIVE:
-            first, last, low_bit = 0, 63, 0
-        for component in components:
-            bits = finished.setdefault(component, np.full(64, 255, np.uint8))
-            bits[first : last + 1] = low_bit
-    if len(finished) < header.components:
-        return f"{len(finished)} of {header.components} colour components"
-    unfinished = sum(int((bits > 0).sum()) for bits in finished.values())
-    return f"the last bits of {unfinished} of {64 * header.components} coefficients are missing" if unfinished else None
+def _decode_by_trial(data: bytes, header: Header, reduction: int) -> Rgb:
+    """By Pillow, which says nothing of lost data: whether all data is used is found by changing it.
+
+    Other data behind the last byte must not change the picture; in the place of the last bytes it must, but for the
+    last scan of a progressive file, which may be as good as empty.
+    """
+    pixels, end = _decode_pillow(data), _walk(data, header)[1]
+    start = max(header.pixels_at + 14, end - len(_OTHER_DATA))
+    more, other = (data[:place] + 2 * _OTHER_DATA + data[end:] for place in (end, start))
+    starving = (_decode_pillow(more) != pixels).any()
+    if starving or (header.frame != _PROGRESSIVE and (_decode_pillow(other) == pixels).all()):
+        raise RejectedError(Reason.TRUNCATED_IMAGE, "JPEG: its data does not end with the picture")
+    if reduction == 1:
+        return pixels
+    size = -(-header.width // reduction), -(-header.height // reduction)
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def _scans(data: bytes, position: int) -> Iterator[tuple[bytes, int, int, int]]:
-    """The components of each scan, its first and last coefficient and its lowest bit."""
+def _decode_pillow(data: bytes) -> Rgb:
+    try:
+        return rgb(PIL.Image.open(io.BytesIO(data), formats=("JPEG",)))
+    except DAMAGED as error:
+        raise RejectedError(Reason.TRUNCATED_IMAGE, f"JPEG: {error}") from None
+
+
+def _check_scans(scans: list[_Scan], header: Header) -> None:
+    """Refuse a file of several scans that lacks some: its decoder takes them for zeros, and does not warn."""
+    missing = {component: np.full(64, True) for scan in scans for component in scan.components}
+    for scan in scans:
+        for component in scan.components:
+            missing[component][scan.first : scan.last + 1] = scan.low_bit > 0
+    if len(missing) < header.components or any(each.any() for each in missing.values()):
+        detail = f"JPEG: the last of its scans are missing, {len(scans)} are there"
+        raise RejectedError(Reason.TRUNCATED_IMAGE, detail)
+
+
+def _walk(data: bytes, header: Header) -> tuple[list[_Scan], int]:
+    """The scans of a file, and where its end marker is."""
+    scans, position = list[_Scan](), header.pixels_at
     while (found := _MARKER.search(data, position)) is not None:
         position, marker = found.start() + 2, data[found.start() + 1]
-        if marker == _END_OF_IMAGE or position + 2 > len(data):
-            return
-        length = data[position] << 8 | data[position + 1]
+        if marker == _END_OF_IMAGE:
+            return scans, found.start()
+        length = int.from_bytes(data[position : position + 2], "big")
         if marker == _START_OF_SCAN:
-            segment = data[position + 2 : position + length]
-            if len(segment) < 4 or len(segment) < 4 + 2 * segment[0]:
-                return
-            first, last, bits = segment[1 + 2 * segment[0] : 4 + 2 * segment[0]]
-            yield segment[1 : 1 + 2 * segment[0] : 2], first, last, bits & 15
-        position += length
+            scans.append(_scan(data[position + 2 : position + length], header.frame == _PROGRESSIVE))
+        position += max(2, length)
+    return scans, len(data)
+
+
+def _scan(segment: bytes, progressive: bool) -> _Scan:
+    num_components = segment[0] if segment else 0
+    components = segment[1 : 1 + 2 * num_components : 2]
+    spectrum = segment[1 + 2 * num_components :]
+    if not progressive or len(spectrum) < 3:
+        return _Scan(components, 0, 63, 0)
+    return _Scan(components, spectrum[0], spectrum[1], spectrum[2] & 15)

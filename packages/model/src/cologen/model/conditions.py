@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from diffusers.utils import logging
 from jaxtyping import Float
 from torch import Tensor
 
 from cologen.model.pictures import Mask, Pictures, Rgb, by_sample, resized, resized_mask, to_mask, to_rgb
 from cologen.model.tasks import TASKS, Task, task_named
 
+logger = logging.get_logger(__name__)
+
+MAX_STRETCH = 1 / 16
+"""By how much the proportions of a picture and its result may differ, as those of a condition in training."""
 HOLE = 128 / 255 * 2 - 1
 """Mid-grey, as the training samples have it (SPEC 2.12)."""
 
@@ -95,6 +100,17 @@ def usual_size(given: Given | None, side: int) -> Size:
     return Size(height=round(height * scale), width=round(width * scale))
 
 
+def chosen_size(given: Given | None, side: int, height: int | None, width: int | None) -> Size:
+    """What is asked for; a side that is left out keeps the image's proportions, or is that of ``usual_size``."""
+    usual = usual_size(given, side)
+    if given is not None and given.task.aligned:
+        if height is not None and width is None:
+            width = round(usual.width * height / usual.height)
+        elif width is not None and height is None:
+            height = round(usual.height * width / usual.width)
+    return Size(height=usual.height if height is None else height, width=usual.width if width is None else width)
+
+
 def rounded(size: Size, multiple: int) -> Size:
     """Both sides rounded down to a multiple, as FLUX does.
 
@@ -109,19 +125,25 @@ def rounded(size: Size, multiple: int) -> Size:
 def conditions(given: Given | None, size: Size, multiple: int) -> Conditions:
     """Bring the pictures to their sizes, and the hole to grey.
 
-    A picture that lies under the result is resized to its size, whatever its proportions, as FLUX's own pipelines do. A
-    subject is made to fit into it, keeping its proportions up to the rounding to ``multiple``.
+    A picture that lies under the result is resized to its size, as FLUX's own pipelines do; where that changes its
+    proportions, a warning says so. A subject is made to fit into it, keeping its proportions up to the rounding to
+    ``multiple``.
 
     Raises:
-        ValueError: the k-th subjects of a batch would not come out in one size.
+        ValueError: pictures that lie under results of one size differ in proportions, the k-th subjects of a batch
+            would not come out in one size, or a hole vanishes in this size.
     """
     if given is None:
         return Conditions(size=size)
+    if given.task.aligned:
+        _check_proportions(given, size)
     sources = [_batch(given, number, size, multiple) for number in range(len(given.images[0]))]
     whole = sources[0]
     if given.masks is None:
         return Conditions(size=size, sources=tuple(sources), whole=whole)
     mask = torch.stack([resized_mask(each, size.height, size.width) for each in given.masks])
+    if not mask.flatten(1).any(dim=1).all():
+        raise ValueError(f"a hole vanishes at {size.width} x {size.height}: give a larger mask, height or width")
     sources[0] = torch.where(mask > 0, HOLE, whole)
     return Conditions(size=size, sources=tuple(sources), whole=whole, mask=mask)
 
@@ -155,6 +177,29 @@ def _batch(given: Given, number: int, size: Size, multiple: int) -> Float[Tensor
             f"image {number + 1} of every sample must have the same proportions: they come out as {shapes}"
         )
     return torch.stack([resized(each, sizes[0].height, sizes[0].width) for each in pictures])
+
+
+def _check_proportions(given: Given, size: Size) -> None:
+    """Refuse pictures of one call that no single size fits; warn where the size asked for squeezes them all."""
+    pictures = [picture for sample in given.images for picture in sample]
+    first = pictures[0].shape
+    for number, picture in enumerate(pictures[1:], start=2):
+        if _stretch(picture.shape[1], picture.shape[2], first[1], first[2]) > MAX_STRETCH:
+            raise ValueError(
+                f"image {number} is {picture.shape[2]} x {picture.shape[1]}, image 1 {first[2]} x {first[1]}: the "
+                "results of one call have one size. Crop the images to the same proportions, or call once for each"
+            )
+    if _stretch(first[1], first[2], size.height, size.width) > MAX_STRETCH:
+        logger.warning(
+            f"An image of {first[2]} x {first[1]} is squeezed to {size.width} x {size.height}: give a height and "
+            "width of its proportions, or only one of them, to keep its shapes."
+        )
+
+
+def _stretch(height: int, width: int, other_height: int, other_width: int) -> float:
+    """By which factor the proportions differ, less 1."""
+    ratio = height * other_width / (width * other_height)
+    return max(ratio, 1 / ratio) - 1
 
 
 def _fitting(picture: Rgb, size: Size, multiple: int) -> Size:

@@ -1,4 +1,7 @@
-"""Pictures and masks as people hand them over, to tensors of one kind: RGB in [-1, 1], and masks of 0 and 1."""
+"""Pictures and masks as people hand them over, to tensors of one kind: RGB in [-1, 1], and masks of 0 and 1.
+
+What a Pillow image or an array means is decided in ``cologen.pictures``, as for training.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from cologen.pictures import masks, rgb
+
 Picture: TypeAlias = PIL.Image.Image | np.ndarray | Tensor
-"""A picture, or a mask, as the pipelines of diffusers take them: PIL; an array by (row, column, colour); a tensor by
-(colour, row, column). Numbers are uint8 in [0, 255], or floats in [0, 1]; masks may be boolean and have no colours."""
+"""A picture, or a mask, as the pipelines of diffusers take them: PIL; an array by (row, column) or (row, column,
+channel); a tensor by (row, column) or (channel, row, column). A picture has 1 to 4 channels: grey, grey with alpha,
+RGB, RGB with alpha. Numbers are uint8, uint16, bool, or floats in [0, 1]."""
 
 Pictures: TypeAlias = Picture | Sequence[Picture | Sequence[Picture]]
 """One or several of them; what a list means is said by ``by_sample``."""
@@ -31,6 +37,7 @@ def by_sample(given: Pictures, num_prompts: int | None) -> list[list[Picture]]:
     sample. An array or a tensor of four axes counts as a list.
 
     Raises:
+        TypeError: it is neither pictures nor a list of them, such as the path of a file.
         ValueError: there are more or fewer entries than prompts, a sample without a picture, or samples that differ in
             how many they have.
     """
@@ -44,35 +51,35 @@ def by_sample(given: Pictures, num_prompts: int | None) -> list[list[Picture]]:
 
 
 def to_rgb(picture: Picture) -> Rgb:
-    """In [-1, 1], float32; transparency is dropped.
+    """In [-1, 1], float32, by the rules of ``cologen.pictures.rgb``: upright, transparency over white.
 
     Raises:
-        ValueError: the shape or the range is not a picture's.
+        TypeError: it is no picture.
+        ValueError: the shape, the type or the range is not a picture's.
     """
+    _check_type(picture)
     if isinstance(picture, PIL.Image.Image):
-        picture = np.asarray(picture.convert("RGB"))
-    values = _from_zero_to_one(picture)
-    if isinstance(picture, np.ndarray) and values.ndim == 3:
-        values = values.permute(2, 0, 1)
-    if values.ndim != 3 or values.shape[0] != 3:
-        raise ValueError(f"an image is (height, width, 3), or a tensor (3, height, width): got {tuple(picture.shape)}")
-    return values * 2 - 1
+        values = rgb.rgb(rgb.upright(picture))
+    else:
+        values = rgb.array_rgb(_rows_first(picture))
+    found = torch.from_numpy(values).permute(2, 0, 1).contiguous()
+    return (found if found.is_floating_point() else found.float() / 255) * 2 - 1
 
 
 def to_mask(picture: Picture) -> Mask:
-    """1 where it is white, of 0.5 or more: there is the hole.
+    """1 where it is white, of 0.5 or more: there is the hole. Among integers 0 and 1, the hole is 1.
 
     Raises:
-        ValueError: the shape or the range is not a mask's.
+        TypeError: it is no picture.
+        ValueError: the shape, the type or the range is not a mask's, or there is no hole.
     """
+    _check_type(picture)
     if isinstance(picture, PIL.Image.Image):
-        picture = np.asarray(picture.convert("L"))
-    values = _from_zero_to_one(picture)
-    if values.ndim == 3 and 1 in (values.shape[0], values.shape[-1]):
-        values = values.squeeze(0 if values.shape[0] == 1 else -1)
-    if values.ndim != 2:
-        raise ValueError(f"a mask is (height, width): got {tuple(picture.shape)}")
-    return (values >= 0.5).float()[None]
+        found = masks.hole(picture)
+    else:
+        values = _rows_first(picture)
+        found = masks.array_hole(_without_channel(values))
+    return torch.from_numpy(found).float()[None]
 
 
 def resized(picture: Rgb, height: int, width: int) -> Rgb:
@@ -92,7 +99,11 @@ def _resize(values: Tensor, height: int, width: int, mode: str) -> Tensor:
 
 
 def _listed(given: Any) -> list[Any]:
-    return [given] if _is_one(given) else list(given)
+    if _is_one(given):
+        return [given]
+    if not isinstance(given, Sequence | np.ndarray | Tensor) or isinstance(given, str | bytes):
+        raise TypeError(f"an image is a PIL image, an array, a tensor, or a list of them: got {type(given).__name__}")
+    return list(given)
 
 
 def _is_one(given: Any) -> bool:
@@ -100,11 +111,26 @@ def _is_one(given: Any) -> bool:
     return isinstance(given, PIL.Image.Image) or (isinstance(given, np.ndarray | Tensor) and given.ndim < 4)
 
 
-def _from_zero_to_one(picture: np.ndarray | Tensor) -> Tensor:
-    values = picture.cpu() if isinstance(picture, Tensor) else torch.from_numpy(np.array(picture))
-    if values.dtype == torch.uint8:
-        return values.float() / 255
-    values = values.float()
-    if values.numel() and (values.min() < 0 or values.max() > 1):
-        raise ValueError(f"expected numbers in [0, 1], or uint8: got {values.min():.3g} to {values.max():.3g}")
+def _check_type(picture: object) -> None:
+    if not isinstance(picture, PIL.Image.Image | np.ndarray | Tensor):
+        raise TypeError(f"an image is a PIL image, an array or a tensor: got {type(picture).__name__}")
+
+
+def _rows_first(picture: np.ndarray | Tensor) -> np.ndarray:
+    """As an array by (row, column) or (row, column, channel)."""
+    if isinstance(picture, np.ndarray):
+        return picture
+    if picture.ndim == 3:
+        if picture.shape[0] > 4 or (picture.shape[0] != 3 and picture.shape[2] in (3, 4)):
+            raise ValueError(
+                f"an image is (height, width, 3), or a tensor (3, height, width): got {tuple(picture.shape)}"
+            )
+        picture = picture.permute(1, 2, 0)
+    picture = picture.detach().cpu()
+    return (picture.float() if picture.is_floating_point() else picture).numpy()
+
+
+def _without_channel(values: np.ndarray) -> np.ndarray:
+    if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
+        return values.squeeze(0 if values.shape[0] == 1 else 2)
     return values

@@ -35,13 +35,12 @@ from cologen.model.bundle import Bundle
 from cologen.model.codecs import Codec, FluxCodec
 from cologen.model.conditions import (
     Conditions,
-    Size,
+    chosen_size,
     conditions,
     hole_in,
     read_given,
     rounded,
     task_for,
-    usual_size,
     with_known,
 )
 from cologen.model.layout import Layout
@@ -176,13 +175,15 @@ class CoLoGenPipeline(FluxPipeline):
             prompt: may be left out for inpainting.
             height: of the result in pixels, rounded down to a multiple of 16, as is the width. Default: the image's
                 size, shrunk to the area of the base's usual square; without an image, or with a subject's, that square.
+                Where only one side is given, the other keeps the image's proportions.
             num_inference_steps: default: what the base's authors use (dev 28, Fill 50, schnell 4).
             guidance_scale: told to bases that were distilled with it. Default: dev 3.5, Fill 30.
             true_cfg_scale: above 1, and with a negative prompt: classifier-free guidance, at twice the cost.
             latents: the noise to begin with, in tokens.
             image: the picture to be filled, marked or edited, the condition, or the subject. With one prompt, a list is
                 several pictures for it. With a list of prompts: one image for all, or one (or a list of some) for each.
-                All but subjects are resized to the result's size, whatever their proportions; subjects keep theirs.
+                All but subjects are resized to the result's size, and have to be of the same proportions; subjects
+                keep theirs.
             mask: white where the hole is, in the image's size; for the task "inpaint", and needed there.
             task: "inpaint", "grounding", "control", "customized" or "editing"; needed with an image.
             paste_known: put the image's own pixels back around the hole. Off by default: the model sees them and paints
@@ -221,8 +222,7 @@ class CoLoGenPipeline(FluxPipeline):
             raise ValueError(f"num_images_per_prompt must be at least 1, got {num_images_per_prompt}")
         num_prompts = None if isinstance(prompt, str) else _count(prompt, prompt_embeds)
         given = None if chosen is None or image is None else read_given(chosen, image, mask, num_prompts)
-        size = usual_size(given, usual.side)
-        size = rounded(Size(height=height or size.height, width=width or size.width), layout.multiple)
+        size = rounded(chosen_size(given, usual.side, height, width), layout.multiple)
         shown = conditions(given, size, layout.multiple)
 
         words_of = partial(self._words, max_sequence_length=max_sequence_length or usual.text_tokens)

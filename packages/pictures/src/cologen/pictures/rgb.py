@@ -10,10 +10,12 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 from jaxtyping import Float32, UInt8
 
 from cologen.pictures.levels import eight_bits, unit_floats
@@ -25,23 +27,19 @@ DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Typ
 """What Pillow raises on malformed files and metadata of one format or another."""
 
 _ORIENTATION_TAG = 0x0112
-_TURNS = {
-    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
-    3: PIL.Image.Transpose.ROTATE_180,
-    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
-    5: PIL.Image.Transpose.TRANSPOSE,
-    6: PIL.Image.Transpose.ROTATE_270,
-    7: PIL.Image.Transpose.TRANSVERSE,
-    8: PIL.Image.Transpose.ROTATE_90,
-}
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
+MODES = _DEEP_MODES | {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"}
+"""Pillow's modes that have a conversion to RGB."""
+
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 
 
 def orientation(image: PIL.Image.Image) -> int:
     """EXIF's 1 to 8; 1 where the metadata has none or is broken, as viewers take it."""
     try:
-        value = image.getexif().get(_ORIENTATION_TAG)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = image.getexif().get(_ORIENTATION_TAG)
     except DAMAGED:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
@@ -50,8 +48,7 @@ def orientation(image: PIL.Image.Image) -> int:
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:
     """The picture as it is to be seen; a TIFF is turned by Pillow when it is loaded, and not again here."""
     image.load()
-    method = _TURNS.get(orientation(image))
-    return image if method is None else image.transpose(method)
+    return image if orientation(image) == 1 else PIL.ImageOps.exif_transpose(image)
 
 
 def rgb(image: PIL.Image.Image) -> Rgb:

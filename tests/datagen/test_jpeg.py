@@ -1,0 +1,143 @@
+"""JPEG decodes as in Pillow and OpenCV; what was lost in the middle of a file is noticed, and good files pass."""
+
+import io
+import re
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+
+from cologen.datagen import images
+from cologen.datagen.randomness import generator
+from cologen.datagen.records import Reason, RejectedError
+
+REAL = Path(__file__).resolve().parents[3] / "shared/real"
+PHOTOS = sorted(path for pattern in ("*.jpg", "*.jpeg") for path in REAL.rglob(pattern))
+END = b"\xff\xd9"
+WAYS = {
+    "baseline": {},
+    "444": {"subsampling": 0, "quality": 95},
+    "422": {"subsampling": 1, "quality": 30},
+    "optimized": {"optimize": True},
+    "progressive": {"progressive": True},
+    "restarts": {"restart_marker_rows": 1},
+    "many restarts": {"restart_marker_blocks": 3},
+    "progressive restarts": {"progressive": True, "restart_marker_rows": 1},
+}
+
+
+def photo(mode: str = "RGB") -> PIL.Image.Image:
+    """Smooth shapes with grain, so that no part of the file is trivial."""
+    draw = generator(0, "photo")
+    coarse = cv2.resize(draw.integers(0, 256, (6, 8, 3), dtype=np.uint8), (160, 120), interpolation=cv2.INTER_CUBIC)
+    grain = draw.integers(-12, 13, coarse.shape)
+    return PIL.Image.fromarray((coarse.astype(int) + grain).clip(0, 255).astype(np.uint8)).convert(mode)
+
+
+def jpeg(mode: str = "RGB", **options: object) -> bytes:
+    file = io.BytesIO()
+    photo(mode).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def body(data: bytes) -> int:
+    """Where the first scan's data begins."""
+    return data.index(b"\xff\xda") + 14
+
+
+def is_refused(data: bytes) -> bool:
+    for reduction in (1, 4):
+        with pytest.raises(RejectedError) as caught:
+            images.decode(data, reduction=reduction)
+        assert caught.value.reason is Reason.TRUNCATED_IMAGE
+    return True
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_good_file_decodes_as_in_pillow(way: str, mode: str):
+    data = jpeg(mode, **WAYS[way])
+    expected = np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGB"))
+    np.testing.assert_array_equal(images.decode(data), expected)
+    if mode != "CMYK":
+        np.testing.assert_array_equal(images.decode(data), cv2.imdecode(np.frombuffer(data, np.uint8), 1)[..., ::-1])
+        reduced = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_COLOR_4)[..., ::-1]
+        np.testing.assert_array_equal(images.decode(data, reduction=4), reduced)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_file_without_its_middle_is_refused(way: str, mode: str):
+    data = jpeg(mode, **WAYS[way])
+    length = len(data) - body(data)
+    for share in (0.1, 0.5, 0.9):
+        cut = body(data) + int(share * length)
+        assert is_refused(data[:cut] + END)
+        # The rest of a download into a file of full length.
+        assert is_refused(data[:cut] + bytes(len(data) - cut - 2) + END)
+    for cut in (body(data) + length // 3, body(data) + length // 2):
+        assert is_refused(data[:cut] + data[cut + 600 :])
+        if mode == "RGB":  # in a dense file, zeros may decode as just as many blocks
+            assert is_refused(data[:cut] + bytes(600) + data[cut + 600 :])
+        assert is_refused(data[:cut] + generator(cut).bytes(600) + data[cut + 600 :])
+
+
+def test_a_progressive_file_without_its_last_scans_is_refused():
+    data = jpeg(progressive=True)
+    scans = [found.start() for found in re.finditer(rb"\xff[\xc4\xda]", data)][4:]
+    assert len(scans) > 8
+    for start in scans:
+        assert is_refused(data[:start] + END)
+
+
+def test_a_file_with_a_scan_for_each_colour_is_refused_without_the_last():
+    data = in_three_scans()
+    np.testing.assert_array_equal(images.decode(data), cv2.imdecode(np.frombuffer(data, np.uint8), 1)[..., ::-1])
+    assert is_refused(data[: data.rindex(b"\xff\xda")] + END)
+
+
+def in_three_scans() -> bytes:
+    """A grey picture's scan as that of each of three colours."""
+    grey = jpeg("L", quality=95)
+    start, frame = grey.index(b"\xff\xda"), grey.index(b"\xff\xc0")
+    three = b"\xff\xc0" + struct.pack(">H", 17) + grey[frame + 4 : frame + 9] + b"\3\1\x11\0\2\x11\0\3\x11\0"
+    scans = (b"\xff\xda\0\x08\1" + bytes([i]) + b"\0\0\x3f\0" + grey[start + 10 : -2] for i in (1, 2, 3))
+    return grey[:frame] + three + grey[frame + 13 : start] + b"".join(scans) + END
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_oddities_of_good_files_pass(way: str):
+    data = jpeg(**WAYS[way])
+    expected = images.decode(data)
+    oddities = {
+        "bytes after the end": data + b"SEFT" * 9,
+        "a second picture after the end": data + data,
+        "zeros before the end": data[:-2] + bytes(500) + END,
+        "a stray byte before the end": data[:-2] + b"\x17" + END,
+        "fill before the end": data[:-2] + b"\xff" * 9 + END,
+        "an unknown JFIF": data.replace(b"JFIF\0\1\1", b"JFIF\0\2\1", 1),
+        "an unknown Adobe transform": data[:2] + segment(0xEE, b"Adobe\0\x64\0\0\0\0\5") + data[2:],
+        "a broken profile": data[:2] + segment(0xE2, b"ICC_PROFILE\0\5\2abc") + data[2:],
+        "a comment with markers": data[:2] + segment(0xFE, b"\xff\xda\xff\xd9\xff\xc0") + data[2:],
+    }
+    for name, odd in oddities.items():
+        np.testing.assert_array_equal(images.decode(odd), expected, err_msg=name)
+
+
+def test_unusual_chroma_sampling_is_decoded():
+    data = jpeg("CMYK", subsampling=1)
+    assert images.decode(data + b"camera data").shape == (120, 160, 3)
+    assert images.decode(data, reduction=4).shape == (30, 40, 3)
+
+
+@pytest.mark.skipif(not PHOTOS, reason="no photographs at hand")
+def test_no_photograph_is_refused():
+    for path in PHOTOS:
+        images.decode(path.read_bytes(), reduction=4)
