@@ -22,4 +22,6 @@ uv sync --project "$deploy/.." --python 3.11 --no-dev
 # `pipelines` is no installed package. Last on the path, so that the folder of a submitted job comes before it.
 dirname "$deploy" > "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/cologen-workspace.pth"
 
+[ ! -e ~/.ray/auth_token ] || chmod 600 ~/.ray/auth_token  # the cluster's secret is this user's alone
+
 grep -qsF "$deploy/environment.sh" ~/.bashrc || echo ". $deploy/environment.sh" >> ~/.bashrc
