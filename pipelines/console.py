@@ -39,10 +39,9 @@ def run(options: type[_Options], command: Callable[[_Options], int], args: Seque
     0 done, 1 failed with one message that says what to do next, 130 stopped by Ctrl-C; wrong usage leaves with 2. A
     second Ctrl-C ends the process at once.
     """
-    parsed = tyro.cli(options, args=args, config=(tyro.conf.FlagCreatePairsOff,))
     try:
         with _stopping_at_once_the_second_time():
-            return command(parsed)
+            return command(tyro.cli(options, args=args, config=(tyro.conf.FlagCreatePairsOff,)))
     except (ValueError, OSError, RuntimeError) as error:
         _ERRORS.print(f"Failed: {error}")
         return 1
@@ -71,8 +70,11 @@ def _stopping_at_once_the_second_time() -> Generator[None]:
         signal.default_int_handler(number, frame)
 
     before = signal.signal(signal.SIGINT, first)
-    yield
-    signal.signal(signal.SIGINT, before)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is first:
+            signal.signal(signal.SIGINT, before)
 
 
 HEARTBEAT = INTERVAL

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import get_args
 
+import psutil
 import pytest
 
 from cologen.datagen.world.layouts import is_complete
@@ -70,3 +76,40 @@ def test_help_says_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_.value.code == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "Which world" in words and "256" in words
+
+
+def _begun(out: Path) -> subprocess.Popen[str]:
+    """The command as a process group of its own, drawing with two processes, once their first pictures are there."""
+    command = [sys.executable, "-m", "pipelines.build_world", "--out", str(out), "--scenes", "100000", "--workers", "2"]
+    process = subprocess.Popen(
+        [*command, "--layouts", "refcoco", *SIZE],
+        cwd=Path(__file__).resolve().parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not [*out.glob("**/*.jpg")] and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert process.poll() is None
+    return process
+
+
+def test_ctrl_c_is_one_line_and_leaves_no_half_world(tmp_path: Path) -> None:
+    process = _begun(tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == "Stopped. What is committed is kept: run the same command again to continue.\n"
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_killed_command_takes_its_processes_along(tmp_path: Path) -> None:
+    process = _begun(tmp_path)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+    process.kill()
+    process.communicate(timeout=60)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive

@@ -11,10 +11,12 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -146,20 +148,31 @@ def _in_processes(run: Callable[[range], list[Row]], chunks: Iterable[range], wo
         waiting: deque[Future[list[Row]]] = deque()
         try:
             for chunk in chunks:
-                waiting.append(pool.submit(run, chunk))
+                with _interrupts_held():
+                    waiting.append(pool.submit(run, chunk))
                 # Rows that nobody has taken yet stay in memory, so only so many chunks are begun ahead.
                 if len(waiting) > _CHUNKS_AHEAD * workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Generator[None]:
+    """Processes that start in this block never see Ctrl-C, which is their parent's to handle once the block ends."""
+    resource_tracker.ensure_running()  # or starting it would end the block's effect
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin_worker() -> None:
-    """One thread of OpenCV's; Ctrl-C is the parent's to handle, and a parent that is killed takes its workers along."""
+    """One thread of OpenCV's; and a parent that is killed takes its workers along."""
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -109,6 +110,9 @@ def ensure(
         if _moved(building, root):
             return True
         return not is_complete(layout, root, **asdict(world))
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # they hold the processes that draw, which end before their folder
+        raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
