@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cologen.datagen import images, parquet_images
+from cologen.datagen import images, local_files, parquet_images
 from cologen.datagen.records import Reason, RejectedError
+from tests.datagen import hostile_parquets
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 CELLS = [None if row == 5 else bytes([row]) * (row + 1) for row in range(200)]
@@ -195,3 +197,106 @@ def test_images_reads_and_probes_cells(tmp_path: Path) -> None:
             with pytest.raises(RejectedError) as error:
                 read(tmp_path, uri)
             assert error.value.reason == reason
+
+
+CLAIMS = {"raw_size": [1 << 28, 1 << 31, 1 << 44, 1 << 62], "num_values": [0, 1, 1 << 20, 1 << 44, 1 << 62]}
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd", "gzip"])
+@pytest.mark.parametrize(("name", "claim"), [(name, claim) for name, claims in CLAIMS.items() for claim in claims])
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_a_page_that_claims_too_much_is_rejected_before_memory_is_made(
+    name: str, claim: int, compression: str, dictionary: bool, tmp_path: Path
+) -> None:
+    cells = [bytes([row]) * 40 for row in range(20)]
+    options = {"compression": compression, "use_dictionary": dictionary}
+    path = hostile_parquets.with_header(
+        hostile_parquets.write(tmp_path / "a.parquet", cells, **options), **{name: claim}
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert refusal(path, 19).reason is Reason.TRUNCATED_IMAGE
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KB
+
+
+def test_rows_that_repeat_one_picture_are_read_alone_and_never_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8 MB in the file, 40 GB as a column."""
+    large = np.random.default_rng(0).bytes(8 << 20)
+    cells = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), pa.array([large], pa.binary()))
+    for compression in ("snappy", "none"):
+        path = hostile_parquets.write(
+            tmp_path / f"{compression}.parquet", cells, use_dictionary=True, compression=compression
+        )
+        assert parquet_images.read_member(str(path), 4999, "image") == large
+    monkeypatch.setattr(parquet_images, "_MAX_DECODED_BYTES", 64 << 20)
+    monkeypatch.setattr(parquet_images, "_MAX_DECODED_RATIO", 4)
+    path = hostile_parquets.write(tmp_path / "zstd.parquet", cells, use_dictionary=True, compression="zstd")
+    error = refusal(path, 4999)
+    assert (error.reason, "until memory is full" in error.detail) == (Reason.TOO_LARGE, True)
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
+def test_a_picture_is_no_larger_than_stated(compression: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_files, "MAX_BYTES", 1000)
+    path = hostile_parquets.write(tmp_path / "a.parquet", [bytes(1001), bytes(1000)], compression=compression)
+    error = refusal(path, 0)
+    assert (error.reason, error.detail) == (Reason.TOO_LARGE, "image of row 0: 1,001 bytes, at most 1,000")
+    assert parquet_images.read_member(str(path), 1, "image") == bytes(1000)
+
+
+BYTES = [b"first picture", b"second image.", b"first picture", b"third picture"]
+KINDS = {
+    "binary": pa.binary(),
+    "large": pa.large_binary(),
+    "view": pa.binary_view(),
+    "fixed": pa.binary(13),
+    "dictionary": pa.dictionary(pa.int32(), pa.binary()),
+    "large dictionary": pa.dictionary(pa.int64(), pa.large_binary()),
+}
+
+
+@pytest.mark.parametrize("compression", ["snappy", "zstd", "none"])
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_of_every_binary_type_are_read(kind: str, inside: bool, compression: str, tmp_path: Path) -> None:
+    plain = pa.array(BYTES, pa.binary())
+    cells = plain.dictionary_encode().cast(KINDS[kind]) if "dictionary" in kind else plain.cast(KINDS[kind])
+    if inside:
+        cells = pa.StructArray.from_arrays([cells, pa.array(["a"] * 4)], ["bytes", "path"])
+    path = hostile_parquets.write(tmp_path / "a.parquet", cells, compression=compression)
+    assert [parquet_images.read_member(str(path), row, "image") for row in range(4)] == BYTES
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.binary()),
+        pa.list_(IMAGE),
+        pa.struct([("bytes", IMAGE)]),
+        pa.struct([("bytes", pa.list_(pa.uint8()))]),
+        pa.struct([("path", pa.string())]),
+        pa.list_(pa.list_(pa.uint8())),
+        pa.string(),
+        pa.int64(),
+        pa.null(),
+    ],
+)
+def test_columns_of_another_type_are_rejected_by_name(kind: pa.DataType, tmp_path: Path) -> None:
+    path = hostile_parquets.write(tmp_path / "a.parquet", pa.array([None, None], kind))
+    error = refusal(path, 1)
+    assert error.reason is Reason.MALFORMED_RECORD
+    found = str(kind).replace("item:", "element:")
+    assert error.detail == f"column image holds {found}, not encoded pictures"
+
+
+@pytest.mark.parametrize("name", ["a#b", "100% ä?&c=d", "s3:a", "*[a]", "x.parquet#row=1&column=y"])
+def test_files_of_any_name_are_read(name: str, tmp_path: Path) -> None:
+    hostile_parquets.write(tmp_path / f"{name}.parquet", [b"first", b"second"])
+    uri = parquet_images.cell_uri(f"{name}.parquet", 1, "image")
+    assert images.read_bytes(tmp_path, uri) == b"second"
+
+
+def test_columns_of_a_whole_file(file: Path, tmp_path: Path) -> None:
+    assert parquet_images.read_columns(str(file), ["text"]).column("text").to_pylist() == ["words"] * 200
+    assert len(parquet_images.read_columns(str(write(tmp_path / "none.parquet", [])), ["text"])) == 0

@@ -1,5 +1,6 @@
 """Headers and levels of pages, and nothing but a refusal for other bytes."""
 
+import tracemalloc
 from contextlib import suppress
 
 import numpy as np
@@ -51,3 +52,16 @@ def test_any_bytes_are_a_header_or_refused(data: bytes) -> None:
 def test_a_header_that_breaks_off_is_refused(length: int) -> None:
     with pytest.raises(UnknownLayoutError):
         parse_page(HEADER[:length])
+
+
+def test_structs_within_structs_are_refused() -> None:
+    with pytest.raises(UnknownLayoutError, match="within each other"):
+        parse_page(b"\x1c" * 16_000)
+
+
+def test_a_run_takes_no_more_memory_than_is_asked_for() -> None:
+    data = bytes([0xFF, 0xFF, 0xFF, 0x7F]) + bytes(8_000_000)
+    tracemalloc.start()
+    assert parse_levels(data, 1, 5).tolist() == [0] * 5
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()

@@ -1,13 +1,14 @@
 """Where each binary cell of a column chunk lies, so that one is read without the others.
 
 Writers put a row group's pictures into one or few pages, often all into the dictionary: smaller than pages only the
-parts of a block are. Columns of lists, other codecs than snappy and other encodings are refused, and left to Arrow.
+parts of a block are. Columns of lists, other codecs than snappy and other encodings are refused, and left to Arrow,
+for which ``check_pages`` sees that what the pages claim can be true.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from struct import Struct
 
@@ -27,9 +28,15 @@ from cologen.datagen.parquet_pages import (
     parse_page,
 )
 
-_HEADER_BYTES = 1 << 14
+MAX_GROUP_ROWS = 1 << 22
+"""The most rows of a row group; writers take a million at most if not told otherwise."""
+
+_HEADER_BYTES, _LONG_HEADER_BYTES = 1 << 14, 1 << 20
+# Pictures hardly become smaller, and text by less than this.
+_MAX_RATIO, _MAX_SMALL_BYTES, _MAX_VALUES_PER_BYTE = 128, 16 << 20, 4096
 _LENGTH = Struct("<I")
 _CODECS = ("SNAPPY", "UNCOMPRESSED")
+_SHARED_PREFIXES = 7  # DELTA_BYTE_ARRAY
 
 Spans = Int64[np.ndarray, "_num_cells 3"]
 """Block, start and stop of each cell; a block of -1 is a null."""
@@ -53,6 +60,11 @@ class Cells:
         block, start, stop = self.spans[row].tolist()
         return None if block < 0 else self.blocks[block].read(file, start, stop)
 
+    def size(self, row: int) -> int:
+        """The bytes of a cell; 0 where it is null or was not located."""
+        _, start, stop = self.spans[row].tolist() if row < len(self.spans) else (0, 0, 0)
+        return stop - start
+
     @property
     def nbytes(self) -> int:
         """Memory, about."""
@@ -73,6 +85,7 @@ def locate_cells(file: int, footer: pq.FileMetaData, group: int, path: str) -> C
         raise UnknownLayoutError(f"no column {path}")
     column, rows = footer.schema.column(leaf), footer.row_group(group)
     chunk = rows.column(leaf)
+    _check_rows(rows.num_rows)
     if column.max_repetition_level or chunk.physical_type != "BYTE_ARRAY" or chunk.compression not in _CODECS:
         raise UnknownLayoutError(f"{path}: {chunk.physical_type} of {chunk.compression}")
     blocks, dictionary, spans = list[Block](), np.zeros((0, 3), np.int64), [np.zeros((0, 3), np.int64)]
@@ -95,6 +108,34 @@ def locate_cells(file: int, footer: pq.FileMetaData, group: int, path: str) -> C
     return Cells(tuple(blocks), cells)
 
 
+def check_pages(file: int, footer: pq.FileMetaData, group: int, names: Sequence[str]) -> tuple[int, int]:
+    """See that no page of these columns (each with all that is in it) claims more than it can hold.
+
+    Returns:
+        the bytes that the columns take in the file, and those of the largest page of which several rows may be made.
+
+    Raises:
+        UnknownLayoutError: a page does.
+    """
+    rows, stored, largest = footer.row_group(group), 0, 1
+    _check_rows(rows.num_rows)
+    for leaf in range(footer.num_columns):
+        path, chunk = footer.schema.column(leaf).path, rows.column(leaf)
+        if any(path == name or path.startswith(f"{name}.") for name in names):
+            if chunk.num_values > max(MAX_GROUP_ROWS, _MAX_VALUES_PER_BYTE * chunk.total_compressed_size):
+                raise UnknownLayoutError(f"{chunk.num_values:,} values in {chunk.total_compressed_size:,} bytes")
+            for page in _pages(file, chunk, chunk.num_values):
+                if page.kind == DICTIONARY or page.encoding == _SHARED_PREFIXES:
+                    largest = max(largest, page.raw_size)
+            stored += chunk.total_compressed_size
+    return stored, largest
+
+
+def _check_rows(count: int) -> None:
+    if not 0 <= count <= MAX_GROUP_ROWS:
+        raise UnknownLayoutError(f"{count} rows in a group, at most {MAX_GROUP_ROWS}")
+
+
 @dataclass(frozen=True, slots=True)
 class _Body:
     """A page's block, which of its cells are not null, and where in the block their values start."""
@@ -104,22 +145,41 @@ class _Body:
     start: int
 
 
-def _pages(file: int, chunk: pq.ColumnChunkMetaData, num_rows: int) -> Iterator[Page]:
-    """The pages of a chunk, their starts counted from the start of the file."""
+def _pages(file: int, chunk: pq.ColumnChunkMetaData, num_values: int) -> Iterator[Page]:
+    """The pages of a chunk, their starts counted from the start of the file; all of their sizes can be true."""
     place = chunk.dictionary_page_offset or chunk.data_page_offset
     end = place + chunk.total_compressed_size
-    if end > os.fstat(file).st_size:
-        raise UnknownLayoutError(f"a chunk ends at byte {end}")
+    if not 0 <= place <= end <= os.fstat(file).st_size:
+        raise UnknownLayoutError(f"a chunk from byte {place} to {end}")
     while place < end:
-        page = parse_page(os.pread(file, _HEADER_BYTES, place))
-        page = replace(page, start=place + page.start)
+        page = _page(file, place)
         place = page.start + page.stored_size
-        if place > end or page.num_values > max(num_rows, page.raw_size):
+        if place > end or page.num_values > (page.raw_size if page.kind == DICTIONARY else num_values):
             raise UnknownLayoutError(f"a page of {page.num_values} values ends at {place}, its chunk at {end}")
+        num_values -= 0 if page.kind == DICTIONARY else page.num_values
+        _check_sizes(page, chunk.compression)
         yield page
 
 
+def _page(file: int, place: int) -> Page:
+    try:
+        page = parse_page(os.pread(file, _HEADER_BYTES, place))
+    except UnknownLayoutError:
+        # Some writers put whole values into a page's statistics.
+        page = parse_page(os.pread(file, _LONG_HEADER_BYTES, place))
+    return replace(page, start=place + page.start)
+
+
+def _check_sizes(page: Page, codec: str) -> None:
+    stored, raw = page.stored_size - page.levels_size, page.raw_size - page.levels_size
+    most = max(_MAX_SMALL_BYTES, _MAX_RATIO * stored) if page.compressed and codec != "UNCOMPRESSED" else stored
+    if min(stored, raw) < 0 or raw > most:
+        raise UnknownLayoutError(f"a page of {page.stored_size:,} bytes claims to hold {page.raw_size:,}")
+
+
 def _body(file: int, page: Page, level: int, snappy: bool) -> _Body:
+    if page.of_lists:
+        raise UnknownLayoutError("lists")
     start, stored, raw = (
         page.start + page.levels_size,
         page.stored_size - page.levels_size,

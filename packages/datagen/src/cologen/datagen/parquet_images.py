@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import weakref
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
@@ -21,10 +20,10 @@ from threading import Lock
 from typing import Generic, TypeVar, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cologen.datagen import local_files
-from cologen.datagen.parquet_cells import NONE_LOCATED, Cells, locate_cells
+from cologen.datagen.parquet_cells import NONE_LOCATED, Cells, check_pages, locate_cells
+from cologen.datagen.parquet_footers import open_parquet, open_schema, readable
 from cologen.datagen.parquet_pages import UnknownLayoutError
 from cologen.datagen.records import Reason, RejectedError
 
@@ -32,6 +31,8 @@ _CELL = re.compile(r"row=([0-9]{1,18})&column=(.+)", re.DOTALL)
 _OPEN_FILES = 64
 # Arrow makes no struct of over 2 GB, and a row group of large pictures can be one.
 ROWS_PER_BATCH = 64
+# What a row group's column may become in memory: rows can repeat what a page has once.
+_MAX_DECODED_BYTES, _MAX_DECODED_RATIO = 1 << 30, 128
 
 _Value = TypeVar("_Value")
 _Key = tuple[str, int, int, str]
@@ -68,20 +69,22 @@ def read_member(path: str, row: int, column: str) -> bytes:
         leaf = file.leaf(column)
         key = path, file.changed_ns, group, leaf
         cells = _LOCATED.get(key, lambda: file.cells(group, leaf))
+    cell = f"{column} of row {row}"
+    local_files.refuse_oversized(cells.size(offset), cell)
     try:
         data = cells.read(file.descriptor, offset)
     except UnknownLayoutError:
         with _LOCK:
             batches = _DECODED.get(key, lambda: file.pictures(group, leaf))
-        batch, place = divmod(offset, ROWS_PER_BATCH)
-        data = cast(bytes | None, batches[batch][place].as_py())
+        data = _picture(batches, offset)
     if data is None:
-        raise RejectedError(Reason.MISSING_IMAGE, f"{column} of row {row} is null")
+        raise RejectedError(Reason.MISSING_IMAGE, f"{cell} is null")
+    local_files.refuse_oversized(len(data), cell)
     return data
 
 
 def read_group(path: str, group: int, columns: Sequence[str]) -> list[pa.RecordBatch]:
-    """Small columns of one row group, ``ROWS_PER_BATCH`` rows each; not kept.
+    """Small columns of one row group, not kept: batches of as many rows as the first has, the last may be shorter.
 
     Raises:
         FileNotFoundError: there is no file.
@@ -91,19 +94,17 @@ def read_group(path: str, group: int, columns: Sequence[str]) -> list[pa.RecordB
         return _open(path).batches(group, columns)
 
 
-def readable(path: str, read: Callable[[], _Value]) -> _Value:
-    """What ``read`` returns; what Arrow finds wrong with the content of the file is a rejection.
+def read_columns(path: str, columns: Sequence[str]) -> pa.Table:
+    """Small columns of a whole file.
 
     Raises:
-        RejectedError: the file is damaged, or none of Parquet's.
+        FileNotFoundError: there is no file.
+        RejectedError: the file is damaged.
     """
-    try:
-        return read()
-    except (pa.ArrowException, OSError) as error:
-        # Arrow says OSError of broken content too, but then without a number.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise RejectedError(Reason.TRUNCATED_IMAGE, f"{Path(path).name}: {_first_line(error)}") from None
+    with _LOCK:
+        file = _open(path)
+        batches = [batch for group in range(file.num_groups) for batch in file.batches(group, columns)]
+    return pa.Table.from_batches(batches) if batches else pa.table({name: pa.array([], pa.null()) for name in columns})
 
 
 class _File:
@@ -111,12 +112,16 @@ class _File:
 
     def __init__(self, path: str, changed_ns: int) -> None:
         self._path, self.changed_ns = path, changed_ns
-        # Without the threads that read ahead: they would not survive a fork.
-        self._file = readable(path, lambda: pq.ParquetFile(path, pre_buffer=False))
+        self._file, self._schema = open_parquet(path), open_schema(path)
         metadata = self._file.metadata
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.descriptor = local_files.open_regular(path, Path(path).name)
         weakref.finalize(self, os.close, self.descriptor)
         self._ends = list(accumulate(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)))
+
+    @property
+    def num_groups(self) -> int:
+        """Row groups."""
+        return len(self._ends)
 
     def place(self, row: int) -> tuple[int, int]:
         """The row group, and the row's place in it."""
@@ -128,13 +133,12 @@ class _File:
 
     def leaf(self, column: str) -> str:
         """The path of a column's encoded pictures: its own, or that of its member ``bytes``."""
-        schema = self._file.schema_arrow
+        schema = self._schema
         if schema.get_field_index(column) < 0:
             raise RejectedError(Reason.MISSING_IMAGE, f"no column {column!a}: there are {', '.join(schema.names)}")
         kind = schema.field(column).type
         inside = pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
-        leaf = kind.field("bytes").type if inside else kind
-        if not (pa.types.is_binary(leaf) or pa.types.is_large_binary(leaf)):
+        if not _is_binary(kind.field("bytes").type if inside else kind):
             raise RejectedError(Reason.MALFORMED_RECORD, f"column {column} holds {kind}, not encoded pictures")
         return f"{column}.bytes" if inside else column
 
@@ -152,14 +156,43 @@ class _File:
 
     def batches(self, group: int, columns: Sequence[str]) -> list[pa.RecordBatch]:
         """Columns of a row group, or a member of a struct as ``column.member``."""
+        name = Path(self._path).name
+        try:
+            stored, largest = check_pages(self.descriptor, self._file.metadata, group, columns)
+        except UnknownLayoutError as error:
+            raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: {error}") from None
+        most = max(_MAX_DECODED_BYTES, _MAX_DECODED_RATIO * stored)
         read = partial(
             self._file.iter_batches,
-            batch_size=ROWS_PER_BATCH,
+            # Rows may repeat what a page has once.
+            batch_size=max(1, min(ROWS_PER_BATCH, most // largest)),
             row_groups=[group],
             columns=list(columns),
             use_threads=False,
         )
-        return readable(self._path, lambda: list(read()))
+        return readable(self._path, lambda: list(_bounded(read(), most, name)))
+
+
+def _bounded(batches: Iterable[pa.RecordBatch], most: int, name: str) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        most -= batch.nbytes
+        if most < 0:
+            raise RejectedError(Reason.TOO_LARGE, f"{name}: its rows repeat their content until memory is full")
+        yield batch
+
+
+def _picture(batches: Sequence[pa.Array], offset: int) -> bytes | None:
+    batch, place = divmod(offset, len(batches[0]) if batches else 1)
+    if batch >= len(batches) or place >= len(batches[batch]):
+        raise RejectedError(Reason.TRUNCATED_IMAGE, f"the row group ends before its row {offset}")
+    return cast(bytes | None, batches[batch][place].as_py())
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
 
 
 class _Recent(Generic[_Value]):
@@ -189,15 +222,9 @@ _DECODED = _Recent[list[pa.Array]](256 << 20, 3, lambda batches: sum(batch.nbyte
 
 def _open(path: str) -> _File:
     state = Path(path).stat()
-    if not stat.S_ISREG(state.st_mode):
-        raise RejectedError(Reason.MISSING_IMAGE, f"{Path(path).name} is not a file")
     return _opened(path, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=_OPEN_FILES)
 def _opened(path: str, _size: int, changed_ns: int) -> _File:
     return _File(path, changed_ns)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

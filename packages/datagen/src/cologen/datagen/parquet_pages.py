@@ -17,6 +17,7 @@ PLAIN, INDICES = 0, (2, 8)
 """Encodings: values one after the other; indices into the dictionary (``PLAIN_DICTIONARY``, ``RLE_DICTIONARY``)."""
 
 _MAX_WIDTH = 32
+_MAX_DEPTH = 8
 
 Fields: TypeAlias = dict[int, "int | Fields"]
 """A struct by the numbers of its fields; strings in it are passed over."""
@@ -40,6 +41,8 @@ class Page:
     encoding: int
     levels_size: int
     """Of version 2: the bytes of levels that precede the values, never compressed."""
+    of_lists: bool
+    """Of version 2: some of those levels are of lists."""
     compressed: bool
 
 
@@ -55,8 +58,7 @@ def parse_page(data: bytes) -> Page:
         details = header[{DATA: 5, DICTIONARY: 7, DATA_V2: 8}[kind]]
         if isinstance(details, int):
             raise UnknownLayoutError(f"page {kind} says {details}")
-        if kind == DATA_V2 and _number(details, 6):
-            raise UnknownLayoutError("lists")
+        repetitions = _number(details, 6) if kind == DATA_V2 else 0
         return Page(
             kind=kind,
             start=start,
@@ -64,7 +66,8 @@ def parse_page(data: bytes) -> Page:
             stored_size=_number(header, 3),
             num_values=_number(details, 1),
             encoding=_number(details, 4 if kind == DATA_V2 else 2),
-            levels_size=_number(details, 5) if kind == DATA_V2 else 0,
+            levels_size=repetitions + (_number(details, 5) if kind == DATA_V2 else 0),
+            of_lists=repetitions > 0,
             compressed=kind != DATA_V2 or bool(details.get(7, 1)),
         )
     except (KeyError, IndexError) as error:
@@ -90,7 +93,8 @@ def parse_levels(data: bytes, width: int, count: int) -> Levels:
         except IndexError:
             raise UnknownLayoutError(f"{total} levels, expected {count}") from None
         if head & 1:
-            packed = np.frombuffer(data[place : place + (head >> 1) * width], np.uint8)
+            octuples = min(head >> 1, -(-(count - total) // 8))
+            packed = np.frombuffer(data[place : place + octuples * width], np.uint8)
             bits = np.unpackbits(packed, count=packed.size * 8 // width * width, bitorder="little").reshape(-1, width)
             run, place = bits @ (np.int64(1) << np.arange(width)), place + packed.size
         else:
@@ -101,8 +105,10 @@ def parse_levels(data: bytes, width: int, count: int) -> Levels:
     return np.concatenate([np.zeros(0, np.int64), *found])[:count]
 
 
-def _struct(data: bytes, place: int) -> tuple[Fields, int]:
+def _struct(data: bytes, place: int, depth: int = 0) -> tuple[Fields, int]:
     """The fields from ``place`` on, and where the struct ends."""
+    if depth > _MAX_DEPTH:
+        raise UnknownLayoutError(f"{depth} structs within each other in a page header")
     fields, number = Fields(), 0
     while head := data[place]:
         place += 1
@@ -119,7 +125,7 @@ def _struct(data: bytes, place: int) -> tuple[Fields, int]:
             length, place = _varint(data, place)
             place += length
         elif kind == 12:
-            fields[number], place = _struct(data, place)
+            fields[number], place = _struct(data, place, depth + 1)
         else:
             raise UnknownLayoutError(f"type {kind} in a page header")
     return fields, place + 1

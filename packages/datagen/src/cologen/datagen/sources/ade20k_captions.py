@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cologen.datagen import noun_forms, parquet_images
+from cologen.datagen.parquet_footers import open_schema
 from cologen.datagen.records import ObjectMask, Reason, RejectedError
 from cologen.datagen.sources import fields
 
@@ -51,10 +51,10 @@ def read_captions(files: Iterable[Path]) -> dict[str, str | None]:
 
 def _table(path: Path) -> pa.Table:
     try:
-        names = parquet_images.readable(str(path), lambda: pq.read_schema(path).names)
+        names = open_schema(str(path)).names
         if missing := [name for name in _COLUMNS if name not in names]:
             raise ValueError(f"{path} has no column {' and no column '.join(missing)}: found {', '.join(names)}")
-        return parquet_images.readable(str(path), lambda: pq.read_table(path, columns=list(_COLUMNS)))
+        return parquet_images.read_columns(str(path), _COLUMNS)
     except RejectedError as error:
         raise ValueError(f"{path}: damaged captions: {error.detail}") from None
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from cologen.datagen import images, parquet_images
+from cologen.datagen import images
 from cologen.datagen.pair_records import Condition, ConditionKind, ConditionReading
+from cologen.datagen.parquet_footers import open_schema
 from cologen.datagen.records import RejectedError
 from cologen.datagen.sources.layout import require_split
 from cologen.datagen.sources.pair_reading import read_condition, worded
@@ -88,7 +87,7 @@ def _form(files: list[Path]) -> _Form:
     """By the first file whose footer can be read; damaged ones are counted later."""
     for path in files:
         try:
-            names = parquet_images.readable(str(path), partial(pq.read_schema, path)).names
+            names = open_schema(str(path)).names
         except RejectedError:
             continue
         return next((form for form in _FORMS if form.mark in names), _PLAIN)

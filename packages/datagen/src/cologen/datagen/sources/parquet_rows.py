@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cologen.datagen import parquet_images
+from cologen.datagen.parquet_footers import open_parquet
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.sources.fields import Record
 from cologen.datagen.sources.index import Listing, Row, encodable, open_index
@@ -71,7 +72,7 @@ class ParquetRows:
         if self._held != (file.path, group):
             self._batches = parquet_images.read_group(str(self._root / file.path), group, self._values)
             self._held = file.path, group
-        batch, place = divmod(offset, parquet_images.ROWS_PER_BATCH)
+        batch, place = divmod(offset, self._batches[0].num_rows)
         return _row(self._batches[batch], place)
 
     def fingerprint(self) -> str:
@@ -150,7 +151,8 @@ def _row_counts(path: Path, columns: Sequence[str]) -> list[int] | str:
 
 
 def _footer(path: Path) -> pq.FileMetaData:
-    return parquet_images.readable(str(path), lambda: pq.read_metadata(path))
+    with open_parquet(str(path)) as file:
+        return file.metadata
 
 
 def _digest(values: Sequence[str], path: Path) -> str:

@@ -19,10 +19,10 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cologen.datagen import images, local_files, parquet_images
+from cologen.datagen import images, local_files
 from cologen.datagen.pair_records import Pair, PairReading, PairSource
+from cologen.datagen.parquet_footers import open_schema
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.sources import fields
 from cologen.datagen.sources.json_lines import open_lines
@@ -141,7 +141,7 @@ def _is_words(kind: pa.DataType) -> bool:
 def _kinds(path: Path) -> dict[str, pa.DataType]:
     """The columns of a file and their types; none where its footer is damaged, which is counted later."""
     try:
-        schema = parquet_images.readable(str(path), lambda: pq.read_schema(path))
+        schema = open_schema(str(path))
     except RejectedError:
         return {}
     return {field.name: field.type for field in schema}
