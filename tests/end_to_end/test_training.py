@@ -256,7 +256,7 @@ def test_experts_of_one_base_do_not_go_on_with_another(
 
 def test_the_plan_of_the_papers_run_names_what_is_missing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     given = ["--recipe", "cologen-flux", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--dry-run"]
-    assert cli.main([*given, "--gpus", "8"]) == 0
+    assert cli.main([*given, "--gpus", "8"]) == 1
     printed = capsys.readouterr().out
     for expected in ("11.9", "inpaint-journeydb", "Missing"):
         assert expected in printed

@@ -93,7 +93,13 @@ def test_each_remedy_lowers_the_memory():
     recipe = cologen_flux()
     before = memory(recipe, 1, ALONE).total
     eight_bit = recipe.optimizer.replace(eight_bit=True)
-    changes = ({"micro_batch": 1}, {"quantize_base": "fp8"}, {"optimizer": eight_bit}, {"ema_decay": 0.0})
+    changes = (
+        {"micro_batch": 1},
+        {"quantize_base": "fp8"},
+        {"optimizer": eight_bit},
+        {"ema_decay": 0.0},
+        {"offload_text": True},
+    )
     for change in changes:
         assert memory(recipe.replace(**change), 1, ALONE).total < before
     assert memory(recipe, 1, replace(ALONE, num_gpus=8, sharded=True)).total < before
@@ -112,3 +118,10 @@ def test_unknown_gpus_and_impossible_setups_are_refused():
         gpu_named("tpu")
     with pytest.raises(ValueError, match=r"used in \(0, 1\]"):
         replace(ALONE, utilization=1.5)
+
+
+def test_offloaded_encoders_and_activations_share_their_memory():
+    recipe = cologen_flux()
+    stays, leaves = memory(recipe, 0, ALONE), memory(recipe.replace(offload_text=True), 0, ALONE)
+    assert stays.encoders == pytest.approx(9.9e9, rel=0.01)
+    assert stays.total - leaves.total == pytest.approx(min(stays.activations, 2 * 4.885e9), rel=0.01)

@@ -69,7 +69,8 @@ class TrainOptions:
     fresh: bool = False
     """Delete the run in this folder and start over."""
     dry_run: bool = False
-    """Say what would be trained, what it takes and what is missing, and train nothing."""
+    """Say what would be trained, what it takes and what is missing, and train nothing; the exit code is 1 if anything
+    is missing or does not fit."""
     workers: int = 2
     """Processes that decode and render, beside each training process."""
     control_workers: int = 0
@@ -165,12 +166,18 @@ def train(options: TrainOptions) -> int:
             utilization=options.utilization,
         )
         plan = plan_run(
-            recipe, stages, data=options.data, base=options.base, folder=folder, setup=setup, roots=options.roots
+            recipe,
+            stages,
+            data=options.data,
+            base=options.base,
+            folder=folder,
+            setup=setup,
+            roots=options.roots,
+            weights={"hed": options.hed_weights, "lineart": options.lineart_weights},
+            wandb=options.wandb,
         )
         CONSOLE.print(rendered(plan))
-        if recipe.preset.startswith("world"):
-            CONSOLE.print("Manifests of the synthetic world that are missing are built before the training begins.")
-        return 0
+        return 0 if plan.ready else 1
     with joined(options.device) as processes:
         if processes.first:
             begin(folder, recipe, resume=options.resume, fresh=options.fresh)

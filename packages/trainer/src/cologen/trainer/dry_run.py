@@ -1,21 +1,20 @@
-"""What a run would be, before there is one: its size, cost and time, and all files it lacks. No GPU is touched."""
+"""What a run would be, before there is one: its size, cost and time, and all that it lacks. No GPU is touched."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from cologen.datagen.manifest import Manifest, load_manifest
-from cologen.datagen.storage import Folder
+from cologen.datagen.control.annotators import HUB
+from cologen.datagen.manifest import Manifest
+from cologen.datagen.pair_records import ConditionKind
 from cologen.model import costs
-from cologen.model.adapters import INDEX
 from cologen.model.presets import preset
-from cologen.model.world_base import packaged_base
-from cologen.trainer.checkpoint import ADAPTER
+from cologen.trainer import missing, remedies
 from cologen.trainer.curriculum import Recipe, Stage
+from cologen.trainer.disk import Disk, disk, lacking
 from cologen.trainer.estimates import (
     Memory,
     Setup,
@@ -26,6 +25,10 @@ from cologen.trainer.estimates import (
     trained_parameters,
 )
 from cologen.trainer.plan import Plan, PlannedSource
+from cologen.trainer.world_data import MAKERS, is_whole
+
+WEIGHTS: Mapping[ConditionKind, str | Path] = MappingProxyType({"hed": HUB, "lineart": HUB})
+"""Where extractors' weights are looked for if nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,13 @@ class StagePlan:
     operations: float
     """Floating-point operations of the whole stage."""
     seconds: float
+    accumulation: int | None
+    """Micro batches that each GPU adds up for a step; None: the global batch cannot be divided so."""
+
+    @property
+    def seconds_per_step(self) -> float:
+        """Of each optimizer step."""
+        return self.seconds / self.stage.iterations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +64,9 @@ class RunPlan:
     recipe: Recipe
     setup: Setup
     stages: tuple[StagePlan, ...]
+    disk: Disk
+    to_build: tuple[str, ...]
+    """Manifests of the synthetic world that are made before training begins."""
     missing: tuple[str, ...]
     """Files that are not there, or are not what they should be; each in one line."""
     problems: tuple[str, ...]
@@ -74,46 +87,60 @@ def plan_run(
     folder: Path,
     setup: Setup,
     roots: Mapping[str, Path] = MappingProxyType({}),
+    weights: Mapping[ConditionKind, str | Path] = WEIGHTS,
+    wandb: bool = False,
 ) -> RunPlan:
     """Plan to train the stages of these numbers, one after the other, into ``folder``.
 
     Args:
         data, roots: the folder of the manifests, and where their pictures lie, as in ``loading.open_stage``.
         base: the folder of a FLUX base, or the weights of one of the world's; None: not given.
+        weights: of the extractors that draw conditions during training.
+        wandb: whether Weights & Biases is to be logged to.
     """
     names = dict.fromkeys(name for number in stages for name in recipe.stages[number].manifests)
-    found, missing = dict[str, Manifest](), list[str]()
-    for name in names:
+    paths = {name: f"{str(data).rstrip('/')}/{name}" for name in names}
+    to_build = [name for name in names if _is_built_first(recipe, name, paths[name])]
+    found, lines = dict[str, Manifest](), list[str]()
+    for name in (name for name in names if name not in to_build):
         try:
-            found[name] = _manifest(f"{str(data).rstrip('/')}/{name}", roots.get(name))
+            found[name] = missing.whole_manifest(paths[name], roots.get(name))
         except (FileNotFoundError, ValueError) as error:
-            missing.append(str(error))
+            lines.append(str(error))
+        else:
+            lines += missing.from_rows(paths[name], found[name], roots.get(name), weights)
     planned = tuple(_stage_plan(recipe, number, found, setup) for number in stages)
-    missing += _missing_from_base(recipe, base) + _missing_from_stages_before(recipe, stages, folder)
+    lines += missing.from_base(recipe, base) + missing.from_stages_before(recipe, stages, folder)
+    lines += missing.from_packages(recipe, wandb=wandb)
+    rows = {name: manifest.rows for name, manifest in found.items()}
+    needed = disk(recipe, stages, folder, rows=rows, builds_data=bool(to_build))
     problems = [*_problems(recipe, planned, setup), *_wrong_tasks(recipe, stages, found)]
+    problems += lacking(needed, recipe, folder)
     return RunPlan(
-        recipe=recipe, setup=setup, stages=planned, missing=tuple(missing), problems=tuple(dict.fromkeys(problems))
+        recipe=recipe,
+        setup=setup,
+        stages=planned,
+        disk=needed,
+        to_build=tuple(to_build),
+        missing=tuple(dict.fromkeys(lines)),
+        problems=tuple(dict.fromkeys(problems)),
     )
 
 
-def _manifest(path: str, root: Path | None) -> Manifest:
-    """A manifest whose parts and pictures are there; their bytes are not read."""
-    folder = Folder.open(path)
-    manifest = load_manifest(folder)
-    absent = sorted({part.file for part in manifest.parts} - set(folder.names()))
-    if absent:
-        raise FileNotFoundError(f"{path} lacks {len(absent)} of its {manifest.num_parts} parts, the first {absent[0]}")
-    if not manifest.complete:
-        raise ValueError(f"{path} is incomplete: {len(manifest.parts)} of {manifest.num_parts} parts")
-    pictures = root or Path(manifest.root)
-    if not pictures.is_dir():
-        raise FileNotFoundError(f"the pictures of {path} are not under {pictures}")
-    return manifest
+def _is_built_first(recipe: Recipe, name: str, path: str) -> bool:
+    """Whether training itself makes this manifest; one that is damaged stops it, and is named as such."""
+    if preset(recipe.preset).family != "world" or name not in MAKERS:
+        return False
+    try:
+        return not is_whole(Path(path))
+    except ValueError:
+        return False
 
 
 def _stage_plan(recipe: Recipe, number: int, found: Mapping[str, Manifest], setup: Setup) -> StagePlan:
     stage, size = recipe.stages[number], costs.parameters(shape_of(recipe, number))
     operations = float(operations_per_sample(recipe, number) * stage.iterations * stage.global_batch)
+    accumulation, rest = divmod(stage.global_batch, setup.num_gpus * recipe.micro_batch)
     return StagePlan(
         number=number,
         stage=stage,
@@ -124,6 +151,7 @@ def _stage_plan(recipe: Recipe, number: int, found: Mapping[str, Manifest], setu
         rows={name: found[name].rows for name in stage.manifests if name in found},
         operations=operations,
         seconds=seconds(operations, setup),
+        accumulation=None if rest else accumulation,
     )
 
 
@@ -154,82 +182,21 @@ def _wrong_tasks(recipe: Recipe, stages: Sequence[int], found: Mapping[str, Mani
 
 
 def _problems(recipe: Recipe, planned: Sequence[StagePlan], setup: Setup) -> list[str]:
-    problems: list[str] = []
-    together, room = setup.num_gpus * recipe.micro_batch, setup.gpu.memory * 1e9
-    for each in planned:
-        if each.stage.global_batch % together:
-            problems.append(
-                f"stage {each.stage.task}: global_batch {each.stage.global_batch} cannot be divided over "
-                f"{setup.num_gpus} GPUs in micro batches of {recipe.micro_batch}"
-            )
-        if each.memory.total > room:
-            problems.append(
-                f"stage {each.stage.task} needs about {each.memory.total / 1e9:.0f} GB on each GPU, and "
-                f"{setup.gpu.name} has {setup.gpu.memory:g}: {_remedy(recipe, setup)}"
-            )
-    return problems
-
-
-def _remedy(recipe: Recipe, setup: Setup) -> str:
-    """What lowers the memory, the cheapest first."""
-    remedies = {
-        "micro_batch=1": recipe.micro_batch > 1,
-        "gradient_checkpointing=true": not recipe.gradient_checkpointing,
-        "FSDP": setup.num_gpus > 1 and not setup.sharded,
-        "quantize_base=fp8": recipe.quantize_base == "none" and not recipe.stages[0].trains_base,
-        "optimizer.eight_bit=true": not recipe.optimizer.eight_bit,
-    }
-    return (
-        "try " + ", ".join(name for name, open_ in remedies.items() if open_) if any(remedies.values()) else "too much"
-    )
-
-
-_FLUX_PARTS = ("transformer/config.json", "vae/config.json", "text_encoder/config.json", "text_encoder_2/config.json")
-_FLUX_FOLDERS = ("tokenizer", "tokenizer_2")
-
-
-def _missing_from_base(recipe: Recipe, base: Path | None) -> list[str]:
-    if preset(recipe.preset).family == "world":
-        return _missing_weights_of_world(recipe, base)
-    if base is None:
-        return [f"the base: give the folder of {recipe.preset} as --base"]
-    if not base.is_dir():
-        return [f"the base's folder {base}"]
-    missing = [f"{base / part}" for part in (*_FLUX_PARTS, *_FLUX_FOLDERS) if not (base / part).exists()]
-    return missing + [str(path) for part in _FLUX_PARTS for path in _missing_weights((base / part).parent)]
-
-
-def _missing_weights_of_world(recipe: Recipe, base: Path | None) -> list[str]:
-    if base is not None:
-        return [] if base.is_file() else [f"the base's weights {base}"]
-    if not recipe.stages[0].trains_base:
-        try:
-            packaged_base(recipe.preset)
-        except FileNotFoundError as error:
-            return [str(error)]
-    return []
-
-
-def _missing_weights(folder: Path) -> list[Path]:
-    """The files of weights that a folder's index names and that are not there; without an index, there is one."""
-    indices = sorted(folder.glob("*.safetensors.index.json"))
-    if not indices:
-        return [] if any(folder.glob("*.safetensors")) else [folder / "*.safetensors"]
-    names = sorted(set(json.loads(indices[0].read_text())["weight_map"].values()))
-    return [folder / name for name in names if not (folder / name).is_file()]
-
-
-def _missing_from_stages_before(recipe: Recipe, stages: Sequence[int], folder: Path) -> list[str]:
-    """The files of the experts that the first of the stages stands on."""
-    if not stages:
-        return []
-    first = min(stages)
-    before = recipe.num_experts(first) - recipe.stages[first].new_expert
-    if not before:
-        return []
-    names = [INDEX, *(f"expert-{number}.safetensors" for number in range(before)), f"router-{before - 1}.safetensors"]
-    return [
-        f"{folder / ADAPTER / name} (train the stages before {recipe.stages[first].task} first)"
-        for name in names
-        if not (folder / ADAPTER / name).is_file()
+    stages, problems = [each.number for each in planned], remedies.conflicts(recipe, setup)
+    undivided = [each.stage for each in planned if each.accumulation is None]
+    problems += [
+        f"stage {stage.task}: global_batch {stage.global_batch} cannot be divided over {setup.num_gpus} GPUs in micro "
+        f"batches of {recipe.micro_batch}"
+        for stage in undivided
     ]
+    if undivided:
+        problems.append(f"batches: {remedies.for_division(recipe, stages, setup)}")
+    too_large = [each for each in planned if each.memory.total > setup.gpu.memory * 1e9]
+    problems += [
+        f"stage {each.stage.task} needs about {each.memory.total / 1e9:.1f} GB on each GPU, and {setup.gpu.name} has "
+        f"{setup.gpu.memory:g}"
+        for each in too_large
+    ]
+    if too_large:
+        problems.append(f"memory: {remedies.for_memory(recipe, stages, setup)}")
+    return problems

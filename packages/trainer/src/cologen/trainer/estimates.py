@@ -26,8 +26,10 @@ KEPT_TRAINED = 28
 """The same where the base itself trains."""
 
 _FLUX_DOWNSCALE = 8
-_FLUX_ENCODERS = 4_762_310_656 + 123_060_480 + 83_819_683
-"""Parameters of T5-XXL's encoder, CLIP-L's text model and FLUX's autoencoder."""
+_FLUX_TEXT = 4_762_310_656 + 123_060_480
+"""Parameters of T5-XXL's encoder and CLIP-L's text model."""
+_FLUX_CODEC = 83_819_683
+"""Parameters of FLUX's autoencoder."""
 
 _CUDA_BYTES = 1.5 * GIB
 """What CUDA, its libraries and the allocator's waste take, about."""
@@ -117,6 +119,13 @@ def tokens_of(recipe: Recipe, stage: Stage) -> Tokens:
     return Tokens(image=image, text=base.text_tokens, sources=() if stage.trains_base else (image,))
 
 
+def num_latents(recipe: Recipe) -> int:
+    """Numbers that a picture of the recipe's square size is encoded to."""
+    base = preset(recipe.preset)
+    out = base.transformer["out_channels"]
+    return (recipe.resolution.side // (_downscale(base) * base.patch)) ** 2 * out
+
+
 def trained_parameters(recipe: Recipe, stage_number: int) -> int:
     """How many numbers a stage trains: its expert and the routers, or the base."""
     found = costs.parameters(shape_of(recipe, stage_number))
@@ -128,22 +137,26 @@ def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
 
     Experts, gradients, AdamW's two averages (a byte each if in 8 bits) and the EMA are in float32, and so is a base
     that trains. FSDP shares all of these out, and has two blocks gathered at a time; activations and encoders are each
-    GPU's own.
+    GPU's own. Offloaded text encoders count for what they take beyond the activations.
     """
     stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
     found = costs.parameters(shape)
     trained, share = trained_parameters(recipe, stage_number), 1 / setup.num_gpus if setup.sharded else 1.0
     experts = found.per_expert * recipe.num_experts(stage_number) + found.router
     kept = kept_by_autograd(recipe, stage_number)
-    encoders = _FLUX_ENCODERS if preset(recipe.preset).family == "flux" else 0
+    flux = preset(recipe.preset).family == "flux"
+    activations = float(kept * recipe.micro_batch * _bytes_of_activations(recipe, stage))
+    text = 2.0 * _FLUX_TEXT if flux else 0.0
+    if recipe.offload_text:  # they are there before the activations are, and in the same memory
+        text = max(0.0, text - activations)
     return Memory(
         base=found.base * _bytes_of_base(recipe, stage) * min(1.0, share + (2 / shape.num_blocks if share < 1 else 0)),
         experts=4 * experts * share,
-        encoders=2.0 * encoders,
+        encoders=text + (2.0 * _FLUX_CODEC if flux else 0.0),
         gradients=4 * trained * share,
         optimizer=(2 if recipe.optimizer.eight_bit else 8) * trained * share,
         average=(4 if recipe.ema_decay else 0) * trained * share,
-        activations=float(kept * recipe.micro_batch * _bytes_of_activations(recipe, stage)),
+        activations=activations,
     )
 
 

@@ -52,7 +52,7 @@ def ensure_manifests(data: Path, names: Iterable[str], size: WorldSize, told: To
     Raises:
         ValueError: a name that the world has no manifest for, or a folder that holds another recipe's.
     """
-    missing = [name for name in names if not _is_whole(data / name)]
+    missing = [name for name in names if not is_whole(data / name)]
     if unknown := [name for name in missing if name not in MAKERS]:
         raise ValueError(
             f"{data} has no manifest {unknown[0]}, and the world makes none of that name: build it, or give --data"
@@ -82,7 +82,8 @@ def _make(data: Path, names: Sequence[str], size: WorldSize, told: Told, workers
                 build(jobs, Cluster())
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
+    """Whether a manifest is there and complete; all others are built."""
     return (folder / MANIFEST_NAME).is_file() and load_manifest(Folder.open(folder)).complete
 
 
