@@ -1,6 +1,9 @@
 """Laws of reading checkpoints: prefixes fall away, nothing is run, nothing missing goes unnoticed."""
 
 import os
+import resource
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import torch
 from torch import nn
 
 from cologen.datagen.concepts.weights import device_named, fill, read_state_dict
+from cologen.datagen.randomness import generator
 
 
 class _Payload:
@@ -68,3 +72,50 @@ def test_filling_forgives_too_much_and_never_too_little() -> None:
 def test_auto_is_a_device_of_this_machine() -> None:
     assert torch.zeros(1, device=device_named("auto")).device.type in {"cpu", "cuda"}
     assert device_named("cpu") == torch.device("cpu")
+
+
+def mutated(whole: bytes, number: int) -> bytes:
+    """A file of which a few bytes changed, or the end is missing, or a piece stands in another place."""
+    draw, data = generator(number, "mutation"), bytearray(whole)
+    # Half of them in the parts that are no tensor values: those stand at the ends of the file.
+    reach = len(data) if number % 2 else 1200
+    for _ in range(int(draw.integers(1, 6))):
+        place = int(draw.integers(reach))
+        data[place if draw.random() < 0.5 else -1 - place] = int(draw.choice([0, 1, 127, 128, 255, draw.integers(256)]))
+    if number % 7 == 0:
+        del data[int(draw.integers(len(data))) :]
+    if number % 11 == 0:
+        start, stop = sorted(draw.integers(0, len(data) + 1, 2).tolist())
+        data[start:start] = data[start:stop]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_mutated_file_is_read_or_named_in_one_line(legacy: bool, tmp_path: Path) -> None:
+    path, layer = tmp_path / "net.pth", nn.Linear(20, 30)
+    torch.save({"model": layer.state_dict()}, path, _use_new_zipfile_serialization=not legacy)
+    whole = path.read_bytes()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(400):
+        path.write_bytes(mutated(whole, number))
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                fill(layer, read_state_dict(path), path)
+        except ValueError as error:
+            assert str(error).startswith(f"{path} ")
+            assert "\n" not in str(error)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10  # KB
+
+
+def test_a_tensor_that_the_file_does_not_hold_is_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1).expand(1 << 40)}, tmp_path / "net.pth")
+    with pytest.raises(ValueError, match=r"net\.pth is not a checkpoint.*1099511627776.*the file fewer"):
+        read_state_dict(tmp_path / "net.pth")
+
+
+def test_a_compressed_checkpoint_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("net/data.pkl", bytes(1 << 20))
+    with pytest.raises(ValueError, match=r"net\.pth is not a checkpoint.*claims 1,048,576 bytes"):
+        read_state_dict(path)

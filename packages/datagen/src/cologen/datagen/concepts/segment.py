@@ -21,7 +21,7 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor, nn
 
 from cologen.datagen import rle
-from cologen.datagen.concepts.weights import StateDict, device_named, fill, read_state_dict
+from cologen.datagen.concepts.weights import StateDict, device_named, fill, named, read_state_dict, refuse_other
 from cologen.datagen.images import Picture
 from cologen.datagen.records import Box
 
@@ -60,10 +60,15 @@ class Sam:
             ValueError: not a checkpoint of Segment Anything.
         """
         state = read_state_dict(checkpoint)
-        try:
+        with named(checkpoint, "is no checkpoint of Segment Anything"):
+            # Without memory at first: a tensor of odd shape could ask for a network of any size.
+            with torch.device("meta"):
+                try:
+                    shapes = build_sam(state)
+                except KeyError as error:
+                    raise ValueError(f"it lacks {error}") from error
+            refuse_other(shapes, state, checkpoint)
             network = build_sam(state)
-        except KeyError as error:
-            raise ValueError(f"{checkpoint} is no checkpoint of Segment Anything: it lacks {error}") from error
         fill(network, state, checkpoint)
         return cls(network.eval().requires_grad_(False).to(device_named(device)), batch_size)
 
