@@ -1,6 +1,7 @@
 """Checkpoints are whole or not there, and damage falls back to the one before."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,25 @@ def test_what_was_half_written_is_no_checkpoint(stopped: Path) -> None:
     assert found is not None
     assert found.progress.name == "0-inpaint-00000004"
     assert latest_checkpoint(stopped, stage=1) is None
+
+
+def test_a_flipped_bit_of_its_state_is_never_taken_as_truth(stopped: Path) -> None:
+    path = stopped / CHECKPOINTS / "0-inpaint-00000004" / STATE
+    whole, expected = path.read_bytes(), latest_checkpoint(stopped)
+    assert expected is not None
+    steps = Counter[int]()
+    for place in range(0, len(whole), len(whole) // 30):  # all of them are tried in test_sealed_json
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        found = latest_checkpoint(stopped)
+        assert found is not None
+        assert found.progress.step == 2 or found == expected
+        steps[found.progress.step] += 1
+    assert steps[2] > 0.8 * steps.total()
+
+
+def test_a_checkpoint_under_the_name_of_another_is_passed_over(stopped: Path) -> None:
+    newest = stopped / CHECKPOINTS / "0-inpaint-00000004"
+    newest.rename(newest.with_name("0-inpaint-00000006"))
+    found = latest_checkpoint(stopped)
+    assert found is not None
+    assert found.progress.step == 2

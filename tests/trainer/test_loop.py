@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cologen.trainer import learner
+from cologen.trainer import learner, loop
 from cologen.trainer.checkpoint import CHECKPOINTS
 from tests.trainer.small_runs import adapter_bytes, recipe, train
 
@@ -66,6 +66,33 @@ def test_another_recipe_does_not_go_on_with_a_checkpoint(data: Path, tmp_path: P
         train(tmp_path, data, recipe("clip=0.5"))
 
 
+def test_what_decides_no_number_may_change_on_the_way(data: Path, tmp_path: Path) -> None:
+    train(tmp_path / "whole", data, recipe(), [0, 1])
+    train(tmp_path / "changed", data, recipe(), [0, 1], stop_after=8)
+    later = [f"stages.{number}.rho=0.5" for number in (2, 3)]
+    free = [
+        "log_every=1",
+        "checkpoint_every=5",
+        "keep_last=1",
+        "num_samples=1",
+        "max_nonfinite=3",
+        "stages.editing=none",
+    ]
+    assert train(tmp_path / "changed", data, recipe(*later, *free), [1]).stages == [(1, 2), (1, -1)]
+    assert adapter_bytes(tmp_path / "whole") == adapter_bytes(tmp_path / "changed")
+
+
+def test_what_the_message_of_a_run_that_stopped_advises_is_taken(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(learner, "clip", lambda parameters, largest: float("nan"))
+        with pytest.raises(ValueError, match="lower the learning rate or the clip, and --resume"):
+            train(tmp_path, data, recipe("max_nonfinite=1"))
+    mended = recipe("max_nonfinite=9", "clip=0.5", "stages.inpaint.learning_rate=1e-4")
+    assert train(tmp_path, data, mended).stages == [(0, 2), (0, -1)]
+
+
 def test_too_many_steps_that_are_not_finite_stop_the_run_and_are_saved(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +100,17 @@ def test_too_many_steps_that_are_not_finite_stop_the_run_and_are_saved(
     with pytest.raises(ValueError, match="2 steps had a loss or gradient that was not finite"):
         train(tmp_path, data, recipe("max_nonfinite=1"))
     assert [path.name for path in (tmp_path / CHECKPOINTS).iterdir()] == ["0-inpaint-00000002"]
+
+
+def test_samples_that_could_be_loaded_again_do_not_stop_a_run_twice(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = recipe("max_failed_share=0")
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "_FEW_FAILURES", -1)
+        with pytest.raises(ValueError, match=r"0 of 4 samples could not be loaded.*raise max_failed_share.*--resume"):
+            train(tmp_path, data, of)
+    assert train(tmp_path, data, of).stages == [(0, 1), (0, -1)]
 
 
 def test_a_full_disk_leaves_the_checkpoints_that_are_there(

@@ -111,8 +111,8 @@ class Folder:
                 self.delete(name)
 
     @contextmanager
-    def locked(self) -> Generator[None, None, None]:
-        """Hold the folder against every other builder until the block ends.
+    def locked(self, doing: str = "building into") -> Generator[None, None, None]:
+        """Hold the folder against every other process that locks it until the block ends; ``doing`` is for its message.
 
         A local lock is the kernel's and ends with the process, however it dies. A remote one is a lease, renewed while
         the block runs; two builders that start within the same second are not told apart by it.
@@ -120,7 +120,7 @@ class Folder:
         Raises:
             ValueError: another process holds it; the message names the process.
         """
-        with _file_lock(Path(self.path, LOCK_NAME)) if self.is_local else _lease(self):
+        with _file_lock(Path(self.path, LOCK_NAME), doing) if self.is_local else _lease(self, doing):
             yield
 
 
@@ -148,18 +148,18 @@ def _owner() -> dict[str, str | int]:
     return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
-def _taken(folder: str | Path, holder: str) -> ValueError:
-    return ValueError(f"another process is building into {folder}: {holder}. Wait for it, or choose another --out.")
+def _taken(folder: str | Path, holder: str, doing: str) -> ValueError:
+    return ValueError(f"another process is {doing} {folder}: {holder}. Wait for it, or choose another --out.")
 
 
 @contextmanager
-def _file_lock(path: Path) -> Generator[None, None, None]:
+def _file_lock(path: Path, doing: str) -> Generator[None, None, None]:
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise _taken(path.parent, file.read()) from error
+            raise _taken(path.parent, file.read(), doing) from error
         file.truncate(0)
         file.write(json.dumps(_owner()))
         file.flush()
@@ -167,7 +167,7 @@ def _file_lock(path: Path) -> Generator[None, None, None]:
 
 
 @contextmanager
-def _lease(folder: Folder) -> Generator[None, None, None]:
+def _lease(folder: Folder, doing: str) -> Generator[None, None, None]:
     if folder.exists(LOCK_NAME):
         holder = folder.read(LOCK_NAME).decode(errors="replace")
         try:
@@ -175,7 +175,7 @@ def _lease(folder: Folder) -> Generator[None, None, None]:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{folder}/{LOCK_NAME} is not a lock: delete it if nothing builds there") from error
         if age < LEASE_SECONDS:
-            raise _taken(folder.path, holder)
+            raise _taken(folder.path, holder, doing)
     released = threading.Event()
 
     def renew() -> None:

@@ -9,17 +9,18 @@ processes. It needs no random states, since all chance comes from the seed and a
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
@@ -29,10 +30,11 @@ from cologen.model.files import write_atomically
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.trainer.distributed import Processes, sharded_like, whole
 from cologen.trainer.learner import Learner
+from cologen.trainer.sealed_json import read_sealed, write_sealed
 
 _log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 CHECKPOINTS, ADAPTER, STATE, TRAINING, BASE = (
     "checkpoints",
     "adapter",
@@ -54,6 +56,8 @@ class Progress:
     """The facts of the stage's plan: rows drawn from other manifests would not be the ones that were to come."""
     num_skipped: int
     num_failed: int
+    stopped_nonfinite: bool = False
+    """Whether the run stopped here for losses or gradients that were not finite."""
 
     @property
     def name(self) -> str:
@@ -76,14 +80,15 @@ def save_checkpoint(
 
     Raises:
         OSError: it could not be written: the checkpoints before it are as they were.
+        RuntimeError: so in the other processes.
     """
     weights = {name: whole(weight.detach()).cpu() for name, weight in learner.trained.items()}
     training = {f"average.{name}": whole(value).cpu() for name, value in learner.average.items()}
     # Copied on a CPU too: 8-bit optimizers have one code for all weights, and the format refuses shared tensors.
     training |= {name: value.to("cpu", copy=True) for name, value in _optimizer_state(learner).items()}
-    if processes.first:
-        _write(run / CHECKPOINTS / progress.name, progress, model, weights, training)
-    processes.wait()
+    processes.first_does(
+        lambda: _write(run / CHECKPOINTS / progress.name, progress, model, weights, training), "writing a checkpoint"
+    )
 
 
 def save_base(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -99,17 +104,36 @@ def latest_checkpoint(run: Path, *, stage: int | None = None) -> Checkpoint | No
     Raises:
         ValueError: there are some, and all of them are damaged.
     """
-    folders = sorted((each for each in (run / CHECKPOINTS).glob("[0-9]*-*") if each.is_dir()), reverse=True)
-    if stage is not None:
-        folders = [folder for folder in folders if folder.name.startswith(f"{stage}-")]
+    folders = [each for each in reversed(checkpoint_folders(run)) if stage in (None, stage_of(each))]
     for folder in folders:
         try:
-            return _read(folder)
+            return read_checkpoint(folder)
         except (ValueError, OSError) as error:
             _log.warning("%s is damaged (%s): going back to the one before", folder, error)
     if folders:
         raise ValueError(f"all {len(folders)} checkpoints in {run / CHECKPOINTS} are damaged: start over with --fresh")
     return None
+
+
+def checkpoint_folders(run: Path) -> list[Path]:
+    """The folders of a run's checkpoints, whole or damaged, in the order in which they were made."""
+    found = [each for each in (run / CHECKPOINTS).glob("*") if _NAME.fullmatch(each.name) and each.is_dir()]
+    return sorted(found, key=lambda folder: (stage_of(folder), step_of(folder)))
+
+
+def newest_name(run: Path) -> str | None:
+    """The name of a run's newest checkpoint, whole or damaged; None where there is none."""
+    return next((folder.name for folder in reversed(checkpoint_folders(run))), None)
+
+
+def stage_of(folder: Path) -> int:
+    """The number of the stage that a checkpoint is of, by its folder's name."""
+    return int(folder.name.partition("-")[0])
+
+
+def step_of(folder: Path) -> int:
+    """How many steps of the stage were done, by the name of a checkpoint's folder."""
+    return int(folder.name.rpartition("-")[2])
 
 
 def load_training(checkpoint: Checkpoint, learner: Learner) -> None:
@@ -128,7 +152,7 @@ def load_training(checkpoint: Checkpoint, learner: Learner) -> None:
             key.removesuffix(_NUMBER): value.item() if key.endswith(_NUMBER) else _placed(value, weight)
             for key, value in state.items()
         }
-        if learner.average:
+        if learner.average and f"average.{name}" in found:  # a run that branched off may be the first to average
             learner.average[name].copy_(sharded_like(found[f"average.{name}"], weight))
     learner.num_skipped = checkpoint.progress.num_skipped
 
@@ -142,14 +166,12 @@ def _placed(value: Tensor, weight: Tensor) -> Tensor:
 
 def prune(run: Path, keep_last: int, iterations: Mapping[int, int]) -> None:
     """Delete all checkpoints but the newest ``keep_last`` and those at the end of a stage."""
-    folders = sorted(each for each in (run / CHECKPOINTS).glob("[0-9]*-*") if each.is_dir())
-    ends = {(stage, steps) for stage, steps in iterations.items()}
-    for folder in folders[:-keep_last]:
-        stage, *_, step = folder.name.split("-")
-        if (int(stage), int(step)) not in ends:
+    for folder in checkpoint_folders(run)[:-keep_last]:
+        if iterations.get(stage_of(folder)) != step_of(folder):
             shutil.rmtree(folder)
 
 
+_NAME = re.compile(r"\d+-.+-\d{8,}")
 _NUMBER = ":number"
 """Marks what an optimizer keeps as a plain number and not as a tensor."""
 
@@ -178,13 +200,12 @@ def _write(
         if model.num_experts:
             save_adapter(model, beside / ADAPTER, weights=weights, notes={"step": progress.step})
         else:
-            save_file(weights, beside / BASE)
-        save_file({name: value.contiguous() for name, value in training.items()}, beside / TRAINING)
+            _save_file(weights, beside / BASE)
+        _save_file({name: value.contiguous() for name, value in training.items()}, beside / TRAINING)
         hashes = {
             str(path.relative_to(beside)): sha256_of(path) for path in sorted(beside.rglob("*")) if path.is_file()
         }
-        fields = {name: getattr(progress, name) for name in Progress.__dataclass_fields__}
-        (beside / STATE).write_text(json.dumps({"version": VERSION, **fields, "files": hashes}, indent=1) + "\n")
+        write_sealed(beside / STATE, {"version": VERSION, **asdict(progress), "files": hashes})
         for path in (*beside.rglob("*"), beside):
             _sync(path)
         if folder.exists():  # the same step again, after going back to an earlier checkpoint
@@ -195,14 +216,30 @@ def _write(
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _read(folder: Path) -> Checkpoint:
-    state = json.loads((folder / STATE).read_text())
+def _save_file(weights: dict[str, Tensor], path: Path) -> None:
+    try:
+        save_file(weights, path)
+    except SafetensorError as error:  # how safetensors says that the disk is full
+        raise OSError(f"{path.name}: {error}") from error
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """The checkpoint in a folder, each of its files compared with the hash that was written.
+
+    Raises:
+        OSError: one of its files cannot be read.
+        ValueError: it is damaged, or of another version.
+    """
+    state = read_sealed(folder / STATE)
     if state.pop("version", None) != VERSION:
         raise ValueError("made by another version")
     for name, expected in state.pop("files").items():
         if sha256_of(folder / name) != expected:
             raise ValueError(f"{name} is not what was written")
-    return Checkpoint(folder, Progress(**state))
+    progress = Progress(**state)
+    if progress.name != folder.name:
+        raise ValueError(f"its files are those of {progress.name}")
+    return Checkpoint(folder, progress)
 
 
 def _sync(path: Path) -> None:

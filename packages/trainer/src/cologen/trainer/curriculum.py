@@ -1,7 +1,8 @@
 """The curriculum as values: what each stage trains on, for how long and how, and the recipe of a whole run.
 
 Table 1 and section 3.1 of the paper give five stages; ``recipes`` holds their numbers. A recipe is all that decides a
-run apart from where files lie; the resolved one is saved with the run, and a resumed run must match it.
+run apart from where files lie; the resolved one is saved with the run. Each field declares whether it may change when
+the run goes on (``effects``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated, Literal, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cologen.datagen.manifest import recipe_hash as _hash_of
+from cologen.trainer.effects import Effect, Free, Numbers, Remedy, Shape
 
 PairTask = Literal["inpaint", "grounding", "control", "customized", "editing"]
 StageTask = Literal["inpaint", "grounding", "control", "customized", "editing", "mixed", "text-to-image"]
@@ -33,9 +35,26 @@ Model = TypeVar("Model", bound="_Frozen")
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        for name, field in cls.model_fields.items():
+            if effect_of(cls, name) is None and parts_of(field.annotation) is None:
+                raise TypeError(f"{cls.__name__}.{name}: declare its effect (Free[…], Numbers[…] …), see effects.py")
+
     def replace(self: Model, **changes: object) -> Model:
         """The same with these fields changed, checked anew."""
         return type(self).model_validate(dict(self) | changes)
+
+
+def effect_of(model: type[BaseModel], field: str) -> Effect | None:
+    """What is declared of a field; None for one whose value is a model, whose own fields declare it."""
+    return next((each for each in model.model_fields[field].metadata if isinstance(each, Effect)), None)
+
+
+def parts_of(annotation: object) -> type[BaseModel] | None:
+    """The model that a field holds, once or several times; None for a field of plain values."""
+    kinds = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]
+    return next((kind for kind in kinds if issubclass(kind, _Frozen)), None)
 
 
 class Stage(_Frozen):
@@ -45,25 +64,25 @@ class Stage(_Frozen):
     captions and pictures of inpainting manifests, without a source.
     """
 
-    task: StageTask
-    manifests: dict[str, Weight]
+    task: Shape[StageTask]
+    manifests: Numbers[dict[str, Weight]]
     """Manifest folders under the data folder, each with its weight: all "by size" (SPEC 2.14), or all numbers."""
-    task_shares: dict[PairTask, float] = {}
+    task_shares: Numbers[dict[PairTask, float]] = {}
     """Of a mixed stage: each task's share of the samples, relative to the others'; weights count within a task."""
-    iterations: int = Field(ge=1)
+    iterations: Numbers[int] = Field(ge=1)
     """Optimizer steps."""
-    global_batch: int = Field(ge=1)
+    global_batch: Numbers[int] = Field(ge=1)
     """Samples per optimizer step, over all processes."""
-    learning_rate: float = Field(gt=0)
-    warmup_steps: int = Field(ge=0)
+    learning_rate: Remedy[float] = Field(gt=0)
+    warmup_steps: Numbers[int] = Field(ge=0)
     """Steps in which the learning rate rises to its value and the newcomer's bias to 0."""
-    rho: float = Field(ge=0, le=1)
+    rho: Numbers[float] = Field(ge=0, le=1)
     """ρ of eq. 9: the routing density asked of the newest expert, as a share of all blocks."""
-    alpha: float = Field(ge=0)
+    alpha: Numbers[float] = Field(ge=0)
     """α of eq. 9: the weight of the veteran gate loss."""
-    new_expert: bool
+    new_expert: Shape[bool]
     """Whether the stage adds the expert it trains, or goes on with the newest one there is."""
-    newcomer_bias: float = Field(default=-8.0, le=0)
+    newcomer_bias: Numbers[float] = Field(default=-8.0, le=0)
     """What is added to a new expert's router logit at first, so that it changes the function little (SPEC 2.7)."""
 
     @model_validator(mode="after")
@@ -119,9 +138,9 @@ class Stage(_Frozen):
 class Resolution(_Frozen):
     """The sizes in pixels that pictures are resized to: sides are multiples of ``multiple``, areas about ``side``²."""
 
-    side: int = Field(ge=16)
-    multiple: int = Field(ge=1)
-    max_aspect: float = Field(ge=1)
+    side: Numbers[int] = Field(ge=16)
+    multiple: Numbers[int] = Field(ge=1)
+    max_aspect: Numbers[float] = Field(ge=1)
     """The longest side ratio that has a bucket of its own; 1 makes every picture a square."""
 
     @model_validator(mode="after")
@@ -134,59 +153,59 @@ class Resolution(_Frozen):
 class Optimizer(_Frozen):
     """AdamW."""
 
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(default=1e-8, gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
-    eight_bit: bool = False
+    betas: Numbers[tuple[float, float]] = (0.9, 0.999)
+    eps: Numbers[float] = Field(default=1e-8, gt=0)
+    weight_decay: Numbers[float] = Field(default=0.01, ge=0)
+    eight_bit: Shape[bool] = False
 
 
 class Recipe(_Frozen):
     """All that decides a run, apart from where files lie and how many processes share the work."""
 
-    name: str = Field(pattern=r"^[\w.+-]+$")
-    preset: str
+    name: Free[str] = Field(pattern=r"^[\w.+-]+$")
+    preset: Shape[str]
     """The base's shape: a preset of the model."""
-    seed: int = Field(default=0, ge=0)
+    seed: Numbers[int] = Field(default=0, ge=0)
     resolution: Resolution
-    rank: int = Field(ge=1)
+    rank: Shape[int] = Field(ge=1)
     """Rank of each expert's key and value projections."""
-    expert_scale: float = Field(default=2.0, gt=0)
+    expert_scale: Shape[float] = Field(default=2.0, gt=0)
     """What an expert's output is multiplied by: the paper's LoRA alpha over rank."""
-    routing: Literal["sample", "token"] = "sample"
-    source_timestep: Literal["zero", "shared"] = "zero"
+    routing: Shape[Literal["sample", "token"]] = "sample"
+    source_timestep: Shape[Literal["zero", "shared"]] = "zero"
     stages: tuple[Stage, ...]
 
-    precision: Literal["bf16", "fp32"] = "bf16"
-    quantize_base: Literal["none", "int8", "fp8"] = "none"
+    precision: Numbers[Literal["bf16", "fp32"]] = "bf16"
+    quantize_base: Numbers[Literal["none", "int8", "fp8"]] = "none"
     optimizer: Optimizer = Optimizer()
-    clip: float = Field(default=1.0, gt=0)
+    clip: Remedy[float] = Field(default=1.0, gt=0)
     """The largest norm of the gradient over all trained parameters."""
-    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    ema_decay: Numbers[float] = Field(default=0.999, ge=0, lt=1)
     """Of the moving average of what trains, per step; 0 keeps the last weights."""
-    micro_batch: int = Field(ge=1)
+    micro_batch: Free[int] = Field(ge=1)
     """Samples per forward pass on one device."""
-    gradient_checkpointing: bool = False
-    compile: bool = False
+    gradient_checkpointing: Free[bool] = False
+    compile: Free[bool] = False
     """Compile the transformer's blocks: minutes at the beginning of each stage, and faster steps."""
-    cache_text: bool = False
+    cache_text: Free[bool] = False
     """Keep text embeddings on disk."""
-    cache_latents: bool = False
+    cache_latents: Free[bool] = False
     """Keep latents of pictures on disk."""
-    cache_gb: float = Field(default=50.0, gt=0, allow_inf_nan=False)
+    cache_gb: Free[float] = Field(default=50.0, gt=0, allow_inf_nan=False)
     """The most that kept text may take on disk, and kept latents likewise, in GB (10⁹); then no more is kept."""
-    offload_text: bool = False
+    offload_text: Free[bool] = False
     """Have the text encoders' weights on the GPU only while they encode: FLUX's take 10 GB."""
 
-    max_nonfinite: int = Field(default=10, ge=0)
+    max_nonfinite: Free[int] = Field(default=10, ge=0)
     """Steps skipped for a loss or gradient that is not finite, after which the run stops."""
-    max_failed_share: float = Field(default=0.01, ge=0, le=1)
+    max_failed_share: Free[float] = Field(default=0.01, ge=0, le=1)
     """The share of a stage's samples that may fail to load before the run stops."""
-    checkpoint_every: int = Field(ge=1)
+    checkpoint_every: Free[int] = Field(ge=1)
     """Steps between checkpoints; the end of a stage always writes one."""
-    keep_last: int = Field(default=2, ge=1)
+    keep_last: Free[int] = Field(default=2, ge=1)
     """Checkpoints kept beside the one of each finished stage."""
-    log_every: int = Field(default=10, ge=1)
-    num_samples: int = Field(default=8, ge=1)
+    log_every: Free[int] = Field(default=10, ge=1)
+    num_samples: Free[int] = Field(default=8, ge=1)
     """Rows of the sample grid drawn at the end of each stage."""
 
     @model_validator(mode="after")

@@ -7,9 +7,10 @@ LOCAL_RANK, MASTER_ADDR), so one loop serves them all. Without them a single pro
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 import torch
@@ -23,6 +24,9 @@ from cologen.model.transformer import CoLoGenTransformer2DModel
 
 Strategy = Literal["ddp", "fsdp"]
 
+PATIENCE = timedelta(hours=2)
+"""How long processes wait for the first one, while it builds data or writes files, unless told otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Processes:
@@ -31,6 +35,9 @@ class Processes:
     rank: int
     size: int
     device: torch.device
+    patience: timedelta = field(default=PATIENCE, compare=False)
+    _waiting: Any = field(default=None, compare=False, repr=False)
+    """The process group in which the others wait for the first, on whatever device they compute; None: the only one."""
 
     @property
     def first(self) -> bool:
@@ -54,10 +61,48 @@ class Processes:
         if self.size > 1:
             dist.barrier()
 
+    def first_does(self, work: Callable[[], object], what: str) -> None:
+        """Have the first process do some work while the others wait, ``patience`` at most; ``what`` says which.
+
+        Raises:
+            RuntimeError: in the others: it failed in the first one, whose own error says why, or took too long.
+        """
+        if self.size == 1:
+            work()
+        elif not self.first:
+            self._hear(what)
+        else:
+            try:
+                work()
+            except BaseException:
+                with suppress(RuntimeError):  # whoever is gone already needs not be told
+                    self._tell(done=False)
+                raise
+            self._tell(done=True)
+
+    def _tell(self, *, done: bool) -> None:
+        dist.broadcast(torch.tensor([float(done)]), src=0, group=self._waiting)
+
+    def _hear(self, what: str) -> None:
+        done = torch.zeros(1)
+        try:
+            dist.broadcast(done, src=0, group=self._waiting)
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"process {self.rank} waited for the first one, which was {what}, and it ended, or was not done after "
+                f"{self.patience} (--wait-minutes): {str(error).splitlines()[0]}"
+            ) from error
+        if not done.item():
+            raise RuntimeError(f"process {self.rank} ends: the first one failed {what}, and says why")
+
 
 @contextmanager
-def joined(device: str = "auto") -> Generator[Processes, None, None]:
+def joined(device: str = "auto", patience: timedelta = PATIENCE) -> Generator[Processes, None, None]:
     """Join the other processes, if a launcher started several, for the length of the block.
+
+    Args:
+        device: cpu, cuda, or auto.
+        patience: how long they wait for the first one where it alone has something to do.
 
     Raises:
         ValueError: a device that this machine does not have.
@@ -70,7 +115,8 @@ def joined(device: str = "auto") -> Generator[Processes, None, None]:
     if ours:
         dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
-        yield Processes(rank, size, place)
+        waiting: Any = dist.new_group(backend="gloo", timeout=patience) if size > 1 else None
+        yield Processes(rank, size, place, patience, waiting)
     finally:
         if ours:
             dist.destroy_process_group()

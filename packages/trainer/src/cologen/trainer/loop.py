@@ -14,6 +14,7 @@ from cologen.model.adapters import load_adapter, save_adapter
 from cologen.model.bundle import Bundle
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.trainer.batch import Batch
+from cologen.trainer.changes import another_run, changes, recorded, refused
 from cologen.trainer.checkpoint import (
     ADAPTER,
     BASE,
@@ -109,8 +110,9 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
         num_skipped=0,
         num_failed=0 if checkpoint is None else checkpoint.progress.num_failed,
     )
+    failed_before = progress.num_failed  # what made a run stop may be mended when it goes on
     if checkpoint is not None:
-        _refuse_other(checkpoint.progress, progress)
+        _refuse_other(run.folder, checkpoint.progress, progress)
     learner = _learner(run, number, checkpoint)
     encoder = Encoder.of(run.bundle, recipe)
     run.watcher.stage_begins(number, stage, begin)
@@ -126,10 +128,11 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
             step=loaded.step + 1,
             num_skipped=learner.num_skipped,
             num_failed=progress.num_failed + failed,
+            stopped_nonfinite=learner.num_skipped > recipe.max_nonfinite,
         )
         run.watcher.step_done(number, loaded, report, learning_rate)
         stop = processes.any(stopping.asked)
-        trouble = _trouble(recipe, stage, progress)
+        trouble = _trouble(recipe, stage, progress, begin, failed_before)
         if stop or trouble or progress.step % recipe.checkpoint_every == 0 or progress.step == stage.iterations:
             _save(run, progress, learner)
         if trouble:
@@ -224,29 +227,29 @@ def _routing_shape(bundle: Bundle, latents: Latents) -> tuple[int, ...]:
     return (model.num_blocks, *tokens, model.num_experts)
 
 
-def _refuse_other(before: Progress, now: Progress) -> None:
-    """Name what changed since a checkpoint was made: its run would not go on but become another."""
-    changed = differences(before.recipe, now.recipe) + [f"data: {each}" for each in differences(before.plan, now.plan)]
-    if changed:
-        raise ValueError(
-            "the run was begun with another recipe or other data:\n  "
-            + "\n  ".join(changed)
-            + "\nPut that back, choose another --out, or start over with --fresh."
-        )
+def _refuse_other(folder: Path, before: Progress, now: Progress) -> None:
+    """Name what changed since a checkpoint was made and may not change: its run would become another."""
+    found = changes(before.recipe, now.recipe, finished=now.stage, begun=now.stage + 1)
+    wrong = [
+        *refused(found, remedies=before.stopped_nonfinite, accepted=recorded(folder)),
+        *(f"data: {each}" for each in differences(before.plan, now.plan)),
+    ]
+    if wrong:
+        raise another_run("the run was begun with another recipe or other data", folder, wrong, found)
 
 
-def _trouble(recipe: Recipe, stage: Stage, progress: Progress) -> str | None:
-    """Why the stage cannot go on, if so."""
-    if progress.num_skipped > recipe.max_nonfinite:
+def _trouble(recipe: Recipe, stage: Stage, progress: Progress, begin: int, failed_before: int) -> str | None:
+    """Why the stage cannot go on, if so; samples that failed before step ``begin`` are not counted again."""
+    if progress.stopped_nonfinite:
         return (
             f"{progress.num_skipped} steps had a loss or gradient that was not finite (max_nonfinite "
             f"{recipe.max_nonfinite}): lower the learning rate or the clip, and --resume"
         )
-    allowed = max(_FEW_FAILURES, recipe.max_failed_share * progress.step * stage.global_batch)
-    if progress.num_failed > allowed:
+    failed, samples = progress.num_failed - failed_before, (progress.step - begin) * stage.global_batch
+    if failed > max(_FEW_FAILURES, recipe.max_failed_share * samples):
         return (
-            f"{progress.num_failed} of {progress.step * stage.global_batch:,} samples could not be loaded "
-            f"(max_failed_share {recipe.max_failed_share:g}): the log names them and says why"
+            f"{failed} of {samples:,} samples could not be loaded (max_failed_share {recipe.max_failed_share:g}): the "
+            "log names them and says why. Mend them, or raise max_failed_share (--set), and --resume."
         )
     return None
 
@@ -272,13 +275,14 @@ def _finish(run: Run, number: int, learner: Learner) -> None:
     """A finished stage is its moving average: that is what is kept, and what the next stage stands on."""
     final = learner.average or learner.trained
     weights = {name: whole(value.detach()).cpu() for name, value in final.items()}
-    if run.processes.first:
+
+    def write() -> None:
         if run.recipe.stages[number].trains_base:
             save_base(run.folder / BASE, weights)
         else:
-            save_adapter(
-                run.bundle.transformer, run.folder / ADAPTER, weights=weights, notes={"recipe": run.recipe.name}
-            )
-    run.processes.wait()
+            notes = {"recipe": run.recipe.name}
+            save_adapter(run.bundle.transformer, run.folder / ADAPTER, weights=weights, notes=notes)
+
+    run.processes.first_does(write, "writing what the stage made")
     loaded_into(learner.trained, final)
     run.watcher.stage_ends(number, run.bundle)

@@ -7,11 +7,12 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from cologen.trainer.curriculum import Recipe
+from cologen.trainer.curriculum import Recipe, parts_of
+from cologen.trainer.sealed_json import CHECKSUM, unsealed
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -26,6 +27,8 @@ def read_recipe(path: Path) -> Recipe:
     try:
         text = path.read_text(encoding="utf-8")
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        if path.suffix == ".json" and isinstance(values, dict) and CHECKSUM in values:
+            values = unsealed(text.encode(), path)
     except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     return _validated(values, str(path))
@@ -35,7 +38,8 @@ def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """The recipe with each ``dotted.name=value`` put in place, left to right.
 
     Values are read as TOML, and as plain text where they are none: ``stages.control.learning_rate=5e-5``,
-    ``stages.4.manifests={editing-omniedit = 0.9, editing-magicbrush = 0.1}``, ``routing=token``.
+    ``stages.4.manifests={editing-omniedit = 0.9, editing-magicbrush = 0.1}``, ``routing=token``. A stage is left out
+    with ``stages.editing=none``.
 
     Raises:
         ValueError: a name or a value is wrong; all mistakes at once.
@@ -62,6 +66,9 @@ def differences(before: Mapping[str, Any] | BaseModel, after: Mapping[str, Any] 
     ]
 
 
+_NO_STAGE = "none"
+
+
 def _put(values: dict[str, Any], override: str) -> None:
     """Set one override in the recipe's plain values."""
     dotted, equals, text = override.partition("=")
@@ -75,8 +82,13 @@ def _put(values: dict[str, Any], override: str) -> None:
     if path[-1:] not in (["manifests"], ["task_shares"]):
         _inside(place, last, ".".join(path))
     if _stages(place):
-        raise ValueError(f"{dotted.strip()} is a whole stage: set its fields one by one")
-    place[last] = _value(text.strip())
+        if text.strip() != _NO_STAGE:
+            raise ValueError(
+                f"{dotted.strip()} is a whole stage: set its fields one by one, or leave it out ({_NO_STAGE})"
+            )
+        values["stages"] = tuple(stage for stage in place if stage is not _inside(place, last, "stages"))
+    else:
+        place[last] = _value(text.strip())
 
 
 def _inside(place: Any, name: str, where: str) -> Any:
@@ -151,9 +163,9 @@ def _model_at(place: Sequence[str | int]) -> type[BaseModel]:
     model: type[BaseModel] = Recipe
     for name in place:
         if isinstance(name, str):
-            annotation = model.model_fields[name].annotation
-            inside = (annotation, *get_args(annotation))
-            model = next(each for each in inside if isinstance(each, type) and issubclass(each, BaseModel))
+            found = parts_of(model.model_fields[name].annotation)
+            assert found is not None
+            model = found
     return model
 
 

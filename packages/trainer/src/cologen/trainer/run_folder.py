@@ -1,76 +1,149 @@
-"""A run from its folder: which stage comes next, where it goes on, and that two recipes never share a folder."""
+"""A run from its folder: which stage comes next, where it goes on, which changes it takes, and one process at a time.
+
+RUN/recipe.json      the recipe that the run goes on with
+RUN/changes.jsonl    what was changed in it since the run began: a line for each field
+RUN/finished.json    the numbers of the stages that were trained to their end
+RUN/base.json        the fingerprint of the base that the experts belong to
+"""
 
 from __future__ import annotations
 
-import json
+import re
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-from cologen.model.files import write_atomically
-from cologen.trainer.checkpoint import ADAPTER, CHECKPOINTS, Checkpoint, latest_checkpoint
+from cologen.datagen.storage import LOCK_NAME, Folder
+from cologen.trainer.changes import Change, another_run, changes, record, refused
+from cologen.trainer.checkpoint import (
+    ADAPTER,
+    CHECKPOINTS,
+    Checkpoint,
+    checkpoint_folders,
+    latest_checkpoint,
+    newest_name,
+    stage_of,
+)
 from cologen.trainer.curriculum import Recipe
-from cologen.trainer.overrides import differences, read_recipe
+from cologen.trainer.overrides import read_recipe
+from cologen.trainer.sealed_json import read_sealed, write_sealed
 
 RECIPE, FINISHED, STANDS_ON = "recipe.json", "finished.json", "base.json"
 
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
+"""The names under which files and checkpoints are written, until they are whole."""
 
-def begin(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool) -> None:
-    """Have the folder ready: new, emptied (``fresh``), or that of the same recipe, to go on with (``resume``).
+
+@contextmanager
+def held(folder: Path) -> Generator[None, None, None]:
+    """Keep every other process from training in the folder, until the block ends or this process does.
+
+    What a process that was killed left half written there is deleted.
 
     Raises:
-        ValueError: it holds a run, and neither was asked for; or one of another recipe.
+        ValueError: another process trains there; the message names it. Or the folder cannot be written.
     """
+    opened = Folder.open(folder)
+    opened.create()
+    with opened.locked("training in"):
+        _sweep(folder)
+        yield
+
+
+def begin(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool, stage: str | None = None) -> list[Change]:
+    """Have the folder ready for the first step: new, emptied (``fresh``), or a run's, to go on with (``resume``).
+
+    Returns:
+        What is another in the recipe than in that of the run: each a change that may be made, now written down.
+
+    Raises:
+        ValueError: see ``entry``.
+    """
+    found = entry(folder, recipe, resume=resume, fresh=fresh, stage=stage)
     if fresh and (folder / RECIPE).is_file():  # only ever a run's own folder
-        shutil.rmtree(folder)
-    if (folder / RECIPE).is_file():
-        if not resume:
-            raise ValueError(
-                f"{folder} holds a run: --resume goes on with it, --fresh starts over, --out goes elsewhere"
-            )
-        if changed := differences(read_recipe(folder / RECIPE), recipe):
-            raise ValueError(
-                f"{folder} holds the run of another recipe:\n  "
-                + "\n  ".join(changed)
-                + "\nPut that back, choose another --out, or start over with --fresh."
-            )
+        _empty(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / RECIPE, (recipe.model_dump_json(indent=1) + "\n").encode())
+    record(folder, found, after=newest_name(folder))
+    write_sealed(folder / RECIPE, recipe.model_dump(mode="json"))
+    return found
+
+
+def entry(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool, stage: str | None = None) -> list[Change]:
+    """The changes with which a recipe would go on with the run in the folder; nothing is written.
+
+    Args:
+        stage: the stage that was asked for, if one was. One that was not begun is entered without ``resume``.
+
+    Raises:
+        ValueError: the folder holds a run, and neither was asked for; or what changed in the recipe may not change.
+    """
+    if fresh or not (folder / RECIPE).is_file():
+        return []
+    asked = None if stage is None else recipe.stages.index(recipe.stage(stage))
+    started = {stage_of(each) for each in checkpoint_folders(folder)}
+    if not resume and (asked is None or asked in started | finished_stages(folder)):
+        raise ValueError(f"{folder} holds a run: --resume goes on with it, --fresh starts over, --out goes elsewhere")
+    finished = max(finished_stages(folder), default=-1) + 1
+    found = changes(
+        read_recipe(folder / RECIPE).model_dump(mode="json"),
+        recipe.model_dump(mode="json"),
+        finished=finished,
+        begun=max(finished, *(number + 1 for number in started), 0),
+    )
+    wrong = refused(found, remedies=False)
+    if wrong and _stopped_nonfinite(folder):
+        wrong = refused(found, remedies=True)
+    if wrong:
+        raise another_run(f"{folder} holds the run of another recipe", folder, wrong, found)
+    return found
 
 
 def stand_on(folder: Path, fingerprint: str) -> None:
     """Remember the base of a run; what was trained on one fits no other, even of the same shape.
 
     Raises:
-        ValueError: the run stands on another base.
+        ValueError: the run stands on another base, or what remembers it is damaged.
     """
     path = folder / STANDS_ON
     if not path.is_file():
-        write_atomically(path, (json.dumps(fingerprint) + "\n").encode())
-    elif json.loads(path.read_text()) != fingerprint:
+        write_sealed(path, {"fingerprint": fingerprint})
+    else:
+        refuse_other_base(folder, fingerprint)
+
+
+def refuse_other_base(folder: Path, fingerprint: str) -> None:
+    """See ``stand_on``; a run that does not exist yet has no base."""
+    path = folder / STANDS_ON
+    if path.is_file() and read_sealed(path).get("fingerprint") != fingerprint:
         raise ValueError(
             f"{folder} holds experts of another base than this one: give the same --base, or another --out"
         )
 
 
 def finished_stages(folder: Path) -> set[int]:
-    """The numbers of the stages that were trained to their end here."""
+    """The numbers of the stages that were trained to their end here.
+
+    Raises:
+        ValueError: the file that lists them is damaged.
+    """
     path = folder / FINISHED
-    return set(json.loads(path.read_text())) if path.is_file() else set()
+    return set(read_sealed(path)["stages"]) if path.is_file() else set()
 
 
 def finish_stage(folder: Path, number: int) -> None:
     """Remember that a stage was trained to its end."""
-    write_atomically(folder / FINISHED, (json.dumps(sorted(finished_stages(folder) | {number})) + "\n").encode())
+    write_sealed(folder / FINISHED, {"stages": sorted(finished_stages(folder) | {number})})
 
 
-def stages_to_train(folder: Path, recipe: Recipe, stage: str | None) -> list[int]:
-    """The stages that are still to be trained, in order, or the one that was asked for.
+def stages_to_train(folder: Path, recipe: Recipe, stage: str | None, *, fresh: bool = False) -> list[int]:
+    """The stages that are still to be trained, in order, or the one that was asked for; all, if the run is ``fresh``.
 
     Raises:
         ValueError: there is no such stage.
         FileNotFoundError: the one that was asked for stands on a stage that has not been trained here.
     """
-    finished = finished_stages(folder)
+    finished = set[int]() if fresh else finished_stages(folder)
     if stage is None:
         return [number for number in range(len(recipe.stages)) if number not in finished]
     number = recipe.stages.index(recipe.stage(stage))
@@ -86,3 +159,28 @@ def stages_to_train(folder: Path, recipe: Recipe, stage: str | None) -> list[int
 def where_to_go_on(folder: Path, number: int) -> Checkpoint | None:
     """The newest whole checkpoint of a stage; None: from its beginning."""
     return latest_checkpoint(folder, stage=number) if (folder / CHECKPOINTS).is_dir() else None
+
+
+def _stopped_nonfinite(folder: Path) -> bool:
+    newest = latest_checkpoint(folder)
+    return newest is not None and newest.progress.stopped_nonfinite
+
+
+def _empty(folder: Path) -> None:
+    """Delete all but the lock, which is held."""
+    for path in folder.iterdir():
+        if path.name != LOCK_NAME:
+            _delete(path)
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what was written under a temporary name: only one process at a time writes here, and it is this one."""
+    for path in [each for each in folder.rglob(".*") if _TEMPORARY.fullmatch(each.name)]:
+        _delete(path)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,117 @@
+"""What changed between two recipes of one run, and which of it may: by each field's effect, and by the stages begun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from cologen.trainer.curriculum import Recipe, Stage, effect_of, parts_of
+from cologen.trainer.effects import Effect
+from cologen.trainer.metrics import lines
+
+CHANGES = "changes.jsonl"
+_ABSENT = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field of a recipe, by its dotted name, that has another value."""
+
+    field: str
+    before: Any
+    after: Any
+    effect: Effect
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.before} became {self.after}"
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], *, finished: int, begun: int) -> list[Change]:
+    """What changed between two recipes as plain values, the one that a run or a checkpoint was saved with first.
+
+    A run's first ``finished`` stages are never trained again, so nothing of them may change (``Effect.SHAPE``). Stages
+    from number ``begun`` on were not begun: there all may change, and stages may come and go (``Effect.FREE``).
+    """
+    there, here = before["stages"], after["stages"]
+    found = _between(Recipe, _without_stages(before), _without_stages(after), "")
+    for number in range(max(len(there), len(here))):
+        effect = Effect.SHAPE if number < finished else Effect.FREE if number >= begun else None
+        found += _of_stage(number, there, here, effect)
+    return found
+
+
+def refused(found: Sequence[Change], *, remedies: bool, accepted: Collection[str] = ()) -> list[Change]:
+    """The changes that a run cannot go on with.
+
+    Args:
+        remedies: whether the run stopped for losses that were not finite, whose message advises some changes.
+        accepted: fields whose change was allowed before.
+    """
+    return [
+        change
+        for change in found
+        if change.effect in (Effect.SHAPE, Effect.NUMBERS)
+        or (change.effect is Effect.REMEDY and not remedies and change.field not in accepted)
+    ]
+
+
+def another_run(said: str, folder: Path, wrong: Sequence[object], found: Sequence[object]) -> ValueError:
+    """The error that names what is ``wrong`` among all that was ``found``, and says what to do with the run."""
+    words = "".join(f"\n  {each}" for each in wrong)
+    if allowed := [each for each in found if each not in wrong]:
+        words += "\nWhat may change, and did:" + "".join(f"\n  {each}" for each in allowed)
+    return ValueError(
+        f"{said}:{words}\nPut that back, branch off a new run (--from {folder} --out ELSEWHERE), choose another --out, "
+        "or start over with --fresh."
+    )
+
+
+def record(folder: Path, found: Sequence[Change], after: str | None) -> None:
+    """Add the changes to ``changes.jsonl`` in a run's folder, with the checkpoint ``after`` which they hold."""
+    if not found:
+        return
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with (folder / CHANGES).open("a", encoding="utf-8") as file:
+        for change in found:
+            values = {"field": change.field, "before": change.before, "after": change.after}
+            file.write(json.dumps({"time": now, "checkpoint": after, **values}) + "\n")
+
+
+def recorded(folder: Path) -> set[str]:
+    """The fields of the changes that were recorded in a run's folder."""
+    return {str(values.get("field")) for values in lines(folder / CHANGES)}
+
+
+def _of_stage(
+    number: int, there: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]], effect: Effect | None
+) -> list[Change]:
+    """The changes of one stage; ``effect`` in place of what its fields declare."""
+    if number >= len(there) or number >= len(here) or there[number]["task"] != here[number]["task"]:
+        tasks = [stages[number]["task"] if number < len(stages) else _ABSENT for stages in (there, here)]
+        return [Change(f"stages.{number}", tasks[0], tasks[1], effect or Effect.SHAPE)]
+    found = _between(Stage, there[number], here[number], f"stages.{here[number]['task']}.")
+    return [Change(each.field, each.before, each.after, effect or each.effect) for each in found]
+
+
+def _between(model: type[BaseModel], before: Mapping[str, Any], after: Mapping[str, Any], prefix: str) -> list[Change]:
+    found: list[Change] = []
+    for name in dict.fromkeys((*before, *after)):
+        old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
+        field = model.model_fields.get(name)
+        inner = parts_of(field.annotation) if field else None
+        if inner is not None and isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _between(inner, old, new, f"{prefix}{name}.")
+        elif old != new:
+            effect = effect_of(model, name) if field else None  # a field of another version decides who knows what
+            found.append(Change(f"{prefix}{name}", old, new, effect or Effect.NUMBERS))
+    return found
+
+
+def _without_stages(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != "stages"}
