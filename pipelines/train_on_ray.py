@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cologen.datagen.build import Cluster, connected
+from cologen.datagen.cluster import Cluster, connected, first_line
 from pipelines.console import CONSOLE, run
 
 
@@ -52,6 +52,7 @@ def _train(options: RayTrainOptions, arguments: Sequence[str]) -> int:
     with connected(Cluster(address=options.address)):
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
+        from ray.train.v2.api.exceptions import TrainingFailedError
 
         resources = {"CPU": options.cpus_per_worker} | (
             {"GPU": options.gpus_per_worker} if options.gpus_per_worker else {}
@@ -69,7 +70,11 @@ def _train(options: RayTrainOptions, arguments: Sequence[str]) -> int:
                 failure_config=FailureConfig(max_failures=options.max_failures),
             ),
         )
-        trainer.fit()
+        try:
+            trainer.fit()
+        except TrainingFailedError as error:
+            failures = list(getattr(error, "worker_failures", {}).values())
+            raise RuntimeError(f"training failed: {first_line(failures[0] if failures else error)}") from error
     CONSOLE.print("Done: the run's own folder (--out) holds its report and what it made.")
     return 0
 

@@ -36,6 +36,12 @@ def recipe(*overrides: str) -> Recipe:
     return load_recipe("world", [*_ordered(FEW), *overrides])
 
 
+def arguments(data: Path, out: Path, *overrides: str) -> list[str]:
+    """The command line of ``train`` for the same recipe."""
+    settings = [part for each in (*_ordered(FEW), *overrides) for part in ("--set", each)]
+    return ["--data", str(data), "--out", str(out), "--workers", "0", "--device", "cpu", *settings]
+
+
 def _ordered(overrides: Sequence[str]) -> list[str]:
     # Warm-ups shorten before stages do, and micro batches before batches, so that no value in between is refused.
     return sorted(overrides, key=lambda each: ("iterations" in each, "global_batch" in each))

@@ -1,11 +1,21 @@
-"""What the command line means; what it does is tried in ``end_to_end``."""
+"""What the command line means, and how a run's folder is entered; what training does is tried in ``end_to_end``."""
 
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cologen.trainer import cli
+from cologen.trainer.checkpoint import latest_checkpoint
 from cologen.trainer.cli import main, parsed
+from cologen.trainer.run_folder import held
+from tests.trainer.small_runs import arguments
 
 
 def test_without_arguments_it_is_the_world():
@@ -56,3 +66,116 @@ def test_wrong_options_end_with_2_and_say_why(capsys: pytest.CaptureFixture[str]
 def test_a_dry_run_ends_with_1_if_the_run_could_not_begin(tmp_path: Path, given: list[str], code: int):
     assert main(["--dry-run", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *given]) == code
     assert list(tmp_path.iterdir()) == []
+
+
+SHORT = ("stages.inpaint.iterations=2", "stages.grounding.iterations=2")
+
+
+def fails(given: list[str], capsys: pytest.CaptureFixture[str], code: int = 1) -> str:
+    """The one line that a command fails with."""
+    capsys.readouterr()
+    assert cli.main(given) == code
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert "Traceback" not in error
+    return error
+
+
+def test_a_first_command_that_fails_leaves_its_folder_open(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = arguments(data, tmp_path / "run", *SHORT, "seed=3")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    assert "no weights at nowhere" in fails([*given, "--base", "nowhere"], capsys)
+    with monkeypatch.context() as patched:
+        patched.setattr(cli, "ensure_manifests", interrupted)
+        assert fails(given, capsys, cli.INTERRUPTED).startswith("Interrupted. ")
+    assert "give their root" in fails([*given, "--root", "inpaint-cocostuff=/nowhere"], capsys)
+    assert not (tmp_path / "run" / "recipe.json").exists()
+    assert cli.main([*arguments(data, tmp_path / "run", *SHORT), "--stage", "0"]) == 0
+
+
+def test_stage_by_stage_nothing_needs_to_be_resumed(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = arguments(data, tmp_path / "run", *SHORT)
+    assert cli.main([*given, "--stage", "0"]) == 0
+    assert "--resume goes on with it" in fails([*given, "--stage", "0"], capsys)
+    assert cli.main([*given, "--stage", "1", "--set", "log_every=1"]) == 0
+    assert "Changed: log_every: 5 became 1" in capsys.readouterr().out
+    assert "seed: 0 became 1" in "".join(_error(capsys, [*given, "--stage", "2", "--set", "seed=1"]))
+
+
+def _error(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
+    assert cli.main(given) == 1
+    return capsys.readouterr().err
+
+
+def test_a_second_run_in_the_same_folder_is_told_who_is_there(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with held(tmp_path):
+        for more in ([], ["--resume"], ["--fresh"]):
+            error = fails([*arguments(data, tmp_path), *more], capsys)
+            assert f"another process is training in {tmp_path}" in error
+            assert f'"pid": {os.getpid()}' in error
+
+
+@contextlib.contextmanager
+def small_disk(place: Path, kilobytes: int) -> Generator[Path, None, None]:
+    """A real file system of so many bytes."""
+    place.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_on_a_full_disk_a_run_ends_with_one_line_and_whole_checkpoints(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*arguments(data, tmp_path / "whole", *SHORT, "checkpoint_every=1"), "--stage", "0"]) == 0
+    sizes = [sum(path.stat().st_size for path in folder.rglob("*")) for folder in (tmp_path / "whole").glob("*/0-*")]
+    one = max(sizes) // 1024
+    # Nothing fits, a part of the first checkpoint, and one checkpoint but not two beside each other.
+    for number, room in enumerate((4, one // 2, one + one // 2)):
+        with small_disk(tmp_path / f"disk{number}", room) as disk:
+            error = fails([*arguments(data, disk / "run", *SHORT, "checkpoint_every=1"), "--stage", "0"], capsys)
+            assert "No space left" in error
+            found = latest_checkpoint(disk / "run")
+            assert (found is not None) == (number == 2)
+            assert not list(disk.rglob(".*.????????"))
+
+
+@pytest.mark.parametrize("file", ["recipe.json", "metrics.jsonl", "report.html", "adapter"])
+def test_whatever_cannot_be_written_is_one_line(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    """The disk is full from the moment on at which this file is opened."""
+    opened = Path.open
+    with small_disk(tmp_path / "disk", 20_000) as disk:
+
+        def open_when_full(path: Path, *options: Any, **named: Any) -> Any:
+            if file in path.relative_to(tmp_path).as_posix() and "checkpoints" not in path.parts:
+                with contextlib.suppress(OSError), opened(disk / "ballast", "ab", buffering=0) as ballast:
+                    while True:
+                        ballast.write(bytes(4096))
+            return opened(path, *options, **named)
+
+        monkeypatch.setattr(
+            Path,
+            "open",
+            lambda path, *options, **named: (open_when_full if path.is_relative_to(disk) else opened)(
+                path, *options, **named
+            ),
+        )
+        error = fails([*arguments(data, disk / "run", *SHORT, "checkpoint_every=1"), "--stage", "0"], capsys)
+        assert "No space left" in error

@@ -1,6 +1,7 @@
 """The same batches whoever makes them: any number of workers, of processes, from any step on, whatever fails."""
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -195,3 +196,30 @@ def test_mistakes_are_said(data: Path):
         opened(data / "nowhere")
     with pytest.raises(ValueError, match="cannot be divided over 3 processes"):
         next(opened(data).steps(0, Processes(0, 3, CPU)))
+
+
+def test_a_picture_that_is_newer_than_its_manifest_is_named_once(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another picture of the same size loads as well as the one that was there."""
+    folder = shutil.copytree(data / "inpaint-cocostuff", tmp_path / "inpaint-cocostuff")
+    built = (folder / "manifest.json").stat().st_mtime
+    root = shutil.copytree(open_manifest(folder, "inpaint").root, tmp_path / "pictures")
+    for path in root.rglob("*"):
+        os.utime(path, (built - 10, built - 10))
+    samples = opened(tmp_path, roots={"inpaint-cocostuff": root})
+    steps(samples)
+    assert not caplog.records
+    for path in root.rglob("*.jpg"):
+        os.utime(path, (built + 10, built + 10))
+    steps(samples)
+    (record,) = caplog.records
+    assert "was written after the manifest was built" in record.getMessage()
+
+
+def test_a_manifest_with_fewer_rows_than_a_step_takes_is_named(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    few = short(world())
+    opened(data, recipe=few.replace(stages=[few.stages[0].replace(global_batch=128)]))
+    (record,) = caplog.records
+    assert "inpaint-cocostuff has" in record.getMessage()
+    assert "each step takes some 128" in record.getMessage()

@@ -1,13 +1,15 @@
 """Laws of training: interruptions change nothing, experts stay what they were, trouble stops with a reason."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from cologen.trainer import learner, loop
+from cologen.trainer import learner
 from cologen.trainer.checkpoint import CHECKPOINTS
+from cologen.trainer.loading import StageSamples
 from tests.trainer.small_runs import adapter_bytes, recipe, train
 
 
@@ -105,12 +107,12 @@ def test_too_many_steps_that_are_not_finite_stop_the_run_and_are_saved(
 def test_samples_that_could_be_loaded_again_do_not_stop_a_run_twice(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of = recipe("max_failed_share=0")
+    of, steps = recipe("micro_batch=4"), StageSamples.steps
     with monkeypatch.context() as patched:
-        patched.setattr(loop, "_FEW_FAILURES", -1)
-        with pytest.raises(ValueError, match=r"0 of 4 samples could not be loaded.*raise max_failed_share.*--resume"):
+        patched.setattr(StageSamples, "steps", lambda *given: (replace(each, num_failed=4) for each in steps(*given)))
+        with pytest.raises(ValueError, match=r"12 of 12 samples could not be loaded.*raise max_failed_share.*--resume"):
             train(tmp_path, data, of)
-    assert train(tmp_path, data, of).stages == [(0, 1), (0, -1)]
+    assert train(tmp_path, data, of).stages == [(0, 3), (0, -1)]
 
 
 def test_a_full_disk_leaves_the_checkpoints_that_are_there(

@@ -167,3 +167,20 @@ def test_a_damaged_part_is_found_when_its_rows_are_copied(built: Path):
         open_manifest(built, "inpaint")
     build(built, built.parent / "pictures")
     assert open_manifest(built, "inpaint").row(0) == row(0)
+
+
+def test_cached_rows_that_were_damaged_are_copied_again(built: Path):
+    """Flipped bits and lost ends: none gives other rows."""
+    expected = [row(number) for number in range(24)]
+    path = open_manifest(built, "inpaint").file
+    whole = path.read_bytes()
+    damaged = [whole[:-1], whole[: len(whole) // 2], b""]
+    for place in range(0, len(whole), len(whole) // 20):
+        damaged.append(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+    for content in damaged:
+        path.write_bytes(content)
+        opened = open_manifest(built, "inpaint")
+        assert opened.rows(range(24)) == expected
+        assert opened.file.read_bytes() == whole
+    path.unlink()
+    assert open_manifest(built, "inpaint").rows(range(24)) == expected

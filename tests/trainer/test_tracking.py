@@ -1,7 +1,11 @@
 """What was logged is the mean of what happened, once for each step, also after going back to a checkpoint."""
 
+from __future__ import annotations
+
 import dataclasses
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -126,3 +130,56 @@ def test_weights_and_biases_has_to_be_there(tmp_path: Path):
     except ImportError:
         with pytest.raises(ValueError, match="not installed"):
             Tracker(tmp_path, short(), ALONE, wandb=True)
+
+
+class _Client:
+    """Weights & Biases as far as it is called: runs by their id, and what was logged to each."""
+
+    Error = RuntimeError
+
+    def __init__(self) -> None:
+        self.logged: dict[str, list[dict[str, float]]] = {}
+
+    def init(self, **options: Any) -> _Client._Run:
+        return _Client._Run(options["id"], self.logged.setdefault(options["id"], []))
+
+    class _Run:
+        def __init__(self, identity: str, logged: list[dict[str, float]]) -> None:
+            self.id, self._logged = identity, logged
+
+        def define_metric(self, *_: object, **__: object) -> None: ...
+
+        def log(self, values: dict[str, float]) -> None:
+            self._logged.append(values)
+
+        def finish(self, **_: object) -> None: ...
+
+
+def test_points_beyond_the_checkpoint_are_in_no_run_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, recipe = _Client(), short(iterations=10)
+    monkeypatch.setitem(sys.modules, "wandb", client)
+
+    def track(first: int, last: int) -> list[tuple[float, float]]:
+        """Log some steps; what stands in the run that they went to."""
+        with Tracker(tmp_path, recipe, ALONE, clock=Clock(), wandb=True) as tracker:
+            tracker.stage_begins(0, recipe.stages[0], first)
+            for step in range(first, last):
+                tracker.step_done(0, loaded(step), report(float(step)), 0.01)
+        points = client.logged[(tmp_path / "wandb-id").read_text()]
+        return [(each["0-inpaint/step"], each["0-inpaint/loss/task"]) for each in points]
+
+    assert track(0, 6) == [(2, 0.5), (4, 2.5), (6, 4.5)]
+    assert track(6, 10) == [(2, 0.5), (4, 2.5), (6, 4.5), (8, 6.5), (10, 8.5)]  # the same run goes on
+    assert len(client.logged) == 1
+    assert track(4, 6) == [(2, 0.5), (4, 2.5), (6, 4.5)]  # another, with what was kept
+    assert len(client.logged) == 2
+
+
+def test_later_stages_leave_tensorboard_when_a_run_goes_back_before_them(tmp_path: Path) -> None:
+    follow(tmp_path, 0, 10)
+    follow(tmp_path, 0, 4, number=1)
+    assert (tmp_path / "tensorboard" / "1-grounding").is_dir()
+    follow(tmp_path, 4, 6)
+    assert sorted(path.name for path in (tmp_path / "tensorboard").iterdir()) == ["0-inpaint"]

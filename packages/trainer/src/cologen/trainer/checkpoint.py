@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,8 @@ class Progress:
     step: int
     recipe: Mapping[str, Any]
     plan: Mapping[str, Any]
-    """The facts of the stage's plan: rows drawn from other manifests would not be the ones that were to come."""
+    """The facts of the stage's plan: rows drawn from other manifests would not be the ones that were to come. Empty
+    where a run branched off, which may draw others."""
     num_skipped: int
     num_failed: int
     stopped_nonfinite: bool = False
@@ -89,6 +90,19 @@ def save_checkpoint(
     processes.first_does(
         lambda: _write(run / CHECKPOINTS / progress.name, progress, model, weights, training), "writing a checkpoint"
     )
+
+
+def copy_checkpoint(checkpoint: Checkpoint, run: Path, progress: Progress) -> None:
+    """Copy a checkpoint into another run, which says other things of its ``progress``.
+
+    Raises:
+        OSError: it could not be written.
+    """
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(checkpoint.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(STATE))
+
+    _commit(run / CHECKPOINTS / progress.name, progress, fill)
 
 
 def save_base(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -194,14 +208,22 @@ def _write(
     weights: dict[str, Tensor],
     training: dict[str, Tensor],
 ) -> None:
+    def fill(into: Path) -> None:
+        if model.num_experts:
+            save_adapter(model, into / ADAPTER, weights=weights, notes={"step": progress.step})
+        else:
+            _save_file(weights, into / BASE)
+        _save_file({name: value.contiguous() for name, value in training.items()}, into / TRAINING)
+
+    _commit(folder, progress, fill)
+
+
+def _commit(folder: Path, progress: Progress, fill: Callable[[Path], None]) -> None:
+    """Have the files made beside the folder, which takes its name when all of them and their hashes are on disk."""
     beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     beside.mkdir(parents=True)
     try:
-        if model.num_experts:
-            save_adapter(model, beside / ADAPTER, weights=weights, notes={"step": progress.step})
-        else:
-            _save_file(weights, beside / BASE)
-        _save_file({name: value.contiguous() for name, value in training.items()}, beside / TRAINING)
+        fill(beside)
         hashes = {
             str(path.relative_to(beside)): sha256_of(path) for path in sorted(beside.rglob("*")) if path.is_file()
         }

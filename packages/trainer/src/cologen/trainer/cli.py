@@ -7,34 +7,48 @@ launch -m cologen.trainer …`` start the same in several processes.
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import tyro
 from rich.logging import RichHandler
+from safetensors import SafetensorError
 
-from cologen.datagen.build import Cluster
+from cologen.datagen.cluster import Cluster
 from cologen.datagen.control.annotators import HUB
 from cologen.datagen.printable import console
 from cologen.trainer.bases import open_base
+from cologen.trainer.branching import Branch, branch, branch_off, is_branch
 from cologen.trainer.checkpoint import ADAPTER, BASE
 from cologen.trainer.curriculum import Recipe
-from cologen.trainer.distributed import Processes, Strategy, joined
+from cologen.trainer.distributed import PATIENCE, Processes, Strategy, joined
 from cologen.trainer.dry_run import plan_run
 from cologen.trainer.estimates import Setup, gpu_named
 from cologen.trainer.grids import Grids
-from cologen.trainer.loading import Loading, open_stage
+from cologen.trainer.loading import Loading, StageSamples, open_stage
 from cologen.trainer.loop import Run, Watcher, train_stage
 from cologen.trainer.online import OnlineControl
 from cologen.trainer.plan_tables import rendered
 from cologen.trainer.progress import LiveProgress
 from cologen.trainer.recipes import load_recipe
-from cologen.trainer.run_folder import begin, finish_stage, stages_to_train, stand_on, where_to_go_on
+from cologen.trainer.run_folder import (
+    RECIPE,
+    begin,
+    entry,
+    finish_stage,
+    held,
+    refuse_other_base,
+    stages_to_train,
+    stand_on,
+    where_to_go_on,
+)
 from cologen.trainer.run_report import REPORT, Reports
 from cologen.trainer.stopping import stopped_by_signals
 from cologen.trainer.tracking import Tracker
@@ -68,6 +82,9 @@ class TrainOptions:
     """Go on with the run in this folder, from its newest whole checkpoint; begin if there is none."""
     fresh: bool = False
     """Delete the run in this folder and start over."""
+    branch: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    """Begin a new run at a checkpoint of another, with another recipe if you like: RUN (its newest checkpoint),
+    RUN@STAGE:STEP, or RUN@STEP of its newest stage."""
     dry_run: bool = False
     """Say what would be trained, what it takes and what is missing, and train nothing; the exit code is 1 if anything
     is missing or does not fit."""
@@ -87,6 +104,8 @@ class TrainOptions:
     """cpu, cuda, or auto: the GPU where there is one."""
     strategy: Strategy = "ddp"
     """Of several processes: each holds the whole model (ddp), or a share of it (fsdp)."""
+    wait_minutes: float = PATIENCE.total_seconds() / 60
+    """How long the other processes wait while the first one builds data, opens manifests or writes files."""
     wandb: bool = False
     """Log to Weights & Biases too."""
     gpu: str = "h100"
@@ -99,6 +118,10 @@ class TrainOptions:
     def __post_init__(self) -> None:
         if self.resume and self.fresh:
             raise ValueError("--resume goes on and --fresh starts over: give one of them")
+        if self.branch and self.fresh:
+            raise ValueError("--from begins a new run in an empty folder: give another --out instead of --fresh")
+        if not 0 < self.wait_minutes < math.inf:
+            raise ValueError(f"--wait-minutes must be above 0, got {self.wait_minutes}")
         if self.gpus < 1:
             raise ValueError(f"--gpus must be at least 1, got {self.gpus}")
         for each in self.root:
@@ -123,6 +146,11 @@ class TrainOptions:
         return Loading(num_workers=self.workers, online=online)
 
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C where nothing was saved, as shells have it."""
+
+_INTERRUPTED = "Interrupted. Checkpoints that were written are whole: --resume goes on from the newest, if any."
+
 CONSOLE = console()
 _ERRORS = console(stderr=True)
 
@@ -130,18 +158,22 @@ _ERRORS = console(stderr=True)
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 done, or stopped as asked; 1 failed, with one message that says what to do next; wrong usage leaves with 2.
+    0 done, or stopped as asked and saved; 1 failed, with one message that says what to do next; 130 interrupted by
+    Ctrl-C before it was saved; wrong usage leaves with 2.
     """
-    options = parsed(args)
-    handler = RichHandler(console=CONSOLE, show_path=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     try:
+        options = parsed(args)
+        handler = RichHandler(console=CONSOLE, show_path=False)
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
         return train(options)
     except torch.OutOfMemoryError as error:
         _ERRORS.print(f"Failed: {_out_of_memory(error)}")
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, SafetensorError) as error:
         out_of_memory = "can't allocate memory" in str(error)  # as torch says it of a CPU
         _ERRORS.print(f"Failed: {_out_of_memory(error) if out_of_memory else error}")
+    except KeyboardInterrupt:
+        _ERRORS.print(_INTERRUPTED)
+        return INTERRUPTED
     return 1
 
 
@@ -178,12 +210,33 @@ def train(options: TrainOptions) -> int:
         )
         CONSOLE.print(rendered(plan))
         return 0 if plan.ready else 1
-    with joined(options.device) as processes:
-        if processes.first:
-            begin(folder, recipe, resume=options.resume, fresh=options.fresh)
+    with joined(options.device, timedelta(minutes=options.wait_minutes)) as processes, ExitStack() as stack:
+
+        def prepare() -> None:
+            stack.enter_context(held(folder))
+            _refuse_entry(options, recipe, folder)
             _have_data(options, recipe)
-        processes.wait()
-        return _train(options, recipe, folder, processes)
+
+        processes.first_does(prepare, "preparing the run's data")
+        return _train(options, recipe, folder, processes, stack)
+
+
+def _refuse_entry(options: TrainOptions, recipe: Recipe, folder: Path) -> None:
+    """Say what is wrong with the folder before anything is made; ``_enter`` asks again."""
+    entry(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
+    _branch(options, recipe, folder)
+
+
+def _branch(options: TrainOptions, recipe: Recipe, folder: Path) -> Branch | None:
+    """Where the run is to branch off; None where it does not, or has done so already."""
+    if options.branch is None:
+        return None
+    found = branch(options.branch, recipe, folder)
+    if not (folder / RECIPE).is_file():
+        return found
+    if is_branch(folder, found):
+        return None
+    raise ValueError(f"{folder} holds a run that did not branch off from {found.checkpoint.folder}: give another --out")
 
 
 def _have_data(options: TrainOptions, recipe: Recipe) -> None:
@@ -193,38 +246,53 @@ def _have_data(options: TrainOptions, recipe: Recipe) -> None:
         ensure_manifests(options.data, names, WorldSize(), CONSOLE.print, workers=os.cpu_count() or 1)
 
 
-def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Processes) -> int:
-    numbers = stages_to_train(folder, recipe, options.stage)
+def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Processes, stack: ExitStack) -> int:
+    branched = _branch(options, recipe, folder)
+    finished = set[int]() if options.fresh else branched.finished if branched else None
+    numbers = stages_to_train(folder, recipe, options.stage, finished=finished)
     if not numbers:
         _say(processes, f"Nothing is left to train: {folder / REPORT} shows what was.")
         return 0
     bundle, fingerprint = open_base(recipe, options.base, processes.device)
-    stand_on(folder, fingerprint)
-    with ExitStack() as stack:
-        stopping = stack.enter_context(stopped_by_signals())
-        watchers: list[Watcher] = [
-            stack.enter_context(Tracker(folder, recipe, processes, wandb=options.wandb)),
-            Grids(folder, recipe, processes),
-            Reports(folder, recipe, processes),
-        ]
-        if processes.first:
-            watchers.append(stack.enter_context(LiveProgress(recipe, numbers, CONSOLE)))
-        run = Run(
-            folder=folder,
-            recipe=recipe,
-            bundle=bundle,
-            processes=processes,
-            strategy=options.strategy,
-            watcher=Watchers(watchers),
-        )
-        for number in numbers:
-            data = open_stage(recipe, number, options.data, roots=options.roots, loading=options.loading)
-            if not train_stage(run, number, data, where_to_go_on(folder, number), stopping):
-                _say(processes, f"Stopped and saved in {folder}: the same command with --resume goes on.")
-                return 0
-            if processes.first:
-                finish_stage(folder, number)
-            processes.wait()
+    if not options.fresh:
+        refuse_other_base(folder, fingerprint)
+    stopping = stack.enter_context(stopped_by_signals())
+
+    def opened(number: int) -> StageSamples:
+        return open_stage(recipe, number, options.data, roots=options.roots, loading=options.loading)
+
+    data = opened(numbers[0])
+    tracker = stack.enter_context(Tracker(folder, recipe, processes, wandb=options.wandb, fresh=options.fresh))
+
+    def enter() -> None:
+        # Only now, since a folder that holds a run is closed to any other: what could go wrong before has not.
+        if branched is not None:
+            branch_off(folder, recipe, branched, bundle.transformer, fingerprint)
+            found = branched.found
+        else:
+            found = begin(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
+            stand_on(folder, fingerprint)
+        for change in found:
+            _say(processes, f"Changed: {change}")
+
+    processes.first_does(enter, f"beginning the run in {folder}")
+    watchers: list[Watcher] = [tracker, Grids(folder, recipe, processes), Reports(folder, recipe, processes)]
+    if processes.first:
+        watchers.append(stack.enter_context(LiveProgress(recipe, numbers, CONSOLE)))
+    run = Run(
+        folder=folder,
+        recipe=recipe,
+        bundle=bundle,
+        processes=processes,
+        strategy=options.strategy,
+        watcher=Watchers(watchers),
+    )
+    for number in numbers:
+        data = data if number == numbers[0] else opened(number)
+        if not train_stage(run, number, data, where_to_go_on(folder, number), stopping):
+            _say(processes, f"Stopped and saved in {folder}: the same command with --resume goes on.")
+            return 0
+        processes.first_does(lambda number=number: finish_stage(folder, number), "finishing a stage")
     made = BASE if recipe.stages[0].trains_base else ADAPTER
     _say(processes, f"Done. {folder / REPORT} shows the run, {folder / made} is what it made.")
     return 0

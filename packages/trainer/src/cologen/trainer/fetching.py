@@ -5,11 +5,13 @@ A row that cannot be loaded is replaced by the next candidate for its place, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from cologen.datagen import images
+from cologen.datagen import images, local_files
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import RejectedError
@@ -23,10 +25,23 @@ from cologen.trainer.pixels import Fractions, Pixels, fit, fit_mask
 
 @dataclass(frozen=True, slots=True)
 class OpenedSource:
-    """A manifest's rows, and the folder that maps drawn in advance lie in."""
+    """A manifest's rows, the folder that maps drawn in advance lie in, and when it was built."""
 
     rows: ManifestRows
     folder: Folder
+    built: float = math.inf
+    """Seconds since the epoch; pictures that are newer may be others than those that its rows describe."""
+
+    def changed(self, row: Mapping[str, Any]) -> str | None:
+        """The address of a picture of a row whose file was written after the manifest."""
+        names = ["image_uri", "source_uri", "target_uri"]
+        if row.get("map_hash") is None:  # else it is beside the manifest, and its hash is compared
+            names.append("condition_uri")
+        for address in filter(None, map(row.get, names)):
+            path, _ = local_files.locate(self.rows.root, address)
+            if Path(path).stat().st_mtime > self.built:
+                return address
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,8 @@ class Fetched:
     pixels: Pixels
     told: tuple[Told, ...]
     failures: tuple[Failure, ...]
+    changed: tuple[tuple[str, str], ...] = ()
+    """Manifests and addresses of pictures that are newer than their manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +90,31 @@ class Fetcher:
         """
         sourced, masked = self.task != "text-to-image", self.task in ("inpaint", "mixed")
         pixels = Pixels.blank(len(work.assignments), work.size, sourced=sourced, masked=masked)
-        failures = list[Failure]()
-        told = [self._sample(*numbered, pixels, failures) for numbered in enumerate(work.assignments)]
-        return Fetched(tuple(one.place for one in work.assignments), pixels, tuple(told), tuple(failures))
+        failures, changed = list[Failure](), dict[tuple[str, str], None]()
+        told = [self._sample(*numbered, pixels, failures, changed) for numbered in enumerate(work.assignments)]
+        places = tuple(one.place for one in work.assignments)
+        return Fetched(places, pixels, tuple(told), tuple(failures), tuple(changed))
 
-    def _sample(self, number: int, assignment: Assignment, pixels: Pixels, failures: list[Failure]) -> Told:
+    def _sample(
+        self,
+        number: int,
+        assignment: Assignment,
+        pixels: Pixels,
+        failures: list[Failure],
+        changed: dict[tuple[str, str], None],
+    ) -> Told:
         """Write sample ``number`` of the pixels."""
         source, at = self.sources[assignment.source], self._crop(assignment.place)
         for index in assignment.candidates:
             row = source.rows.row(index)
             try:
-                return self._fitted(row, source, at, pixels, number)
+                told, address = self._fitted(row, source, at, pixels, number), source.changed(row)
             except (RejectedError, OSError) as error:
                 failures.append(Failure(row["sample_id"], str(error)))
+                continue
+            if address:
+                changed[(str(source.folder), address)] = None
+            return told
         last = failures[-1]
         raise ValueError(
             f"{source.folder}: {len(assignment.candidates)} samples in a row cannot be loaded, the last being "

@@ -7,11 +7,11 @@ processes, nor what has failed before, changes it.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
 
+from cologen.datagen.manifest import MANIFEST_NAME
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.storage import Folder
 from cologen.trainer.batch import Batch, Mask, Pictures
@@ -112,7 +113,10 @@ class StageSamples:
         with closing(
             in_order(self.fetcher, self._works(first_step, share), self.loading.num_workers, self.loading.ahead)
         ) as fetched:
-            yield from map(partial(_on_device, device=device), fetched)
+            told = set[str]()
+            for each in fetched:
+                _log_changed(each, told)
+                yield _on_device(each, device)
 
     def _works(self, first_step: int, share: slice) -> Iterator[Work]:
         """What this process has to make, one micro batch after the other."""
@@ -150,9 +154,10 @@ def open_stage(
     weights = stage.weights({name: (rows.task, rows.num_rows) for name, rows in opened.items()})
     planned = (PlannedSource(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
     plan = Plan(recipe.seed, tuple(planned), stage.global_batch)
+    _log_repeats(plan)
     squares = len(bucket_sizes(recipe.resolution)) == 1
     sizes = [] if squares else [_sizes(rows) for rows in opened.values()]
-    sources = tuple(OpenedSource(rows, Folder.open(folders[name])) for name, rows in opened.items())
+    sources = tuple(_source(rows, Folder.open(folders[name])) for name, rows in opened.items())
     kinds = frozenset[ConditionKind]().union(*map(kinds_wanted, opened.values()))
     return StageSamples(
         recipe=recipe,
@@ -162,6 +167,11 @@ def open_stage(
         loading=loading or Loading(),
         online_kinds=frozenset() if stage.trains_base else kinds,
     )
+
+
+def _source(rows: ManifestRows, folder: Folder) -> OpenedSource:
+    changed = folder.filesystem.get_file_info(f"{folder.path}/{MANIFEST_NAME}").mtime_ns
+    return OpenedSource(rows, folder, math.inf if changed is None else changed / 1e9)
 
 
 def _sizes(rows: ManifestRows) -> tuple[Int64[np.ndarray, "_rows"], Int64[np.ndarray, "_rows"]]:
@@ -195,6 +205,34 @@ def _planes(
 ) -> UInt8[torch.Tensor, "batch channels height width"]:
     """The same bytes in torch's order of axes, not of memory."""
     return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
+
+
+def _log_changed(fetched: Fetched, told: set[str]) -> None:
+    for manifest, address in fetched.changed:
+        if manifest not in told:
+            told.add(manifest)
+            _LOG.warning(
+                "%s: %s was written after the manifest was built. If it is another picture than it was, its masks, "
+                "boxes and words do not fit it: build again with --fresh",
+                manifest,
+                address,
+            )
+
+
+def _log_repeats(plan: Plan) -> None:
+    """Say so where a step holds the same rows more than once."""
+    total = sum(source.weight for source in plan.sources)
+    for source in plan.sources:
+        samples = plan.global_batch * source.weight / total
+        if samples > source.num_rows:
+            _LOG.warning(
+                "%s has %d rows, of which each step takes some %d: rows come more than once in a step. Build more, or "
+                "lower its weight or global_batch %d",
+                source.name,
+                source.num_rows,
+                samples,
+                plan.global_batch,
+            )
 
 
 def _log_once(failures: list[Failure], logged: set[str]) -> None:

@@ -232,7 +232,7 @@ def _refuse_other(folder: Path, before: Progress, now: Progress) -> None:
     found = changes(before.recipe, now.recipe, finished=now.stage, begun=now.stage + 1)
     wrong = [
         *refused(found, remedies=before.stopped_nonfinite, accepted=recorded(folder)),
-        *(f"data: {each}" for each in differences(before.plan, now.plan)),
+        *(f"data: {each}" for each in differences(before.plan, now.plan) if before.plan),
     ]
     if wrong:
         raise another_run("the run was begun with another recipe or other data", folder, wrong, found)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Generator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -136,14 +137,19 @@ def finish_stage(folder: Path, number: int) -> None:
     write_sealed(folder / FINISHED, {"stages": sorted(finished_stages(folder) | {number})})
 
 
-def stages_to_train(folder: Path, recipe: Recipe, stage: str | None, *, fresh: bool = False) -> list[int]:
-    """The stages that are still to be trained, in order, or the one that was asked for; all, if the run is ``fresh``.
+def stages_to_train(
+    folder: Path, recipe: Recipe, stage: str | None, *, finished: AbstractSet[int] | None = None
+) -> list[int]:
+    """The stages that are still to be trained, in order, or the one that was asked for.
+
+    Args:
+        finished: the stages that will be finished when the run begins, if not those that are now.
 
     Raises:
         ValueError: there is no such stage.
         FileNotFoundError: the one that was asked for stands on a stage that has not been trained here.
     """
-    finished = set[int]() if fresh else finished_stages(folder)
+    finished = finished_stages(folder) if finished is None else finished
     if stage is None:
         return [number for number in range(len(recipe.stages)) if number not in finished]
     number = recipe.stages.index(recipe.stage(stage))
@@ -167,9 +173,9 @@ def _stopped_nonfinite(folder: Path) -> bool:
 
 
 def _empty(folder: Path) -> None:
-    """Delete all but the lock, which is held."""
+    """Delete all but the lock, which is held, and what belongs to others."""
     for path in folder.iterdir():
-        if path.name != LOCK_NAME:
+        if path.name not in (LOCK_NAME, "wandb"):  # of Weights & Biases, whose run has begun already
             _delete(path)
 
 

@@ -47,49 +47,68 @@ class TensorBoard:
 class WeightsAndBiases:
     """One run of Weights & Biases for all stages, the scalars of each under its name.
 
-    A run that goes on is the same run there: ``wandb-id`` in its folder names it.
+    A run that goes on is the same run there: ``wandb-id`` in its folder names it. One that goes back behind what was
+    logged is another run of the same group, since points that are there cannot be taken back.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe) -> None:
-        """Raises ValueError: it is not installed, or would not start."""
+    def __init__(self, folder: Path, recipe: Recipe, *, fresh: bool = False) -> None:
+        """``fresh``: begin another run there too, whatever the folder names.
+
+        Raises:
+            ValueError: it is not installed, or would not start.
+        """
         try:
             import wandb  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ValueError(
                 "Weights & Biases is not installed: uv sync --extra wandb, or leave --wandb out"
             ) from error
-        client: Any = wandb
+        self._client: Any = wandb
+        self._folder, self._recipe = folder, recipe
+        self._run = self._begun(secrets.token_hex(8) if fresh else _identity(folder))
+
+    def stage(self, name: str) -> Sink:
+        """For the scalars of one stage, which are drawn over its own steps."""
+        (self._folder / _IDENTITY).write_text(self._run.id)
+        self._run.define_metric(f"{name}/*", step_metric=f"{name}/step")
+        return _Section(self._run, name)
+
+    def rewound(self) -> None:
+        """Leave the present run there, in which steps stand that were forgotten, and begin another in its group.
+
+        What is kept is to be written again: points cannot be taken back there.
+        """
+        self._run.finish()
+        self._run = self._begun(secrets.token_hex(8))
+
+    def _begun(self, identity: str) -> Any:
         try:
-            self._run: Any = client.init(
+            return self._client.init(
                 project="cologen",
-                id=_identity(folder),
+                group=f"{self._recipe.name} {self._folder.resolve()}",
+                id=identity,
                 resume="allow",
-                name=recipe.name,
-                dir=str(folder),
-                config=recipe.model_dump(mode="json"),
+                name=self._recipe.name,
+                dir=str(self._folder),
+                config=self._recipe.model_dump(mode="json"),
             )
-        except client.Error as error:
+        except self._client.Error as error:
             raise ValueError(
                 f"Weights & Biases would not start: {error}. Run `wandb login`, set WANDB_MODE=offline, or leave "
                 "--wandb out"
             ) from error
-
-    def stage(self, name: str) -> Sink:
-        """For the scalars of one stage, which are drawn over its own steps."""
-        self._run.define_metric(f"{name}/*", step_metric=f"{name}/step")
-        return _Section(self._run, name)
 
     def finish(self, *, failed: bool) -> None:
         """Send what is left."""
         self._run.finish(exit_code=int(failed))
 
 
+_IDENTITY = "wandb-id"
+
+
 def _identity(folder: Path) -> str:
-    path = folder / "wandb-id"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(secrets.token_hex(8))
-    return path.read_text()
+    path = folder / _IDENTITY
+    return path.read_text() if path.exists() else secrets.token_hex(8)
 
 
 class _Section:

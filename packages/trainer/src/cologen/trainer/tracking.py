@@ -6,6 +6,7 @@ each stage is a run of its own under ``RUN/tensorboard``, its steps counted from
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from cologen.trainer.curriculum import Recipe, Stage
 from cologen.trainer.distributed import Processes
 from cologen.trainer.learner import StepReport
 from cologen.trainer.loop import LoadedStep
-from cologen.trainer.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, append, forget_after
+from cologen.trainer.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, append, forget_after, read
 from cologen.trainer.routing_tally import Chosen, added, chosen_by_task
 from cologen.trainer.sinks import TENSORBOARD, Sink, TensorBoard, WeightsAndBiases
 
@@ -47,11 +48,16 @@ class Tracker:
         processes: Processes,
         *,
         wandb: bool = False,
+        fresh: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises ValueError: Weights & Biases is asked for and is not installed, or would not start."""
+        """``fresh``: whatever run is in the folder is about to be deleted.
+
+        Raises:
+            ValueError: Weights & Biases is asked for and is not installed, or would not start.
+        """
         self._folder, self._recipe, self._processes, self._clock = folder, recipe, processes, clock
-        self._wandb = WeightsAndBiases(folder, recipe) if wandb and processes.first else None
+        self._wandb = WeightsAndBiases(folder, recipe, fresh=fresh) if wandb and processes.first else None
         self._sinks: list[Sink] = []
         self._window, self._chosen = _Window(clock()), dict[str, Chosen]()
 
@@ -69,13 +75,30 @@ class Tracker:
         """Go on with the stage's log after ``first_step`` steps, and forget what was logged beyond them."""
         if self._processes.first:
             self._folder.mkdir(parents=True, exist_ok=True)
-            for name in (METRICS, ROUTING):
-                forget_after(self._folder / name, number, first_step)
+            num_forgotten = forget_after(self._folder / METRICS, number, first_step)
+            forget_after(self._folder / ROUTING, number, first_step)
+            self._forget_later_stages(number)
             self._close_sinks()
-            name = f"{number}-{stage.task}"
+            if self._wandb is not None and num_forgotten:
+                self._write_again(self._wandb)
+            name = _section(number, stage.task)
             self._sinks = [TensorBoard(self._folder / TENSORBOARD / name, first_step)]
             self._sinks += [self._wandb.stage(name)] if self._wandb else []
         self._window, self._chosen = _Window(self._clock()), {}
+
+    def _forget_later_stages(self, number: int) -> None:
+        for path in (self._folder / TENSORBOARD).glob("*-*"):
+            if path.name.partition("-")[0].isdecimal() and int(path.name.partition("-")[0]) > number:
+                shutil.rmtree(path)
+
+    def _write_again(self, wandb: WeightsAndBiases) -> None:
+        """All that is still in the log, to another run, in place of the one that holds what was forgotten."""
+        wandb.rewound()
+        sections: dict[str, Sink] = {}
+        for metrics in read(self._folder / METRICS, StepMetrics):
+            name = _section(metrics.stage, metrics.task)
+            sink = sections[name] = sections.get(name) or wandb.stage(name)
+            sink.write(_scalars(metrics), metrics.step)
 
     def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
         """Count a step in, and log the mean of the last few when there are ``log_every``."""
@@ -151,6 +174,10 @@ class Tracker:
         for sink in self._sinks:
             sink.close()
         self._sinks = []
+
+
+def _section(number: int, task: str) -> str:
+    return f"{number}-{task}"
 
 
 def _mean(values: Iterable[float]) -> float | None:
