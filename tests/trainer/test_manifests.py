@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from cologen.datagen.manifest import Manifest, PartContent, commit_part, iterate_rows, part_file, save_manifest
+from cologen.datagen.manifest import (
+    Manifest,
+    PartContent,
+    commit_part,
+    iterate_rows,
+    load_manifest,
+    part_file,
+    save_manifest,
+)
 from cologen.datagen.storage import Folder
 from cologen.trainer import manifests
 from cologen.trainer.manifests import ManifestRows, open_manifest
@@ -71,9 +79,7 @@ def built(tmp_path: Path) -> Path:
 
 def test_rows_are_those_that_were_built_in_any_order(built: Path):
     opened = open_manifest(built, "inpaint")
-    expected = list(
-        iterate_rows(Folder.open(built), Manifest.model_validate_json((built / "manifest.json").read_text()))
-    )
+    expected = list(iterate_rows(Folder.open(built), load_manifest(Folder.open(built))))
     assert len(opened) == 24
     assert [opened.row(index) for index in range(24)] == expected == [row(number) for number in range(24)]
     assert opened.rows([23, 0, 8, 8]) == [row(23), row(0), row(8), row(8)]
@@ -117,7 +123,7 @@ def test_a_row_that_is_not_there_is_an_index_error(built: Path):
 
 
 def rewrite(out: Path, change: Callable[[Manifest], Manifest]) -> None:
-    found = Manifest.model_validate_json((out / "manifest.json").read_text())
+    found = load_manifest(Folder.open(out))
     save_manifest(Folder.open(out), change(found))
 
 
