@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from cologen.datagen.cluster import Cluster, FailurePolicy
 from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
-from cologen.datagen.storage import Folder
+from cologen.datagen.storage import Folder, require_local
 from cologen.datagen.world.layouts import ensure
 from cologen.datagen.world.layouts.drawing import SPLITS, split_of
 from pipelines.console import CONSOLE, progress_over_scenes, working
@@ -60,6 +60,8 @@ class BuildOptions:
     """Say what would be built, and write no manifest."""
 
     def __post_init__(self) -> None:
+        if self.root is not None:
+            require_local(self.root, "--root")
         for name in ("limit", "part_size", "scenes", "cpus", "tries"):
             value = getattr(self, name)
             if value is not None and value < 1:

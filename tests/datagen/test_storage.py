@@ -16,7 +16,7 @@ import pytest
 from pyarrow import fs
 
 from cologen.datagen import storage
-from cologen.datagen.storage import LEASE_SECONDS, LOCK_NAME, Folder
+from cologen.datagen.storage import LEASE_SECONDS, LOCK_NAME, Folder, require_local
 
 
 @pytest.fixture
@@ -227,3 +227,12 @@ def test_a_lease_is_renewed_while_the_block_runs(remote: Folder, monkeypatch: py
         time.sleep(1.2)
         with pytest.raises(ValueError, match="another process"), remote.locked():
             pass
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/coco", "gs://bucket", "hf://datasets/a/b", "https://host/a", "file:///a"])
+def test_a_uri_where_files_of_a_disk_are_read_is_refused_by_its_option(uri: str, tmp_path: Path) -> None:
+    for path in (uri, Path(uri)):
+        with pytest.raises(ValueError, match=r"--root must be a folder on a disk.*copy or mount it"):
+            require_local(path, "--root")
+    for path in (tmp_path, "data/coco", "a:b", "C/d"):
+        require_local(path, "--root")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import secrets
 import socket
 import threading
@@ -20,9 +21,21 @@ from pathlib import Path
 
 from pyarrow import fs
 
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
 LOCK_NAME = ".lock"
 LEASE_SECONDS = 120  # a remote lock that was not renewed for so long belongs to a dead process
 _OBJECT_STORES = ("s3", "gcs", "abfs")
+
+
+def require_local(path: str | Path, option: str) -> None:
+    """Refuse a URI such as ``s3://bucket/folder`` (``s3:/bucket/folder`` as a path) where files of a disk are read.
+
+    Raises:
+        ValueError: it is one; the message names the option.
+    """
+    if _REMOTE.match(str(path)) and not Path(path).exists():
+        raise ValueError(f"{option} must be a folder on a disk of this machine, got {path}: copy or mount it first")
 
 
 @dataclass(frozen=True, slots=True)
