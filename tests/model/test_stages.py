@@ -10,10 +10,11 @@ from torch import Tensor
 
 from cologen.model.adapters import load_adapter, save_adapter
 from cologen.model.transformer import CoLoGenTransformer2DModel
-from cologen.model.veteran import newest_usage, veteran_loss
+from cologen.model.veteran import Usage, VeteranGate
 from tests.model.tiny import inputs, tiny
 
 GIVEN = inputs()
+GATE = VeteranGate(rho=0.8, alpha=0.5)
 
 
 def seen(model: CoLoGenTransformer2DModel) -> Tensor:
@@ -27,9 +28,9 @@ def train(model: CoLoGenTransformer2DModel, stage: int, num_steps: int) -> None:
     torch.manual_seed(stage)
     for _ in range(num_steps):
         found = model.train()(**GIVEN.stock(), source=GIVEN.sources)
-        loss = found.sample.square().mean() + veteran_loss(newest_usage(found.routing), rho=0.8, alpha=0.5)
         optimizer.zero_grad()
-        loss.backward()
+        found.sample.square().mean().backward()
+        GATE.add_gradient(model, Usage.of(found.routing))
         optimizer.step()
 
 
@@ -39,7 +40,8 @@ def test_only_the_newest_expert_and_the_router_get_gradients(routing: str, stage
     model = tiny(stage + 1, routing=routing).train()
     trainable = model.freeze_for(stage)
     found = model(**GIVEN.stock(), source=GIVEN.sources)
-    (found.sample.square().mean() + veteran_loss(newest_usage(found.routing), rho=0.8, alpha=0.5)).backward()
+    found.sample.square().mean().backward()
+    GATE.add_gradient(model, Usage.of(found.routing))
     expected = {
         f"{blocks}.{number}.attn.prw.{part}"
         for blocks in ("transformer_blocks", "single_transformer_blocks")

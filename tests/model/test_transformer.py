@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,15 @@ def test_a_newcomer_changes_little_and_is_not_chosen():
     plain = model(**given.stock()).sample
     before = model(**given.stock(), source=given.sources)
     assert model.add_expert(7) == 2
+    assert model.newcomer_bias == -8.0
     after = model(**given.stock(), source=given.sources)
     assert torch.equal(after.routing.choice, before.routing.choice)
     assert (after.sample - before.sample).norm() < 0.01 * (before.sample - plain).norm()
+    even = CoLoGenTransformer2DModel(**SHAPE, **FORM)
+    even.add_expert(7)
+    even.add_expert(7)
+    share = even.eval()(**inputs(dtype=torch.float32).stock(), source=inputs(dtype=torch.float32).sources).routing
+    torch.testing.assert_close(share.probability[..., -1], torch.full((3, 4), 1 / (1 + math.exp(8))))
 
 
 def test_experts_are_drawn_from_seed_and_number_alone():

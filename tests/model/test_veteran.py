@@ -1,33 +1,166 @@
-"""The veteran loss brings the newest expert's share to ρ, from wherever the router stands."""
+"""The veteran loss is that of the global batch, and brings the newest expert's share to ρ, from wherever it stands."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from cologen.model.router import NoisyRouter
 from cologen.model.routing import Routing
-from cologen.model.veteran import newest_usage, veteran_loss
+from cologen.model.veteran import Usage, VeteranGate
+from tests.model.tiny import inputs, tiny
 
-RHO = 0.8
-
-
-def test_usage_is_the_hard_share_with_the_gradient_of_the_soft_one():
-    probability = torch.tensor([[[0.3, 0.7]], [[0.9, 0.1]], [[0.4, 0.6]], [[0.8, 0.2]]], requires_grad=True)
-    usage = newest_usage(Routing(probability))
-    assert usage == 0.5
-    usage.backward()
-    assert torch.equal(probability.grad, torch.tensor([0.0, 0.25]).expand(4, 1, 2))
+RHO, DIM, BLOCKS = 0.8, 8, 3
+GATE = VeteranGate(rho=RHO, alpha=0.5)
 
 
-@pytest.mark.parametrize(("share", "slope"), [(0.5, -0.5), (0.9, 0.5), (0.8, 0.0)])
-def test_the_loss_is_the_distance_and_points_to_rho(share: float, slope: float):
-    usage = torch.tensor(share, requires_grad=True)
-    loss = veteran_loss(usage, rho=RHO, alpha=0.5)
+def routers(num_experts: int = 3, dtype: torch.dtype = torch.float64) -> nn.ModuleList:
+    made = nn.ModuleList(NoisyRouter(DIM, num_experts, dtype=dtype) for _ in range(BLOCKS))
+    generator = torch.Generator().manual_seed(0)
+    for rows in made.parameters():
+        rows.data.copy_(torch.randn(rows.shape, generator=generator))
+    return made
+
+
+def routed(by: nn.ModuleList, hidden: Tensor, noise: Tensor | None) -> Routing:
+    """``hidden`` is batch × blocks (× tokens) × width."""
+    given = [None] * len(by) if noise is None else noise.unbind(1)
+    found = [router(seen, each, 0.0) for router, seen, each in zip(by, hidden.unbind(1), given, strict=True)]
+    slopes = [
+        router.newest_slope(seen, each, probability)  # type: ignore[operator]
+        for router, seen, each, probability in zip(by, hidden.unbind(1), given, found, strict=True)
+    ]
+    return Routing(torch.stack(found, dim=1), torch.stack(slopes))
+
+
+def straight_through(routing: Routing, gate: VeteranGate) -> Tensor:
+    """Eq. 9 of a batch in one piece, as automatic differentiation has it: the hard share, the gradient of the soft."""
+    soft = routing.probability[..., -1].mean()
+    hard = (routing.choice == routing.num_experts - 1).to(soft.dtype).mean()
+    return gate.alpha * (hard + soft - soft.detach() - gate.rho).abs()
+
+
+def batch(*place: int, num_experts: int = 3) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    shape = (place[0], BLOCKS, *place[1:])
+    return (
+        torch.randn(*shape, DIM, generator=generator).double(),
+        torch.randn(*shape, num_experts, generator=generator).double(),
+    )
+
+
+@pytest.mark.parametrize("place", [(6,), (6, 4)], ids=["sample", "token"])
+@pytest.mark.parametrize("rho", [0.1, 0.9])
+@pytest.mark.parametrize("size", [6, 3, 1])
+@pytest.mark.parametrize("noisy", [True, False])
+def test_the_gradient_is_that_of_the_whole_batch_in_whatever_micro_batches(
+    place: tuple[int, ...], rho: float, size: int, noisy: bool
+):
+    gate, (hidden, noise) = VeteranGate(rho=rho, alpha=0.5), batch(*place)
+    expected = routers()
+    loss = straight_through(routed(expected, hidden, noise if noisy else None), gate)
     loss.backward()
-    assert abs(loss.item() - 0.5 * abs(share - RHO)) < 1e-7
-    assert usage.grad == slope
+    found = routers()
+    parts = zip(hidden.split(size), noise.split(size), strict=True)
+    usage = Usage.total(routed(found, seen, each if noisy else None) for seen, each in parts)
+    gate.add_gradient(found, usage)
+    gate.add_gradient(found, usage)  # it adds to the gradient that is there
+    assert gate.loss(usage) == pytest.approx(loss.item(), abs=1e-14)
+    for weight, other in zip(found.parameters(), expected.parameters(), strict=True):
+        assert weight.grad is not None
+        whole = torch.zeros_like(weight) if other.grad is None else other.grad
+        torch.testing.assert_close(weight.grad, 2 * whole, rtol=0, atol=1e-14)
+
+
+def test_micro_batches_on_both_sides_of_rho_pull_to_the_same_side():
+    """Three of four choose the newest: each micro batch for itself, these would pull down and up."""
+    both, none = (Routing(torch.tensor([[[1 - p, p]]] * 2), torch.ones(1, 2, 2, DIM)) for p in (0.9, 0.1))
+    half = Routing(torch.cat([both.probability[:1], none.probability[:1]]), both.slope)
+    assert [GATE.side(Usage.of(each)) for each in (both, half)] == [1, -1]
+    usage = Usage.total([both, half])
+    assert usage.share == 0.75
+    assert GATE.loss(usage) == pytest.approx(0.5 * 0.05)
+    router = nn.ModuleList([NoisyRouter(DIM, 2, dtype=torch.float32)])
+    GATE.add_gradient(router, usage)
+    assert all(torch.equal(rows.grad, torch.full((2, DIM), -0.5 * 2 / 4)) for rows in router.parameters())
+
+
+@pytest.mark.parametrize(
+    ("rho", "chosen", "choices", "side"),
+    [
+        (0.8, 4, 5, 0),
+        (0.29, 29, 100, 0),  # 0.29 · 100 is 28.999999999999996
+        (0.07, 7, 100, 0),  # 0.07 · 100 is 7.000000000000001
+        (0.3, 3 * 10**9, 10**10, 0),
+        (0.3, 3 * 10**9 + 1, 10**10, 1),
+        (1.0, 7, 7, 0),
+        (0.0, 0, 7, 0),
+        (1 / 3, 1, 3, 1),  # the decimal 0.3333333333333333 is less
+        (0.8, 3, 5, -1),
+    ],
+)
+def test_on_which_side_of_rho_usage_is_does_not_hang_on_rounding(rho: float, chosen: int, choices: int, side: int):
+    usage = Usage(torch.tensor(chosen), torch.tensor(choices), None)
+    gate = VeteranGate(rho=rho, alpha=0.5)
+    assert gate.side(usage) == side
+    assert side or gate.loss(usage) == 0
+
+
+def test_at_rho_there_is_no_pull():
+    router = nn.ModuleList([NoisyRouter(DIM, 2, dtype=torch.float32)])
+    GATE.add_gradient(router, Usage(torch.tensor(4), torch.tensor(5), torch.ones(1, 2, 2, DIM)))
+    assert all(rows.grad is None for rows in router.parameters())
+
+
+@pytest.mark.parametrize("routing", ["sample", "token"])
+def test_the_model_tells_of_its_choices_in_training_and_pulls_routers_alone(routing: str):
+    model, given = tiny(3, routing=routing).train(), inputs()
+    trained = model.freeze_for(2)
+    found = model(**given.stock(), source=given.sources)
+    GATE.add_gradient(model, Usage.of(found.routing))
+    assert {name for name in trained if trained[name].grad is not None} == {n for n in trained if ".router." in n}
+    model.eval()
+    silent = model(**given.stock(), source=given.sources).routing
+    assert silent.slope is None
+    with pytest.raises(ValueError, match="was the model in training"):
+        GATE.add_gradient(model, Usage.of(silent))
+
+
+def test_the_slope_is_the_same_after_checkpointing():
+    given, noise = inputs(batch=3), torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0)).double()
+    slopes = []
+    for checkpointing in (False, True):
+        model = tiny(2).train()
+        model.freeze_for(1)
+        if checkpointing:
+            model.enable_gradient_checkpointing()
+        found = model(**given.stock(), source=given.sources, routing_noise=noise)
+        found.sample.square().mean().backward()
+        slopes.append(found.routing.slope)
+    assert torch.equal(*slopes)
+
+
+class WithoutFloat64(TorchDispatchMode):
+    """A device that has no float64, as Apple's."""
+
+    def __torch_dispatch__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        assert not (isinstance(found, Tensor) and found.dtype == torch.float64), f"{func} needs float64"
+        return found
+
+
+def test_a_device_without_float64_counts_too():
+    by = routers(dtype=torch.float32)
+    hidden, noise = (each.float() for each in batch(6))
+    with WithoutFloat64():
+        usage = Usage.total([routed(by, hidden, noise)])
+        GATE.add_gradient(by, usage)
+    assert 0 <= usage.share <= 1
 
 
 @pytest.mark.parametrize("by_token", [False, True], ids=["sample", "token"])
@@ -40,22 +173,21 @@ def test_usage_settles_at_rho_from_anywhere(by_token: bool, gap: float):
 
 def usage_while_training(by_token: bool, gap: float, num_steps: int = 400, lr: float = 3e-3) -> Tensor:
     """U_t step by step; the newest of three experts begins ``gap`` over the others, at what all samples share."""
-    num_blocks, batch, tokens, dim = 8, 16, 6, 64
+    num_blocks, size, tokens, dim = 8, 16, 6, 64
     generator = torch.Generator().manual_seed(0)
     shared = torch.randn(num_blocks, 1, 1, dim, generator=generator)
-    hidden = shared + torch.randn(num_blocks, batch, tokens, dim, generator=generator)
-    hidden = hidden if by_token else hidden.mean(dim=2)
-    routers = [NoisyRouter(dim, 3, dtype=torch.float32) for _ in range(num_blocks)]
-    for router, along in zip(routers, shared[:, 0, 0], strict=True):
+    hidden = shared + torch.randn(num_blocks, size, tokens, dim, generator=generator)
+    hidden = (hidden if by_token else hidden.mean(dim=2)).movedim(0, 1)
+    by = nn.ModuleList(NoisyRouter(dim, 3, dtype=torch.float32) for _ in range(num_blocks))
+    for router, along in zip(by, shared[:, 0, 0], strict=True):
         router.choose.data[-1] = gap * along / along.square().sum()
-    optimizer = torch.optim.Adam([weight for router in routers for weight in router.parameters()], lr=lr)
+    optimizer = torch.optim.Adam(by.parameters(), lr=lr)
     shares = []
     for _ in range(num_steps):
         noise = torch.randn(*hidden.shape[:-1], 3, generator=generator)
-        each = [router(seen, epsilon, 0.0) for router, seen, epsilon in zip(routers, hidden, noise, strict=True)]
-        usage = newest_usage(Routing(torch.stack(each, dim=1)))
         optimizer.zero_grad()
-        veteran_loss(usage, rho=RHO, alpha=0.5).backward()
+        usage = Usage.of(routed(by, hidden, noise))
+        GATE.add_gradient(by, usage)
         optimizer.step()
-        shares.append(usage.detach())
-    return torch.stack(shares)
+        shares.append(usage.share)
+    return torch.tensor(shares)

@@ -20,7 +20,7 @@ def woven(granularity: Granularity, num_experts: int) -> ProgressiveRepresentati
 
 def test_a_sample_is_routed_by_the_mean_of_its_tokens() -> None:
     weaving, hidden = woven("sample", 3), torch.randn(4, 6, DIM).double()
-    found, probability = weaving(hidden)
+    found, probability, _ = weaving(hidden)
     assert weaving.router is not None
     torch.testing.assert_close(probability, weaving.router(hidden.mean(1), None, 0.0))
     weight, choice = probability.max(-1)
@@ -30,12 +30,12 @@ def test_a_sample_is_routed_by_the_mean_of_its_tokens() -> None:
 
 def test_a_token_is_routed_by_itself() -> None:
     weaving, hidden = woven("token", 3), torch.randn(4, 6, DIM).double()
-    found, probability = weaving(hidden)
+    found, probability, _ = weaving(hidden)
     assert probability.shape == (4, 6, 3)
     weight, choice = probability.max(-1)
     expected = residual_per_token(list(weaving.experts), hidden, choice, 2.0 * weight)  # type: ignore[arg-type]
     assert torch.equal(found, expected)
-    alone, _ = weaving(hidden[:, 2:3])
+    alone, _, _ = weaving(hidden[:, 2:3])
     torch.testing.assert_close(found[:, :, 2:3], alone)
 
 

@@ -11,17 +11,23 @@ from torch import Tensor
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
+from cologen.model.routing import Routing
 from cologen.model.transformer import CoLoGenTransformer2DModel
-from cologen.model.veteran import newest_usage, veteran_loss
+from cologen.model.veteran import Usage, VeteranGate
+from cologen.trainer.distributed import gathering
 from tests.model.tiny import inputs, tiny
 
 BATCH = 4
+GATE = VeteranGate(rho=0.5, alpha=0.5)
 Kind = Literal["alone", "ddp", "fsdp"]
 Case = tuple[Kind, str, bool]
 
 
 def step(kind: Kind, routing: str, checkpointed: bool) -> tuple[Tensor, dict[str, Tensor]]:
-    """Two steps of SGD at stage 1 on this process's share of the batch; the loss over all, and what was trained."""
+    """Two steps of SGD at stage 1 on this process's share of the batch; the loss over all, and what was trained.
+
+    Alone, the batch is one; over two processes, each sample is a micro batch.
+    """
     rank, world = (0, 1) if kind == "alone" else (dist.get_rank(), dist.get_world_size())
     model = tiny(2, routing=routing).train()
     if checkpointed:
@@ -31,17 +37,22 @@ def step(kind: Kind, routing: str, checkpointed: bool) -> tuple[Tensor, dict[str
     optimizer = torch.optim.SGD([weight for weight in wrapped.parameters() if weight.requires_grad], lr=0.5)
     place = [6] if routing == "token" else []
     noise = torch.randn(BATCH, 4, *place, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    share = slice(rank * BATCH // world, (rank + 1) * BATCH // world)
-    given = inputs(batch=BATCH).share(share.start, share.stop)
+    share, size = range(rank * BATCH // world, (rank + 1) * BATCH // world), BATCH if kind == "alone" else 1
     losses = []
     for _ in range(2):
-        found = wrapped(**given.stock(), source=given.sources, routing_noise=noise[share])
-        task = found.sample.square().mean()
-        loss = task + veteran_loss(newest_usage(found.routing), rho=0.8, alpha=0.5)
         optimizer.zero_grad()
-        loss.backward()
+        task, routings = torch.zeros(()).double(), list[Routing]()
+        for first in share[::size]:
+            given = inputs(batch=BATCH).share(first, first + size)
+            with gathering(wrapped, last=first + size > share[-1]):
+                found = wrapped(**given.stock(), source=given.sources, routing_noise=noise[first : first + size])
+                loss = found.sample.square().mean() * size / len(share)
+                loss.backward()
+            task, routings = task + loss.detach(), [*routings, found.routing]
+        usage = Usage.total(routings)
+        GATE.add_gradient(wrapped, usage)
         optimizer.step()
-        losses.append(overall(loss.detach(), world))
+        losses.append(overall(task, world) + GATE.loss(usage))
     trained = dict(model.named_parameters())
     return torch.stack(losses), {name: whole(trained[name].detach()) for name in names}
 

@@ -1,11 +1,14 @@
 """Stages and recipes hold together, or say which two values do not."""
 
+import math
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from cologen.trainer.curriculum import Recipe, Resolution, Stage, recipe_hash
+from cologen.model.transformer import NEWCOMER_BIAS
+from cologen.trainer.curriculum import Optimizer, Recipe, Resolution, Stage, recipe_hash
+from cologen.trainer.recipes import RECIPES
 
 STAGE = Stage(
     task="editing",
@@ -73,6 +76,8 @@ def test_text_to_image_reads_inpainting_manifests_and_trains_the_base():
         ({"task": "mixed"}, "task_shares"),
         ({"task_shares": {"inpaint": 1.0}}, "task_shares"),
         ({"task": "text-to-image"}, "new_expert = false"),
+        ({"manifests": {"a": math.inf}}, "finite number"),
+        ({"task": "mixed", "task_shares": {"inpaint": math.inf}}, "finite number"),
         ({"rho": 1.5}, "less than or equal to 1"),
         ({"momentum": 1}, "Extra inputs"),
     ],
@@ -88,6 +93,10 @@ def test_a_stage_that_cannot_be_trained_is_refused(changes: dict[str, Any], word
         ({"stages": ()}, "at least one stage"),
         ({"stages": (STAGE, STAGE)}, "editing is there more than once"),
         ({"stages": (STAGE.replace(new_expert=False),)}, "new_expert = true"),
+        ({"optimizer": {"betas": (0.9, 1.5)}}, "less than 1"),
+        ({"optimizer": {"betas": (1.0, 0.9)}}, "less than 1"),
+        ({"optimizer": {"betas": (-0.1, 0.9)}}, "greater than or equal to 0"),
+        ({"caption_dropout": 1.1}, "less than or equal to 1"),
         ({"micro_batch": 3}, "stages.inpaint.global_batch 8 is not a multiple of micro_batch 3"),
         ({"resolution": {"side": 30, "multiple": 4, "max_aspect": 1.0}}, "side 30 is not a multiple of 4"),
     ],
@@ -95,6 +104,28 @@ def test_a_stage_that_cannot_be_trained_is_refused(changes: dict[str, Any], word
 def test_a_recipe_that_cannot_run_is_refused(changes: dict[str, Any], words: str):
     with pytest.raises(ValidationError, match=words):
         RECIPE.replace(**changes)
+
+
+def number_fields() -> list[tuple[type[BaseModel], str]]:
+    models: tuple[type[BaseModel], ...] = (Recipe, Stage, Resolution, Optimizer)
+    return [(model, name) for model in models for name, field in model.model_fields.items() if "float" in str(field)]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize(("model", "name"), number_fields(), ids=lambda each: str(each))
+def test_numbers_are_finite(model: type[BaseModel], name: str, value: float):
+    whole = {Recipe: RECIPE, Stage: STAGE, Resolution: RECIPE.resolution, Optimizer: Optimizer()}[model]
+    given = {"betas": (value, 0.9), "manifests": {"a": value}, "task_shares": {"inpaint": value}}.get(name, value)
+    with pytest.raises(ValidationError):
+        whole.replace(**{name: given})
+
+
+def test_a_newcomer_begins_where_the_model_lets_it():
+    assert Stage.model_fields["newcomer_bias"].default == NEWCOMER_BIAS == -8.0
+
+
+def test_a_tenth_of_the_captions_is_dropped_in_every_recipe():
+    assert all(make().caption_dropout == 0.1 for make in RECIPES.values())
 
 
 def test_a_stage_is_found_by_number_or_task():

@@ -47,3 +47,6 @@ def test_a_step_s_prompts_are_encoded_together_and_once(monkeypatch: pytest.Monk
     assert torch.equal(found.embeds, expected.embeds[[1, 0, 2, 0]])
     assert torch.equal(found.pooled, expected.pooled[[1, 0, 2, 0]])
     assert calls == [["a dog", "a cat"], [""]]
+    encoder.step(["", "a fish"])  # the empty prompt, which comes in every step, is kept
+    assert calls[2:] == [["a fish"]]
+    assert torch.equal(encoder.prompts([""]).embeds, expected.embeds[2:])

@@ -1,4 +1,4 @@
-"""Eq. 10: nothing is lost where the velocity is known, and the veteran term is what U_t is off by."""
+"""L_task of eq. 10: nothing is lost where the velocity is known, and the model is asked what the pipeline asks it."""
 
 import dataclasses
 from typing import Any
@@ -14,7 +14,7 @@ from cologen.model.transformer import CoLoGenOutput
 from cologen.trainer.batch import Batch
 from cologen.trainer.draws import Draws, draw
 from cologen.trainer.loss import Losses, encode, losses
-from tests.trainer.made_up import ALONE, batch, routing
+from tests.trainer.made_up import ALONE, batch
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +29,21 @@ def drawn(of: Batch) -> Draws:
 class Model(torch.nn.Module):
     """Answers with the velocity times ``factor``, and remembers what it was asked."""
 
-    def __init__(self, bundle: Bundle, of: Batch, factor: float, chosen: list[list[int]] | None = None) -> None:
+    def __init__(self, bundle: Bundle, of: Batch, factor: float) -> None:
         super().__init__()
         target = pack(encode(bundle, of).target, bundle.preset.patch)
         noise = pack(drawn(of).noise, bundle.preset.patch)
-        self.velocity, self._chosen = factor * flow.velocity(target, noise), chosen
+        self.velocity = factor * flow.velocity(target, noise)
         self.asked: dict[str, Any] = {}
 
     def forward(self, **asked: Any) -> CoLoGenOutput:
         self.asked = asked
-        return CoLoGenOutput(sample=self.velocity, routing=routing(self._chosen) if self._chosen else None)
+        return CoLoGenOutput(sample=self.velocity)
 
 
-def lost(bundle: Bundle, of: Batch, model: Any, rho: float = 0.8, alpha: float = 0.5) -> Losses:
+def lost(bundle: Bundle, of: Batch, model: Any) -> Losses:
     words = bundle.text.encode(of.prompts)
-    return losses(model, bundle, of, encode(bundle, of), words, drawn(of), rho=rho, alpha=alpha)
+    return losses(model, bundle, of, encode(bundle, of), words, drawn(of))
 
 
 def test_who_knows_the_velocity_loses_nothing(bundle: Bundle):
@@ -51,7 +51,7 @@ def test_who_knows_the_velocity_loses_nothing(bundle: Bundle):
     model = Model(bundle, of, 1.0)
     found = lost(bundle, of, model)
     assert found.per_sample.shape == (3,)
-    assert found.total == found.per_sample.max() == found.veteran == 0
+    assert found.task == found.per_sample.max() == 0
     time = flow.logit_normal(drawn(of).time)
     if bundle.preset.shifted:
         time = flow.shift(time, model.velocity.shape[1])
@@ -64,16 +64,27 @@ def test_who_says_nothing_loses_the_velocity_s_square(bundle: Bundle):
     expected = Model(bundle, of, 1.0).velocity.square().mean(dim=(1, 2))
     found = lost(bundle, of, Model(bundle, of, 0.0))
     torch.testing.assert_close(found.per_sample, expected)
-    torch.testing.assert_close(found.total, expected.mean())
+    torch.testing.assert_close(found.task, expected.mean())
 
 
-@pytest.mark.parametrize(("chosen", "usage"), [([[1, 1]] * 3, 1.0), ([[0, 0], [1, 0], [0, 0]], 1 / 6)])
-def test_the_veteran_term_is_what_usage_is_off_by(bundle: Bundle, chosen: list[list[int]], usage: float):
+def test_the_model_is_told_what_the_pipeline_tells_it():
+    """Guidance 1 where a base is distilled, and a source that is the first of those there may be."""
+    distilled, of = build(preset("world-tiny")), batch(size=3)
+    distilled.transformer.register_to_config(guidance_embeds=True)
+    model = Model(distilled, of, 1.0)
+    lost(distilled, of, model)
+    assert model.asked["guidance"].tolist() == [1.0, 1.0, 1.0]
+    side = 16 // distilled.codec.downscale // distilled.preset.patch
+    places = [[1, row, column] for row in range(side) for column in range(side)]
+    assert model.asked["source"].ids.tolist() == places
+    assert model.asked["img_ids"].tolist() == [[0, row, column] for _, row, column in places]
+
+
+def test_a_base_that_is_not_distilled_is_told_no_guidance(bundle: Bundle):
     of = batch(size=3)
-    found = lost(bundle, of, Model(bundle, of, 1.0, chosen), rho=0.8, alpha=0.5)
-    assert float(found.veteran) == pytest.approx(0.5 * abs(usage - 0.8), abs=1e-6)
-    assert float(found.total) == pytest.approx(float(found.veteran))
-    assert lost(bundle, of, Model(bundle, of, 1.0, chosen), alpha=0.0).veteran == 0
+    model = Model(bundle, of, 1.0)
+    lost(bundle, of, model)
+    assert model.asked["guidance"] is None
 
 
 def test_a_sample_s_loss_is_its_own(bundle: Bundle):

@@ -85,3 +85,22 @@ def test_it_is_written_at_the_end_of_each_stage(run: Path):
     assert isinstance(reports, Watcher)
     reports.stage_ends(0, build(preset("world-tiny")))
     assert (run / "report.html").exists()
+
+
+def test_the_gate_s_loss_is_drawn_and_its_effect_explained_where_there_is_one(run: Path):
+    first, second = write_report(run, short()).read_text().split("Stage 1: grounding")
+    assert "Veteran gate loss, α·|U_t − ρ|, α = 0.5" in second
+    assert "L_task can rise at first" in second
+    assert "goes to 0 over 0 steps" in second
+    assert "Veteran gate loss" not in first
+    assert "can rise" not in first
+
+
+def test_the_axes_of_losses_begin_at_zero(run: Path):
+    """The losses logged are 1.05 to 1.95; an axis cut at 1 would make a fall by half of one to nothing."""
+    page = write_report(run, short()).read_text()
+    figures = re.findall(r"<h3>(Loss|Veteran)[^<]*</h3>(<svg.*?</svg>)", page)
+    assert [name for name, _ in figures] == ["Loss", "Loss", "Veteran"]
+    for _, svg in figures:
+        labels = [text.text for text in ElementTree.fromstring(svg).iter("text")]
+        assert labels[0] == "0"

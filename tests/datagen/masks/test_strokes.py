@@ -37,6 +37,41 @@ def test_presets_are_lamas_by_name():
     assert PRESETS["train-px"] == replace(PRESETS["train"], reference_side=None)
 
 
+# Of LaMa's configurations: strokes (how many, spans of length and width), boxes (how many, sides, margin), their share.
+LAMA = {
+    "train-px": ((1, 5), 200, 100, (1, 4), (30, 150), 10, 1 / 2),
+    "class-default-px": ((0, 10), 60, 20, (0, 3), (30, 100), 10, 1 / 2),
+    "thin-256-px": ((4, 50), 40, 10, None, None, None, 0.0),
+    "medium-256-px": ((4, 5), 100, 50, (1, 5), (10, 50), 0, 0.3 / 1.3),
+    "thick-256-px": ((1, 5), 200, 100, (1, 3), (30, 150), 10, 0.3 / 1.3),
+    "thin-512-px": ((4, 70), 100, 20, None, None, None, 0.0),
+    "medium-512-px": ((4, 10), 200, 100, (1, 5), (30, 150), 0, 0.3 / 1.3),
+    "thick-512-px": ((1, 5), 450, 250, (1, 4), (30, 300), 10, 0.3 / 1.3),
+}
+
+
+def test_the_numbers_are_lamas():
+    assert set(LAMA) == set(IN_PIXELS)
+    for name, (times, length, width, boxes, sides, margin, share) in LAMA.items():
+        preset = PRESETS[name]
+        assert preset.strokes == Strokes(num_strokes=times, length_span=length, width_span=width), name
+        assert (preset.strokes.minimum_length, preset.strokes.minimum_width) == (10, 5)
+        expected = None if boxes is None else Boxes(num_boxes=boxes, side=sides, margin=margin)
+        assert (preset.boxes, preset.box_share) == (expected, pytest.approx(share)), name
+    scaled = {"train": "train-px", "class-default": "class-default-px"}
+    for name in SCALED:
+        assert PRESETS[name] == replace(PRESETS[scaled.get(name, f"{name}-256-px")], reference_side=256)
+
+
+def test_strokes_draw_from_the_whole_of_their_spans_and_no_further():
+    """Lengths of 10 to 10 + 59 and widths of 5 to 5 + 19 pixels, one to five segments to a stroke."""
+    one = Strokes(num_strokes=(1, 1), length_span=60, width_span=20)
+    found = masks(RandomMaskPreset(strokes=one, reference_side=None), 700, 700, 400)
+    areas = sorted(int(mask.sum()) for mask in found)
+    assert areas[0] < 10 * 8 + 3 * 8 * 8
+    assert 3 * 69 * 24 / 2 < areas[-1] < 5 * (69 + 24) * 25
+
+
 @pytest.mark.parametrize("name", SCALED)
 @given(st.integers(16, 160), st.integers(16, 160), st.integers(0, 2**32))
 def test_scaled_masks_are_neither_empty_nor_full_on_any_picture(name: str, height: int, width: int, seed: int):

@@ -57,13 +57,13 @@ class WeavingProcessor(FluxAttnProcessor):
         writing: SourceWriter,
     ) -> Hidden | tuple[Hidden, Text]:
         query, key, value = _project(attn, hidden)
-        probability = None
+        probability = slope = None
         if attn.prw.experts:
-            residuals, probability = attn.prw(hidden, writing.noise_of(self.block), writing.newcomer_bias)
+            residuals, probability, slope = attn.prw(hidden, writing.noise_of(self.block), writing.newcomer_bias)
             key, value = key + residuals[0], value + residuals[1]  # eq. 4
         query, key, value = _heads(attn, query, key, value)
         query, key = _turned(query, rotary), _turned(key, rotary)
-        writing.record(self.block, key, value, probability)
+        writing.record(self.block, key, value, probability, slope)
         found = self._attend(query, key, value)
         return found if no_text is None else (_out(attn, found), no_text)
 

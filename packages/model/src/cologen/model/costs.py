@@ -137,6 +137,7 @@ def training_step(shape: Shape, tokens: Tokens, *, checkpointing: bool) -> Flops
     joint = tokens.image + tokens.text
     blocks = [_blocks(shape, joint, joint + sum(tokens.sources))]
     blocks += [_blocks(shape, count, count) + _weaving(shape, count, noisy=True) for count in tokens.sources]
+    blocks += [_slopes(shape, count) for count in tokens.sources]
     ends = [_ends(shape, tokens.image, tokens.text), *(_ends(shape, count, 0) for count in tokens.sources)]
     backward = [_back_through_reading(shape, tokens), *(_back_through_source(shape, each) for each in tokens.sources)]
     parts: list[Flops] = [*ends, *blocks, *backward, *(blocks if checkpointing else [])]
@@ -194,6 +195,11 @@ def _routers(shape: Shape, tokens: int, *, noisy: bool) -> Flops:
     """The routers of all blocks on one source; noisy ones know two matrices (eq. 2)."""
     routed = tokens if shape.routing == "token" else 1
     return Flops(weaving=2 * shape.num_experts * shape.dim * routed * (2 if noisy else 1) * shape.num_blocks)
+
+
+def _slopes(shape: Shape, tokens: int) -> Flops:
+    """What the veteran loss needs of each router: its noise matrix once more, and the gradients of both matrices."""
+    return Flops(weaving=3 * _routers(shape, tokens, noisy=False).weaving)
 
 
 def _experts(shape: Shape, tokens: int) -> Flops:

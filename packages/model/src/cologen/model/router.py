@@ -42,6 +42,30 @@ class NoisyRouter(nn.Module):
             logits = torch.cat([logits[..., :-1], logits[..., -1:] + newcomer_bias], dim=-1)
         return logits.softmax(dim=-1)
 
+    def newest_slope(
+        self,
+        hidden: Float[Tensor, "*place dim"],
+        noise: Float[Tensor, "*place experts"] | None,
+        probability: Float[Tensor, "*place experts"],
+    ) -> Float[Tensor, "2 experts dim"]:
+        """The gradient of the newest expert's probability by ``choose`` and ``disturb``, added up over all places.
+
+        The input is held fixed, so this is the whole gradient by the router's own weights, in closed form: it needs no
+        backward pass. ``probability`` is what ``forward`` gave for the same arguments.
+        """
+        probability = probability.detach()
+        hidden = hidden.detach().to(probability.dtype)
+        newest = torch.zeros_like(probability)
+        newest[..., -1] = 1
+        by_logit = probability[..., -1:] * (newest - probability)  # the last row of the softmax's Jacobian
+        if noise is None:
+            by_disturbance = torch.zeros_like(by_logit)
+        else:  # softplus' = sigmoid
+            disturbance = F.linear(hidden, self.disturb.detach().to(probability.dtype))
+            by_disturbance = by_logit * noise.to(probability.dtype) * disturbance.sigmoid()
+        both = torch.stack([by_logit, by_disturbance]).flatten(1, -2)
+        return both.mT @ hidden.flatten(0, -2)
+
     def grow(self) -> None:
         """One more expert, whose rows are zero; what the router knew of the others stays."""
         self.choose, self.disturb = (

@@ -15,6 +15,8 @@ class Routing:
     """softmax(w) of every block for a batch of sources; per token too, where tokens are routed one by one."""
 
     probability: Float[Tensor, "batch blocks *tokens experts"]
+    slope: Float[Tensor, "blocks 2 experts dim"] | None = None
+    """``NoisyRouter.newest_slope`` of every block, over all that is in ``probability``; None outside training."""
 
     @classmethod
     def join(cls, routings: Sequence[Routing]) -> Routing:
@@ -22,7 +24,8 @@ class Routing:
         probabilities = [routing.probability for routing in routings]
         if len({probability.shape[1:] for probability in probabilities}) > 1:
             probabilities = [torch.cat(probability.unbind(2)) for probability in probabilities]
-        return cls(torch.cat(probabilities))
+        slopes = [routing.slope for routing in routings if routing.slope is not None]
+        return cls(torch.cat(probabilities), torch.stack(slopes).sum(dim=0) if len(slopes) == len(routings) else None)
 
     @property
     def num_experts(self) -> int:

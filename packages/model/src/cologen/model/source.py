@@ -61,6 +61,10 @@ class SourceCache:
         )
 
 
+_Entry = tuple[Heads, Heads, Tensor | None, Tensor | None]
+"""Keys, values, and of the router: softmax(w) and its slope."""
+
+
 class SourceReader:
     """Hands each block its part of a cache; no dataclass either, or FSDP would copy the whole cache for every block."""
 
@@ -83,21 +87,23 @@ class SourceWriter:
         self, noise: Float[Tensor, "batch blocks *tokens experts"] | None = None, newcomer_bias: float = 0.0
     ) -> None:
         self.noise, self.newcomer_bias = noise, newcomer_bias
-        self._entries: list[tuple[Heads, Heads, Tensor | None]] = []
-        self._again: tuple[Heads, Heads, Tensor | None] | None = None
+        self._entries: list[_Entry] = []
+        self._again: _Entry | None = None
 
     def noise_of(self, block: int) -> Tensor | None:
         """ε of one block."""
         return None if self.noise is None else self.noise[:, block]
 
-    def record(self, block: int, key: Heads, value: Heads, probability: Tensor | None) -> None:
+    def record(
+        self, block: int, key: Heads, value: Heads, probability: Tensor | None, slope: Tensor | None = None
+    ) -> None:
         """Keep what a block has found.
 
         A block that is run once more, for its gradient, finds its place taken. What it gives goes through here all the
         same: a compiled block whose second run had fewer results would save other tensors, and checkpointing, which
         knows them by their order, would make wrong gradients of them without a word.
         """
-        entry = (key, value, probability)
+        entry = (key, value, probability, slope)
         if block == len(self._entries):
             self._entries.append(entry)
         else:
@@ -105,6 +111,9 @@ class SourceWriter:
 
     def cache(self) -> SourceCache:
         """All that was found."""
-        keys, values, probabilities = zip(*self._entries, strict=True)
-        known = [probability for probability in probabilities if probability is not None]
-        return SourceCache(keys, values, Routing(torch.stack(known, dim=1)) if known else None)
+        keys, values, probabilities, slopes = zip(*self._entries, strict=True)
+        routing = None
+        if known := [probability for probability in probabilities if probability is not None]:
+            found = [slope for slope in slopes if slope is not None]
+            routing = Routing(torch.stack(known, dim=1), torch.stack(found) if found else None)
+        return SourceCache(keys, values, routing)

@@ -46,13 +46,18 @@ class ProgressiveRepresentationWeaving(nn.Module):
         hidden: Float[Tensor, "batch source_tokens dim"],
         noise: Float[Tensor, "batch *tokens experts"] | None = None,
         newcomer_bias: float = 0.0,
-    ) -> tuple[Residuals, Float[Tensor, "batch *tokens experts"]]:
-        """The residuals of keys and values, and softmax(w), whose largest entry is the choice (eq. 3)."""
+    ) -> tuple[Residuals, Float[Tensor, "batch *tokens experts"], Float[Tensor, "2 experts dim"] | None]:
+        """The residuals of keys and values, softmax(w), whose largest entry is the choice (eq. 3), and its slope.
+
+        The slope is ``NoisyRouter.newest_slope``, for the veteran loss; None outside training.
+        """
         if self.router is None:
             raise ValueError("there is no expert to route to: call add_expert first")
         by_token = self.granularity == "token"
-        probability = self.router(hidden if by_token else hidden.mean(dim=1), noise, newcomer_bias)
+        routed = hidden if by_token else hidden.mean(dim=1)
+        probability = self.router(routed, noise, newcomer_bias)
+        slope = self.router.newest_slope(routed, noise, probability) if self.training else None
         weight, choice = probability.max(dim=-1)
         residual = residual_per_token if by_token else residual_of_chosen
         experts = list(cast(Iterable[KVExpert], self.experts))
-        return residual(experts, hidden, choice, self.scale * weight), probability
+        return residual(experts, hidden, choice, self.scale * weight), probability, slope

@@ -169,6 +169,7 @@ def load_training(checkpoint: Checkpoint, learner: Learner) -> None:
         if learner.average and f"average.{name}" in found:  # a run that branched off may be the first to average
             learner.average[name].copy_(sharded_like(found[f"average.{name}"], weight))
     learner.num_skipped = checkpoint.progress.num_skipped
+    learner.num_updates = checkpoint.progress.step - checkpoint.progress.num_skipped
 
 
 def _placed(value: Tensor, weight: Tensor) -> Tensor:

@@ -29,11 +29,12 @@ def _weight(value: object) -> object:
 
 
 Weight = Annotated[float | Literal["by size"], BeforeValidator(_weight)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 Model = TypeVar("Model", bound="_Frozen")
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:
@@ -153,7 +154,7 @@ class Resolution(_Frozen):
 class Optimizer(_Frozen):
     """AdamW."""
 
-    betas: Numbers[tuple[float, float]] = (0.9, 0.999)
+    betas: Numbers[tuple[Beta, Beta]] = (0.9, 0.999)
     eps: Numbers[float] = Field(default=1e-8, gt=0)
     weight_decay: Numbers[float] = Field(default=0.01, ge=0)
     eight_bit: Shape[bool] = False
@@ -181,7 +182,10 @@ class Recipe(_Frozen):
     clip: Remedy[float] = Field(default=1.0, gt=0)
     """The largest norm of the gradient over all trained parameters."""
     ema_decay: Numbers[float] = Field(default=0.999, ge=0, lt=1)
-    """Of the moving average of what trains, per step; 0 keeps the last weights."""
+    """Of the moving average of what trains, per step, after a warm-up (``learner.decay_at``); 0 keeps the last
+    weights."""
+    caption_dropout: Numbers[float] = Field(default=0.1, ge=0, le=1)
+    """The share of samples that train with the empty prompt, as classifier-free guidance needs."""
     micro_batch: Free[int] = Field(ge=1)
     """Samples per forward pass on one device."""
     gradient_checkpointing: Free[bool] = False
@@ -197,7 +201,7 @@ class Recipe(_Frozen):
     """Have the text encoders' weights on the GPU only while they encode: FLUX's take 10 GB."""
 
     max_nonfinite: Free[int] = Field(default=10, ge=0)
-    """Steps skipped for a loss or gradient that is not finite, after which the run stops."""
+    """Steps in a row skipped for a loss or gradient that is not finite, after which the run stops."""
     max_failed_share: Free[float] = Field(default=0.01, ge=0, le=1)
     """The share of a stage's samples that may fail to load before the run stops."""
     checkpoint_every: Free[int] = Field(ge=1)

@@ -1,4 +1,4 @@
-"""What chance decides about a sample: its noise, its time, and the noise of the routers, from (seed, stage, place).
+"""What chance decides about a sample, from (seed, stage, place): noise, time, the noise of routers, and its caption.
 
 A sample's draws are the same on any process, in any micro batch and after any interruption.
 """
@@ -43,3 +43,14 @@ def draw(
         noise.append(rng.standard_normal(tuple(latent), dtype=np.float32))
     numbers = (torch.from_numpy(np.stack(each)).to(device) for each in (noise, time, logits))
     return Draws(**dict(zip(("noise", "time", "routing"), numbers, strict=True)))
+
+
+def with_captions_dropped(
+    prompts: Sequence[str], places: Sequence[int], seed: int, stage: str, share: float
+) -> tuple[str, ...]:
+    """The prompts of the samples at ``places``, a ``share`` of them, in expectation, replaced by the empty one.
+
+    Which samples these are is drawn apart from all else: another share changes no other draw.
+    """
+    dropped = (generator(seed, "caption dropout", stage, place).random() < share for place in places)
+    return tuple("" if drop else prompt for drop, prompt in zip(dropped, prompts, strict=True))

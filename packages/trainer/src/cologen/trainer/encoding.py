@@ -20,6 +20,7 @@ class Encoder:
     """The frozen halves of a model.
 
     ``step`` encodes all prompts of a training step at once, so that they fill the batches; ``prompts`` then finds them.
+    The empty prompt, which takes the place of dropped captions in every step, is encoded once.
     """
 
     def __init__(self, *, bundle: Bundle) -> None:
@@ -47,8 +48,8 @@ class Encoder:
         text = self.bundle.text
         if isinstance(text, KeptText):
             text.ahead(following)
-        self._encoded = {}
-        self._encode(prompts)
+        self._encoded = {prompt: encoded for prompt, encoded in self._encoded.items() if not prompt}
+        self._encode([prompt for prompt in prompts if prompt not in self._encoded])
 
     def prompts(self, prompts: Sequence[str]) -> Prompts:
         """Encoded one by one or together, they are the same."""

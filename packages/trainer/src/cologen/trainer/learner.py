@@ -12,7 +12,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from cologen.model.routing import Routing
-from cologen.model.veteran import hard_usage
+from cologen.model.veteran import Usage, VeteranGate
 from cologen.trainer.curriculum import Optimizer
 from cologen.trainer.distributed import Processes, clip, gathering
 from cologen.trainer.loss import Losses
@@ -51,36 +51,43 @@ class Learner:
         ema_decay: float,
         clip: float,
         processes: Processes,
+        gate: VeteranGate | None = None,
     ) -> None:
-        self.model, self.trained, self.processes = model, dict(trained), processes
+        """``gate`` is that of a stage with experts; without it, there is no veteran loss."""
+        self.model, self.trained, self.processes, self.gate = model, dict(trained), processes, gate
         self.optimizer = _optimizer(list(self.trained.values()), settings)
         self.average = {name: weight.detach().clone() for name, weight in self.trained.items()} if ema_decay else {}
         self._decay, self._clip = ema_decay, clip
+        self.num_updates = 0
+        """Steps of the optimizer that were not skipped, those before a checkpoint counted in."""
         self.num_skipped = 0
+        self.num_skipped_in_row = 0
+        """Up to now, in this process's life: a run that goes on from a checkpoint gets as many tries again."""
 
-    def step(
-        self, micro_losses: Sequence[Callable[[], tuple[Losses, Sequence[str]]]], learning_rate: float
-    ) -> StepReport:
-        """Descend the mean loss of some micro batches, each given as what computes it and names its samples' tasks."""
+    def step(self, micro_losses: Sequence[MicroLoss], learning_rate: float) -> StepReport:
+        """Descend L_task + L_veteran of a global batch, of which these micro batches, all equally large, are a part."""
         count, found, per_task = len(micro_losses), list[Losses](), dict[str, tuple[float, int]]()
         named = list[str]()
         for number, micro_loss in enumerate(micro_losses):
             with gathering(self.model, last=number == count - 1):
                 losses, tasks = micro_loss()
-                (losses.total / count).backward()
+                (losses.task / count).backward()
             found.append(losses)
             named.extend(tasks)
         # Only now are numbers asked for: the GPU has its next micro batch before it is done with this one.
-        for task, loss in zip(named, torch.cat([losses.per_sample for losses in found]).tolist(), strict=True):
+        values: list[float] = torch.cat([losses.per_sample for losses in found]).tolist()
+        for task, value in zip(named, values, strict=True):
             total, samples = per_task.get(task, (0.0, 0))
-            per_task[task] = (total + loss, samples + 1)
-        loss = self._mean([float(losses.per_sample.mean()) for losses in found])
-        veteran = self._mean([float(losses.veteran) for losses in found])
+            per_task[task] = (total + value, samples + 1)
+        loss = self.processes.sum(sum(values) / len(values)) / self.processes.size
+        usage, veteran = self._supervise([losses.routing for losses in found])
         norm = clip(self.trained.values(), self._clip)
-        skipped = not (isfinite(loss) and isfinite(norm) and isfinite(veteran))
+        skipped = not (isfinite(loss) and isfinite(norm))
         if skipped:
             self.num_skipped += 1
+            self.num_skipped_in_row += 1
         else:
+            self.num_skipped_in_row = 0
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate
             self.optimizer.step()
@@ -89,26 +96,37 @@ class Learner:
         return StepReport(
             loss=loss,
             veteran=veteran,
-            usage=self._usage([losses.routing for losses in found]),
+            usage=usage,
             gradient_norm=norm,
             skipped=skipped,
             routing=found[-1].routing,
             per_task=per_task,
         )
 
-    def _mean(self, values: Sequence[float]) -> float:
-        return self.processes.sum(sum(values) / len(values)) / self.processes.size
-
-    def _usage(self, routings: Sequence[Routing | None]) -> float | None:
+    def _supervise(self, routings: Sequence[Routing | None]) -> tuple[float | None, float]:
+        """U_t and L_veteran of the global batch, whose gradient joins that of L_task."""
         known = [routing for routing in routings if routing is not None]
         if not known:
-            return None
-        return self._mean([float(hard_usage(routing)) for routing in known])
+            return None, 0.0
+        usage = Usage.total(known)
+        if self.gate is None or not self.gate.alpha:
+            return usage.share, 0.0
+        self.gate.add_gradient(self.model, usage)
+        return usage.share, self.gate.loss(usage)
 
     @torch.no_grad()
     def _follow(self) -> None:
         for name, average in self.average.items():
-            average.lerp_(self.trained[name].detach(), 1 - self._decay)
+            average.lerp_(self.trained[name].detach(), 1 - decay_at(self.num_updates, self._decay))
+        self.num_updates += 1
+
+
+def decay_at(num_updates: int, decay: float) -> float:
+    """The moving average's decay after so many updates: small at first, so that little is left of where training began.
+
+    ``min(decay, (1 + n) / (10 + n))``, as in TensorFlow's ``ExponentialMovingAverage`` with ``num_updates``.
+    """
+    return min(decay, (1 + num_updates) / (10 + num_updates))
 
 
 def _optimizer(weights: list[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from cologen.model.adapters import load_adapter, save_adapter
 from cologen.model.bundle import Bundle
 from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.veteran import VeteranGate
 from cologen.trainer.batch import Batch
 from cologen.trainer.changes import another_run, changes, recorded, refused
 from cologen.trainer.checkpoint import (
@@ -27,7 +28,7 @@ from cologen.trainer.checkpoint import (
 )
 from cologen.trainer.curriculum import Recipe, Stage
 from cologen.trainer.distributed import Processes, Strategy, loaded_into, whole, wrapped
-from cologen.trainer.draws import draw
+from cologen.trainer.draws import draw, with_captions_dropped
 from cologen.trainer.encoding import Encoder
 from cologen.trainer.learner import Learner, MicroLoss, StepReport
 from cologen.trainer.loss import Latents, Losses, losses
@@ -119,8 +120,9 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
     for loaded in data.steps(begin, processes):
         learning_rate = stage.learning_rate_at(loaded.step)
         run.bundle.transformer.newcomer_bias = stage.newcomer_bias_at(loaded.step) if stage.new_expert else 0.0
-        encoder.step([prompt for batch in loaded.micro_batches for prompt in batch.prompts], loaded.next_prompts)
-        micro_losses = [_micro_loss(run, learner, encoder, stage, batch) for batch in loaded.micro_batches]
+        batches = [_prompted(batch, recipe, stage) for batch in loaded.micro_batches]
+        encoder.step([prompt for batch in batches for prompt in batch.prompts], loaded.next_prompts)
+        micro_losses = [_micro_loss(run, learner, encoder, stage, batch) for batch in batches]
         report = learner.step(micro_losses, learning_rate)
         failed = round(processes.sum(float(loaded.num_failed)))
         progress = replace(
@@ -128,11 +130,11 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
             step=loaded.step + 1,
             num_skipped=learner.num_skipped,
             num_failed=progress.num_failed + failed,
-            stopped_nonfinite=learner.num_skipped > recipe.max_nonfinite,
+            stopped_nonfinite=learner.num_skipped_in_row > recipe.max_nonfinite,
         )
         run.watcher.step_done(number, loaded, report, learning_rate)
         stop = processes.any(stopping.asked)
-        trouble = _trouble(recipe, stage, progress, begin, failed_before)
+        trouble = _trouble(recipe, stage, progress, begin, failed_before, learner.num_skipped_in_row)
         if stop or trouble or progress.step % recipe.checkpoint_every == 0 or progress.step == stage.iterations:
             _save(run, progress, learner)
         if trouble:
@@ -167,6 +169,7 @@ def _learner(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
         ema_decay=recipe.ema_decay,
         clip=recipe.clip,
         processes=run.processes,
+        gate=VeteranGate(rho=stage.rho, alpha=stage.alpha),
     )
     if checkpoint is not None:
         load_training(checkpoint, learner)
@@ -199,6 +202,12 @@ def _give_experts(run: Run, number: int, checkpoint: Checkpoint | None) -> None:
         model.add_expert(recipe.seed)
 
 
+def _prompted(batch: Batch, recipe: Recipe, stage: Stage) -> Batch:
+    """The batch with some of its captions dropped."""
+    prompts = with_captions_dropped(batch.prompts, batch.places, recipe.seed, stage.task, recipe.caption_dropout)
+    return replace(batch, prompts=prompts)
+
+
 def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batch: Batch) -> MicroLoss:
     def compute() -> tuple[Losses, Sequence[str]]:
         moved = batch.to(run.processes.device)
@@ -211,7 +220,7 @@ def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batc
             routing=_routing_shape(run.bundle, latents),
             device=run.processes.device,
         )
-        found = losses(learner.model, run.bundle, moved, latents, prompts, draws, rho=stage.rho, alpha=stage.alpha)
+        found = losses(learner.model, run.bundle, moved, latents, prompts, draws)
         return found, batch.tasks
 
     return compute
@@ -238,12 +247,15 @@ def _refuse_other(folder: Path, before: Progress, now: Progress) -> None:
         raise another_run("the run was begun with another recipe or other data", folder, wrong, found)
 
 
-def _trouble(recipe: Recipe, stage: Stage, progress: Progress, begin: int, failed_before: int) -> str | None:
+def _trouble(
+    recipe: Recipe, stage: Stage, progress: Progress, begin: int, failed_before: int, skipped_in_row: int
+) -> str | None:
     """Why the stage cannot go on, if so; samples that failed before step ``begin`` are not counted again."""
     if progress.stopped_nonfinite:
         return (
-            f"{progress.num_skipped} steps had a loss or gradient that was not finite (max_nonfinite "
-            f"{recipe.max_nonfinite}): lower the learning rate or the clip, and --resume"
+            f"the last {skipped_in_row} steps had a loss or gradient that was not finite (max_nonfinite "
+            f"{recipe.max_nonfinite}; {progress.num_skipped} of the stage in all): lower the learning rate or the "
+            "clip, and --resume"
         )
     failed, samples = progress.num_failed - failed_before, (progress.step - begin) * stage.global_batch
     if failed > max(_FEW_FAILURES, recipe.max_failed_share * samples):

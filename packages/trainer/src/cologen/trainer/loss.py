@@ -1,4 +1,4 @@
-"""The training loss: flow matching on the target's latent before a source, and the veteran gate loss (eq. 10)."""
+"""L_task of eq. 10: flow matching on the target's latent before a source. L_veteran is added to whole steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from cologen.model.layout import Layout
 from cologen.model.routing import Routing
 from cologen.model.text import Prompts
 from cologen.model.tokens import fill_target, grid_ids, pack, pack_mask, text_ids
-from cologen.model.veteran import newest_usage, veteran_loss
 from cologen.trainer.batch import Batch, holed, signed
 from cologen.trainer.draws import Draws
 
@@ -33,11 +32,10 @@ class Latents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losses:
-    """``total`` is L_task + L_veteran, to be descended; the rest is for the log, ``per_sample`` being each L_task."""
+    """``task`` is L_task, to be descended; ``per_sample`` is each sample's, without a gradient."""
 
-    total: Float[Tensor, ""]
+    task: Float[Tensor, ""]
     per_sample: Float[Tensor, "batch"]
-    veteran: Float[Tensor, ""]
     routing: Routing | None
 
 
@@ -57,15 +55,11 @@ def losses(
     latents: Latents,
     prompts: Prompts,
     draws: Draws,
-    *,
-    rho: float,
-    alpha: float,
 ) -> Losses:
     """The losses of a micro batch.
 
     Args:
         model: the bundle's transformer, or what wraps it for several processes.
-        rho, alpha: of eq. 9.
     """
     layout = Layout.of(bundle.transformer, bundle.codec)
     dtype = prompts.embeds.dtype
@@ -94,15 +88,7 @@ def losses(
     )
     error = F.mse_loss(output.sample.float(), flow.velocity(target, noise), reduction="none")
     per_sample = error.mean(dim=(1, 2))
-    veteran = per_sample.new_zeros(())
-    if output.routing is not None and alpha:
-        veteran = veteran_loss(newest_usage(output.routing), rho=rho, alpha=alpha).to(per_sample.dtype)
-    return Losses(
-        total=per_sample.mean() + veteran,
-        per_sample=per_sample.detach(),
-        veteran=veteran.detach(),
-        routing=output.routing,
-    )
+    return Losses(task=per_sample.mean(), per_sample=per_sample.detach(), routing=output.routing)
 
 
 def _guidance(bundle: Bundle, like: Tensor) -> Tensor | None:

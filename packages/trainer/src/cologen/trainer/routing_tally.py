@@ -41,12 +41,11 @@ class Chosen:
 def chosen_by_task(routing: Routing, tasks: Sequence[str]) -> dict[str, Chosen]:
     """What was chosen for the samples of each task, ``tasks`` naming that of each sample in the batch."""
     found: dict[str, Chosen] = {}
+    probability = routing.probability.detach().cpu().double()  # not every device has float64
     for task in dict.fromkeys(tasks):
         places = [place for place, each in enumerate(tasks) if each == task]
-        part = Routing(routing.probability.detach()[places].double())
-        found[task] = Chosen(
-            len(places), part.usage().cpu().numpy(), part.entropy().cpu().numpy(), part.gate_weight().cpu().numpy()
-        )
+        part = Routing(probability[places])
+        found[task] = Chosen(len(places), part.usage().numpy(), part.entropy().numpy(), part.gate_weight().numpy())
     return found
 
 

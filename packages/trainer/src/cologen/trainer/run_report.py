@@ -81,18 +81,36 @@ def _section(folder: Path, recipe: Recipe, number: int, steps: Sequence[StepMetr
     stage, last = recipe.stages[number], steps[-1]
     losses = [(float(each.step), each.loss) for each in steps if each.loss is not None]
     usages = [(float(each.step), each.usage) for each in steps if each.usage is not None]
-    figures = {"Loss (L_task)": curve(losses, end=stage.iterations)}
+    veterans = [(float(each.step), each.veteran) for each in steps if each.veteran is not None]
+    figures = {"Loss (L_task)": curve(losses, end=stage.iterations, low=0.0)}
     if usages and recipe.num_experts(number) > 1:
         title = f"U_t, asked: ρ = {stage.rho:g}" if stage.alpha else "U_t (not supervised: α = 0)"
         asked = stage.rho if stage.alpha else None
         figures[title] = curve(usages, end=stage.iterations, low=0.0, high=1.0, reference=asked)
+        if stage.alpha:
+            title = f"Veteran gate loss, α·|U_t − ρ|, α = {stage.alpha:g}"
+            figures[title] = curve(veterans, end=stage.iterations, low=0.0)
     if any(maps):
         figures["Routing"] = "<br>".join(maps)
     plotted = "".join(f"<div><h3>{title}</h3>{figure}</div>" for title, figure in figures.items())
     done = "" if last.step == stage.iterations else f" <em>{last.step:,} of {stage.iterations:,} steps so far</em>"
     return (
         f"<section><h2>Stage {number}: {stage.task}{done}</h2>{_facts(stage, steps)}"
-        f"<div class=row>{plotted}</div>{_grid(grid_path(folder, recipe, number), stage)}</section>"
+        f"<div class=row>{plotted}</div>{_gate_note(recipe, number)}"
+        f"{_grid(grid_path(folder, recipe, number), stage)}</section>"
+    )
+
+
+def _gate_note(recipe: Recipe, number: int) -> str:
+    """Why the loss of a stage with a new expert can rise at first; nothing where the gate has nowhere to move."""
+    stage = recipe.stages[number]
+    if not stage.new_expert or not stage.alpha or recipe.num_experts(number) == 1:
+        return ""
+    return (
+        "<p><small>L_task can rise at first. The new expert adds nothing to the base until it has learned, and the "
+        f"bias of {stage.newcomer_bias:g} that keeps the gate from it goes to 0 over {stage.warmup_steps:,} steps. "
+        f"The veteran gate loss then moves the gate to it until U_t is ρ = {stage.rho:g}, so the source loses the "
+        "residuals of the experts before; L_task falls as the new expert replaces them.</small></p>"
     )
 
 
