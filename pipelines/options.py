@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cologen.datagen.cluster import Cluster, FailurePolicy
+from cologen.datagen.local_files import limit_pictures
 from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.storage import Folder, require_local
 from cologen.datagen.world.layouts import ensure
@@ -52,6 +53,8 @@ class BuildOptions:
     """How often a part is tried where the disk, the network or a worker fails, with pauses that double."""
     max_failed_parts: int | None = None
     """End the build when more parts than this have failed for good. Default: a twentieth of all, at least 10."""
+    max_picture_bytes: int | None = None
+    """Reject larger encoded pictures unread. Default: COLOGEN_MAX_PICTURE_BYTES (training obeys it too), or 256 MiB."""
     part_timeout: float | None = None
     """End a worker that takes more seconds than this for one part, and try the part again. Default: no limit."""
     fresh: bool = False
@@ -62,7 +65,7 @@ class BuildOptions:
     def __post_init__(self) -> None:
         if self.root is not None:
             require_local(self.root, "--root")
-        for name in ("limit", "part_size", "scenes", "cpus", "tries"):
+        for name in ("limit", "part_size", "scenes", "cpus", "tries", "max_picture_bytes"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
@@ -100,6 +103,8 @@ class BuildOptions:
 
         A world whose size is not given has as many scenes as the limit takes: most give one sample or more.
         """
+        if self.max_picture_bytes is not None:
+            limit_pictures(self.max_picture_bytes)
         part_size = self.part_size or (PART_SIZE if self.root else WORLD_PART_SIZE)
         scenes = self.scenes or max(SCENES, _scenes_with(self.limit or 0, self.split))
         while True:

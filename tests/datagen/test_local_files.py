@@ -131,3 +131,19 @@ def test_an_address_is_never_ambiguous(parts: list[str], member: str) -> None:
 
 def test_many_marks_cost_no_time() -> None:
     assert local_files.split("#" * 300_000) == ("#" * 300_000, None)
+
+
+def test_the_limit_of_bytes_is_the_processs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLOGEN_MAX_PICTURE_BYTES", "")
+    assert local_files.max_bytes() == local_files.MAX_BYTES
+    local_files.refuse_oversized(local_files.MAX_BYTES, "a.jpg")
+    local_files.limit_pictures(1000)
+    with pytest.raises(RejectedError, match="1,001 bytes, at most 1,000"):
+        local_files.refuse_oversized(1001, "a.jpg")
+
+
+@pytest.mark.parametrize("text", ["-5", "0", "many", "1.5"])
+def test_a_limit_that_is_none_is_refused_by_name(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLOGEN_MAX_PICTURE_BYTES", text)
+    with pytest.raises(ValueError, match="COLOGEN_MAX_PICTURE_BYTES is a positive number"):
+        local_files.max_bytes()

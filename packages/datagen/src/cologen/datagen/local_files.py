@@ -20,7 +20,11 @@ from pathlib import Path
 from cologen.datagen.records import Reason, RejectedError
 
 MAX_BYTES = 256 << 20
-"""The most bytes that one encoded picture, or one file in an archive, may have: larger ones are rejected unread."""
+"""The most bytes that one encoded picture, or one file in an archive, may have: larger ones are rejected unread.
+
+The default; the environment variable ``COLOGEN_MAX_PICTURE_BYTES`` sets another, and a build its recipe's.
+"""
+_LIMIT_VARIABLE = "COLOGEN_MAX_PICTURE_BYTES"
 
 PARQUET_SUFFIX = ".parquet"
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz")
@@ -156,14 +160,31 @@ def open_regular(path: str, uri: str) -> int:
     return file
 
 
+def max_bytes() -> int:
+    """The limit of this process: that of ``limit_pictures``, of the environment, or ``MAX_BYTES``.
+
+    Raises:
+        ValueError: the environment's is not a positive whole number.
+    """
+    text = os.environ.get(_LIMIT_VARIABLE, "")
+    if text and not (text.isdecimal() and int(text)):
+        raise ValueError(f"{_LIMIT_VARIABLE} is a positive number of bytes, got {text!r}")
+    return int(text) if text else MAX_BYTES
+
+
+def limit_pictures(num_bytes: int) -> None:
+    """Set the limit of this process and of those that it starts."""
+    os.environ[_LIMIT_VARIABLE] = str(num_bytes)
+
+
 def refuse_oversized(size: int, name: str) -> None:
-    """Refuse a picture of more than ``MAX_BYTES`` before memory is made for it.
+    """Refuse a picture of more than ``max_bytes`` before memory is made for it.
 
     Raises:
         RejectedError: it has more.
     """
-    if size > MAX_BYTES:
-        raise RejectedError(Reason.TOO_LARGE, f"{name}: {size:,} bytes, at most {MAX_BYTES:,}")
+    if size > (most := max_bytes()):
+        raise RejectedError(Reason.TOO_LARGE, f"{name}: {size:,} bytes, at most {most:,}")
 
 
 def read_span(file: int, offset: int, length: int) -> bytes:

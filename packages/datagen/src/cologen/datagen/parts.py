@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cologen.datagen.local_files import max_bytes
 from cologen.datagen.manifest import Manifest, PartContent
 from cologen.datagen.storage import Folder
 
@@ -34,6 +35,8 @@ class SourceRecipe(BaseModel):
     part_size: int = Field(ge=1)
     fingerprint: str
     """The listing's hash; a build is not continued over a source that changed."""
+    max_picture_bytes: int = Field(default_factory=max_bytes, ge=1)
+    """Encoded pictures that are larger are rejected unread."""
 
     @property
     def num_parts(self) -> int:

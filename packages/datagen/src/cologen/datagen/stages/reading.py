@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from cologen.datagen.faults import attempt
+from cologen.datagen.local_files import limit_pictures
 from cologen.datagen.pair_records import Condition, ConditionSource, Pair, PairSource
 from cologen.datagen.parts import Part, SourceRecipe
 from cologen.datagen.records import Image, RejectedError, Rejection, Source
@@ -29,7 +30,7 @@ class _Reader(ABC, Generic[_Opened]):
 
     @classmethod
     def of(cls: type[_Own], name: str, root: Path, split: str, part_size: int, limit: int | None) -> _Own:
-        """The reader over the first ``limit`` samples (None: all) that lie under ``root`` now.
+        """The reader over the first ``limit`` samples (None: all) that are under ``root`` now.
 
         Raises:
             FileNotFoundError: the dataset is not there; the message says what was expected where.
@@ -50,7 +51,8 @@ class _Reader(ABC, Generic[_Opened]):
         """A source of this reader's kind by its name."""
 
     def open(self) -> _Opened:
-        """The source itself, opened in this process."""
+        """The source itself, opened in this process, which from now on holds to the recipe's limit of bytes."""
+        limit_pictures(self.recipe.max_picture_bytes)
         return self.opened(self.recipe.name, self.root, self.recipe.split)
 
 
