@@ -102,6 +102,16 @@ def written(path: Path, data: bytes) -> Path:
     return path
 
 
+def test_a_wrong_checksum_of_gzip_is_named(tmp_path: Path) -> None:
+    path = Path(pack(tmp_path / "a.tgz", "w:gz"))
+    data = bytearray(path.read_bytes())
+    data[-6] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(RejectedError, match="breaks off after .*its checksum is wrong"):
+        archives.read_member(str(path), "003/39.jpg")
+    assert list((tmp_path / "cache").rglob("members.arrow"))  # and it is not gone through for each picture again
+
+
 @pytest.mark.parametrize("suffix", [".tar", ".tgz"])
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_header_rejects_its_member_and_none_before(what: str, suffix: str, tmp_path: Path) -> None:

@@ -225,10 +225,15 @@ def test_every_place_of_a_turn_is_read(orientation: int, tmp_path: Path) -> None
         png()[:at_pixels] + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp) + png()[at_pixels:],
         jpeg()[:2] + b"\xff\xe1" + struct.pack(">H", len(jpeg_xmp) + 2) + jpeg_xmp + jpeg()[2:],
     ]
+    tiff = io.BytesIO()
+    PIL.Image.fromarray(pattern()).save(tiff, "TIFF", tiffinfo={700: b"<x:xmpmeta>" + xmp + b"</x:xmpmeta>"})
+    files.append(tiff.getvalue())
     for data in files:
         expected = PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(data)))
         assert probe(tmp_path, data) == expected.size == ((32, 48) if orientation == 6 else (48, 32))
         np.testing.assert_array_equal(images.decode(data), np.asarray(expected))
+    if orientation == 6:
+        np.testing.assert_array_equal(images.decode(tiff.getvalue(), (48, 32)), pattern())
 
 
 @pytest.mark.parametrize("form", ["PNG", "GIF", "WEBP", "TIFF", "BMP"])

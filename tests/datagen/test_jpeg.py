@@ -93,6 +93,16 @@ def test_a_progressive_file_without_its_last_scans_is_refused():
         assert is_refused(data[:start] + END)
 
 
+def test_a_file_of_very_many_scans_is_refused_unread():
+    """Each of them goes through all blocks: 120 KB could take hours."""
+    data = jpeg(progressive=True)
+    scans = [found.start() for found in re.finditer(b"\xff\xda", data)]
+    bomb = data[: scans[1]] + 501 * data[scans[1] : scans[2]] + data[scans[2] :]
+    with pytest.raises(RejectedError, match="scans, at most 500") as caught:
+        images.decode(bomb)
+    assert caught.value.reason is Reason.UNSUPPORTED_MODE
+
+
 def test_a_file_with_a_scan_for_each_colour_is_refused_without_the_last():
     data = in_three_scans()
     np.testing.assert_array_equal(images.decode(data), cv2.imdecode(np.frombuffer(data, np.uint8), 1)[..., ::-1])

@@ -77,6 +77,14 @@ def test_rows_of_parquet_become_pairs_and_bad_ones_are_counted(tmp_path: Path) -
     assert (found[0].instruction, found[0].width, found[0].source_size) == ("make it red", 64, (64, 48))
 
 
+def test_numbers_in_other_types_name_a_pair_the_same(tmp_path: Path) -> None:
+    """As pandas writes whole numbers beside a missing one."""
+    for number, (img_id, turn) in enumerate([(12, 1.0), (12.0, "1"), ("12", 1)]):
+        pq.write_table(pa.Table.from_pylist([row(img_id=img_id, turn_index=turn)]), tmp_path / f"train-{number}.parquet")
+    found = [reading.pair and reading.pair.pair_id for reading in readings(open_magicbrush(tmp_path))]
+    assert found == [f"train-{number}/000000-12-1" for number in range(3)]
+
+
 def test_missing_columns_are_one_error(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([{"img_id": "1", "instruction": "a"}]), tmp_path / "dev-0.parquet")
     with pytest.raises(ValueError, match="no column source_img and no column mask_img and no column target_img"):

@@ -75,6 +75,13 @@ def test_a_pair_that_was_never_judged_has_no_scores(tmp_path: Path) -> None:
     assert [pair.scores for pair in found if pair] == [(), (("compositeStructure", 5.0), ("imageQuality", 2.0))]
 
 
+def test_scores_may_be_floats(tmp_path: Path) -> None:
+    judged = {"compositeStructure": 5.0, "objectConsistency": 4.5, "imageQuality": None}
+    pair = source(tmp_path, row(quality_assessment=judged)).read(0).pair
+    assert pair is not None
+    assert pair.scores == (("compositeStructure", 5.0), ("objectConsistency", 4.5))
+
+
 def test_every_bad_row_is_counted_in_each_direction(tmp_path: Path) -> None:
     no_words = {"item": None, "description_0": " ", "description_1": None}
     pairs = source(

@@ -93,6 +93,17 @@ def test_tables_hold_paths_bytes_or_structs(root: Path) -> None:
         assert pair.source_uri == ("a.jpg" if source == "a.jpg" else "train.parquet#row=0&column=source")
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str
+)
+def test_paths_may_be_of_any_type_of_strings(kind: pa.DataType, root: Path) -> None:
+    columns = {"source": ["a.jpg"], "target": ["b/b.jpg"], "instruction": ["make it red"]}
+    found = {name: pa.array(values).cast(kind) for name, values in columns.items()}
+    pq.write_table(pa.table(found), root / "train.parquet")
+    pair = open_triplets(root).read(0).pair
+    assert pair is not None and (pair.source_uri, pair.target_uri) == ("a.jpg", "b/b.jpg")
+
+
 def test_every_bad_row_of_a_table_is_counted(root: Path) -> None:
     good = {"source": "a.jpg", "target": "b/b.jpg", "instruction": ["one"], "edit_type": "color"}
     pairs = table(root, good, {**good, "instruction": []}, {**good, "source": None}, {**good, "edit_type": None})

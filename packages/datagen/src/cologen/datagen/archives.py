@@ -173,6 +173,11 @@ def _faults_of_gzip(name: str) -> Generator[None]:
         if isinstance(error.__cause__, OSError):
             raise error.__cause__ from None
         raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: {error}") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # Its buffered reader takes the code of a wrong checksum for a number of bytes.
+        raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: damaged data, or its checksum is wrong") from None
 
 
 def _end(unpacked: indexed_gzip.IndexedGzipFile) -> int:

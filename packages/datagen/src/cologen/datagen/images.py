@@ -39,6 +39,7 @@ _TAIL_BYTES = 64
 _PNG_TAIL_BYTES = 64 << 10  # a PNG may have its EXIF behind its pixels
 _OTHER_FORMATS = ("WEBP", "BMP", "GIF", "TIFF")
 _TIFF_TILE_SIDES = (322, 323)
+_ORIENTATION_TAG = 0x0112
 
 
 def read_bytes(root: Path, uri: str) -> bytes:
@@ -180,8 +181,8 @@ def _examine_other(data: bytes) -> tuple[int, int, int]:
         raise RejectedError(Reason.UNSUPPORTED_MODE, f"{image.format} of mode {image.mode}")
     turn = orientation(image)
     width, height = image.size
-    if image.format == "TIFF" and turn >= 5:
-        width, height = height, width  # Pillow gives a TIFF's size as turned
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(_ORIENTATION_TAG) in (5, 6, 7, 8):
+        width, height = height, width  # Pillow gives the size as turned, if the TIFF's own tag says so and not its XMP
     _check_size(width, height)
     return width, height, turn
 

@@ -19,6 +19,9 @@ from cologen.datagen.records import Reason, RejectedError
 from cologen.pictures.rgb import DAMAGED, Rgb, rgb
 
 _PROGRESSIVE = 0xC2
+# Each scan goes through all blocks, whatever its length: a small file of many scans would take hours. Encoders write
+# some ten; libjpeg-turbo's documentation names this limit.
+_MOST_SCANS = 500
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _END = b"\xff\xd9"
 # Inside a scan 0xFF is followed by zero, or by one of the eight restart markers.
@@ -119,7 +122,9 @@ def _decode_pillow(data: bytes) -> Rgb:
 
 
 def _check_scans(scans: list[_Scan], header: Header) -> None:
-    """Refuse a file of several scans that lacks some: its decoder takes them for zeros, and does not warn."""
+    """Refuse a file of several scans that lacks some, which its decoder takes for zeros, or that has far too many."""
+    if len(scans) > _MOST_SCANS:
+        raise RejectedError(Reason.UNSUPPORTED_MODE, f"JPEG of {len(scans)} scans, at most {_MOST_SCANS}")
     missing = {component: np.full(64, True) for scan in scans for component in scan.components}
     for scan in scans:
         for component in scan.components:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -143,6 +144,21 @@ def pixels(parent: Record, name: str) -> int:
     """The whole number in field ``name``, which pandas may have written as ``640.0``."""
     value = parent.get(name)
     return int(value) if type(value) is float and value.is_integer() else integer(parent, name)
+
+
+def number(parent: Record, name: str) -> float:
+    """The finite number in field ``name``; ``true`` is none."""
+    value = parent.get(name)
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise _wrong(name, "a finite number", value)
+    return float(value)
+
+
+def named(parent: Record, name: str) -> str:
+    """The id in field ``name`` as a string: words as they are, and 17 or 17.0 as ``"17"``."""
+    value = parent.get(name)
+    own = None if isinstance(value, str) else identifier(value)
+    return text(parent, name) if own is None else str(own)
 
 
 def text(parent: Record, name: str) -> str:

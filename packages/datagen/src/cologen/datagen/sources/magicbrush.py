@@ -62,7 +62,7 @@ class MagicBrush:
 
     def _interpret(self, index: int) -> PairReading:
         values = self._rows.read(index)
-        key = f"{self._rows.key(index)}-{fields.text(values, 'img_id')}-{fields.integer(values, 'turn_index')}"
+        key = f"{self._rows.key(index)}-{fields.named(values, 'img_id')}-{fields.named(values, 'turn_index')}"
         uris = [self._rows.uri(index, column) for column in ("source_img", "mask_img", "target_img")]
         return _pair(self._root, key, self._split, values["instruction"], *uris)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 
 from cologen.datagen import images
 from cologen.datagen.pair_records import Pair, PairReading, Scores
-from cologen.datagen.records import Reason, RejectedError
+from cologen.datagen.records import Reason
 from cologen.datagen.sources import fields
 from cologen.datagen.sources.layout import require_split
 from cologen.datagen.sources.pair_reading import read_pair, worded
@@ -62,11 +61,4 @@ class OmniEdit:
 
 
 def _scores(values: fields.Record) -> Scores:
-    found = [(name, values.get(name)) for name in _SCORES]
-    if wrong := [name for name, value in found if not (value is None or _is_number(value))]:
-        raise RejectedError(Reason.MALFORMED_RECORD, f"{', '.join(wrong)}: expected finite numbers")
-    return tuple((name, float(value)) for name, value in found if value is not None)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return tuple((name, fields.number(values, name)) for name in _SCORES if values.get(name) is not None)

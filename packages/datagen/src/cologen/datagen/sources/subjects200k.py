@@ -92,4 +92,4 @@ def _scores(judged: object) -> Scores:
     if judged is None:
         return ()
     record = fields.as_record(judged, "quality_assessment")
-    return tuple((name, float(fields.integer(record, name))) for name in _SCORES if record.get(name) is not None)
+    return tuple((name, fields.number(record, name)) for name in _SCORES if record.get(name) is not None)

@@ -135,7 +135,9 @@ def _pair(root: Path, key: str, split: str, row: fields.Record, source: str, tar
 
 
 def _is_words(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def _kinds(path: Path) -> dict[str, pa.DataType]:
