@@ -39,7 +39,7 @@ class GroundingOptions:
     inverse: float = 0.0
     """Share of samples that ask for marks to be removed."""
     contrast: bool = True
-    """Take only colours that can be seen where the mark goes."""
+    """Without this flag, only colours that can be seen where the mark goes; with it, any."""
 
     def __post_init__(self) -> None:
         try:

@@ -95,6 +95,7 @@ def test_the_classes_of_coco() -> None:
         ("chest of drawers", "chest of drawers", "chests of drawers"),
         ("bowls with fruit", "bowl with fruit", "bowls with fruit"),
         ("man in red", "man in red", "men in red"),
+        ("octopus (food)", "octopus (food)", "octopuses (food)"),
         ("Scissors", "pair of Scissors", "pairs of Scissors"),
     ],
 )

@@ -27,6 +27,7 @@ WITH_ONE = {
     "red and white": "the red and white one",
     "tallest": "the tallest one",
     "the left": "the left one",
+    "any red": "any red one",
     "closest to camera": "the closest one to camera",
     "second from left": "the second one from left",
     "2nd from right": "the 2nd one from right",
@@ -44,7 +45,7 @@ standing|standing on the right|lying down|bent over|talking on phone|has hat|is 
 don't click this|click on the man|the man is sitting|a man wearing a white shirt is riding a skateboard|he is smiling
 girl holds umbrella|i think it's the left one|what is he holding|who is wearing red|which one is taller|it's the cow
 cow it's brown|there's a man|she's got a hat|that's the one|the kid isn't smiling|only see hand|#3|12|3 from left
-woman's|犬|don’t click"""
+woman's|犬|don’t click|my left|your far right|two red"""
 
 
 def each(text: str) -> list[str]:

@@ -80,7 +80,8 @@ def test_rows_of_parquet_become_pairs_and_bad_ones_are_counted(tmp_path: Path) -
 def test_numbers_in_other_types_name_a_pair_the_same(tmp_path: Path) -> None:
     """As pandas writes whole numbers beside a missing one."""
     for number, (img_id, turn) in enumerate([(12, 1.0), (12.0, "1"), ("12", 1)]):
-        pq.write_table(pa.Table.from_pylist([row(img_id=img_id, turn_index=turn)]), tmp_path / f"train-{number}.parquet")
+        table = pa.Table.from_pylist([row(img_id=img_id, turn_index=turn)])
+        pq.write_table(table, tmp_path / f"train-{number}.parquet")
     found = [reading.pair and reading.pair.pair_id for reading in readings(open_magicbrush(tmp_path))]
     assert found == [f"train-{number}/000000-12-1" for number in range(3)]
 

@@ -93,9 +93,7 @@ def test_tables_hold_paths_bytes_or_structs(root: Path) -> None:
         assert pair.source_uri == ("a.jpg" if source == "a.jpg" else "train.parquet#row=0&column=source")
 
 
-@pytest.mark.parametrize(
-    "kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str
-)
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str)
 def test_paths_may_be_of_any_type_of_strings(kind: pa.DataType, root: Path) -> None:
     columns = {"source": ["a.jpg"], "target": ["b/b.jpg"], "instruction": ["make it red"]}
     found = {name: pa.array(values).cast(kind) for name, values in columns.items()}

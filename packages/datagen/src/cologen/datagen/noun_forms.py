@@ -24,7 +24,7 @@ from cologen.datagen.noun_tables import (
 )
 
 _SINGULAR = {many: one for one, many in IRREGULAR.items()}
-_AFTER_THE_HEAD = re.compile(r" (?:of|with|without|in|on|for|at|from|to|by) ")
+_AFTER_THE_HEAD = re.compile(r" (?:of|with|without|in|on|for|at|from|to|by) | (?=\()")
 _SHORTEST_PREFIX = 3
 _ONE_IN_ES = re.compile(r"(?:ch|sh|ss|x|zz|o)es$")
 
@@ -74,7 +74,7 @@ def with_article(words: str) -> str:
 
 
 def _parted(noun: str) -> tuple[str, str]:
-    """What is counted, and what follows it: "chest", " of drawers"."""
+    """What is counted, and what follows it: "chest" and " of drawers", "bow" and " (weapon)"."""
     found = _AFTER_THE_HEAD.search(noun)
     return (noun[: found.start()], noun[found.start() :]) if found else (noun, "")
 

@@ -20,6 +20,8 @@ DETERMINERS = _words(
 )
 _COMPLETE = _words("someone somebody something anyone whoever whatever")
 """Those that need no noun."""
+_BEFORE_ONE = _words("the that this a an any each every another")
+"""Those after which qualities alone want "one"; "my left" and "two red" are no phrases either way."""
 _PRONOUNS = _words("i you u he she it we they him them me us ya y'all himself herself itself themselves")
 _RELATIVES = _words("who that which whose whom where what that's who's which's thats whos when whoever whatever")
 _PREPOSITIONS = _words(
@@ -82,7 +84,7 @@ def as_noun_phrase(words: str) -> str:
     if not _WORD.fullmatch(said[0]) or _starts_otherwise(said) or _is_clause(said):
         inner = words.replace('"', "'")
         return f'what is meant by "{inner}"'
-    if said[0] in ("the", "that", "this") and _num_qualities(said[1:]) == len(said) - 1:
+    if said[0] in _BEFORE_ONE and _num_qualities(said[1:]) == len(said) - 1:
         return f"{words} one"
     if said[0] in DETERMINERS or said[0].isdigit() or (said[0] == "half" and said[1:2] in (["a"], ["the"], ["of"])):
         return words
@@ -99,7 +101,9 @@ def _starts_otherwise(said: list[str]) -> bool:
     """Whether the first words are not those of a noun phrase."""
     first, second = said[0], said[1] if len(said) > 1 else ""
     if first in DETERMINERS:
-        alone = not second and first not in _COMPLETE
+        alone = first not in _COMPLETE and (
+            not second or (first not in _BEFORE_ONE and _num_qualities(said[1:]) == len(said) - 1)
+        )
         return alone or (first not in _COMPLETE and first != "all" and (_breaks_off(second) or second == "there"))
     if first in _NOT_A_START or (first in _PREPOSITIONS and first not in _QUALITIES):
         return True

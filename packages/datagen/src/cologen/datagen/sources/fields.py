@@ -149,7 +149,7 @@ def pixels(parent: Record, name: str) -> int:
 def number(parent: Record, name: str) -> float:
     """The finite number in field ``name``; ``true`` is none."""
     value = parent.get(name)
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not _is_finite(value):
         raise _wrong(name, "a finite number", value)
     return float(value)
 
@@ -198,6 +198,13 @@ def identity(value: object, place: int) -> str:
 def shown(value: object) -> str:
     """``value`` in a message: plain ASCII, cut short."""
     return ascii(value[:60] if isinstance(value, (str, list)) else value)[:60]
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of more than 300 digits
+        return False
 
 
 def _encodable(value: str) -> str:
