@@ -1,13 +1,17 @@
-"""Compile the model and compare it with the plain one: run as a program, with ``reading`` or ``training``.
+"""Compile the model and compare it with the plain one: a program, with ``reading``, ``training`` or ``adapters``.
 
 A program of its own, since the tests' type checks at run time are nothing a compiler could see through. ``reading``
 compiles the read pass without a break in its graph, whole and block by block; the graph is what is tried, not the code
 made of it, which would take a minute. ``training`` makes that code, since it decides which tensors are saved.
+``adapters`` loads one into a pipeline that is already compiled.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
@@ -58,9 +62,42 @@ def training() -> dict[str, float]:
     return {name: float((found[name] - each).abs().max()) for name, each in expected.items()}
 
 
+def adapters() -> dict[str, float]:
+    """How far a compiled pipeline is off that has been given an adapter, by way."""
+    from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler
+
+    from cologen.model.adapters import save_adapter
+    from cologen.model.pipeline import CoLoGenPipeline
+    from tests.model.tiny_flux import TRANSFORMER, autoencoder
+
+    def drawn(way: str, folder: Path) -> torch.Tensor:
+        model = tiny(0, dtype=torch.float32, **TRANSFORMER)
+        vae: AutoencoderKL = autoencoder()
+        if way == "in place":
+            model.compile(backend="eager")
+        scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+        pipe: Any = CoLoGenPipeline(scheduler, vae, None, None, None, None, model)
+        if way == "whole":
+            pipe.transformer = torch.compile(model, backend="eager")
+        pipe.load_adapter(folder)
+        pipe.set_progress_bar_config(disable=True)
+        generator = torch.Generator().manual_seed(0)
+        embeds = {"prompt_embeds": torch.ones(1, 5, 24), "pooled_prompt_embeds": torch.ones(1, 16)}
+        image = torch.rand(3, 32, 32, generator=generator)
+        return pipe(
+            **embeds, image=image, task="editing", generator=generator, num_inference_steps=1, output_type="latent"
+        ).images
+
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        save_adapter(tiny(2, dtype=torch.float32, **TRANSFORMER), folder)
+        plain = drawn("plain", folder)
+        return {way: float((drawn(way, folder) - plain).abs().max()) for way in ("whole", "in place")}
+
+
 def main() -> int:
     """Exit with 0 if compiled and plain agree."""
-    found = {"reading": reading, "training": training}[sys.argv[1]]()
+    found = {"reading": reading, "training": training, "adapters": adapters}[sys.argv[1]]()
     sys.stdout.write(f"{found}\n")
     return int(max(found.values()) > 1e-5)
 

@@ -1,5 +1,6 @@
 """Without an image the pipeline is FLUX's; with one, each call sees its own and nothing else."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import accelerate
 import numpy as np
 import pytest
 import torch
-from diffusers import FluxPipeline, FluxTransformer2DModel
+from diffusers import DiffusionPipeline, FluxPipeline, FluxTransformer2DModel
+from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
 from PIL import Image
 
 from cologen.model.adapters import save_adapter
@@ -249,6 +251,20 @@ IMAGE, MASK = picture(1), torch.ones(32, 48)
         ({"prompt": ["a", "b"], "true_cfg_scale": 2.0, "negative_prompt": ["c"]}, "1 negative prompts for 2 prompts"),
         ({"generator": [torch.Generator()] * 2}, "2 generators for 1 pictures"),
         ({"latents": torch.zeros(1, 5, 64)}, r"latents are \(1, 5, 64\), expected \(1, 6, 64\)"),
+        ({"prompt": []}, "prompt is an empty list"),
+        ({"prompt": ["a", "b"], "prompt_2": ["c"]}, "1 second prompts for 2 prompts"),
+        (
+            {"prompt": None, "prompt_embeds": torch.zeros(2, 5, 24), "pooled_prompt_embeds": torch.zeros(1, 16)},
+            "1 pooled embeddings for 2 prompts",
+        ),
+        (
+            {
+                "true_cfg_scale": 2.0,
+                "negative_prompt_embeds": torch.zeros(1, 5, 24),
+                "negative_pooled_prompt_embeds": torch.zeros(1, 16),
+            },
+            r"negative_prompt_embeds are \(1, 5, 24\), expected \(1, 16, 24\)",
+        ),
         ({"prompt": None}, "Provide either `prompt` or `prompt_embeds`"),
         ({"paste_known": True}, "paste_known needs a mask"),
         ({"num_inference_steps": 0}, "at least one step"),
@@ -340,11 +356,12 @@ def test_offloading_hooks_are_woken_for_the_source_too(fresh: CoLoGenPipeline):
 
 def test_weights_that_are_offloaded_one_by_one_draw_the_same(fresh: CoLoGenPipeline, tmp_path: Path):
     ours = around(fresh, transformer_of())
-    expected = edited(ours)
+    expected, pixels = edited(ours), edited(ours, output_type="pt")
     for part in (ours.transformer, ours.vae, ours.text_encoder, ours.text_encoder_2):
         accelerate.cpu_offload(part, torch.device("cpu"))
     assert all(weight.is_meta for weight in ours.transformer.parameters())
     assert torch.equal(edited(ours), expected)
+    assert torch.equal(edited(ours, output_type="pt"), pixels)
     with pytest.raises(ValueError, match="load the adapter before"):
         ours.load_adapter(tmp_path)
     for part in (ours.vae, ours.text_encoder, ours.text_encoder_2):  # shared with other tests
@@ -363,3 +380,109 @@ def test_loras_reach_the_source_as_well(fresh: CoLoGenPipeline, tmp_path: Path):
     other.load_lora_weights(tmp_path)
     assert torch.equal(edited(other, joint_attention_kwargs={"scale": 0.0}), plain)
     assert (edited(other) - plain).abs().max() > 1e-3
+
+
+def test_without_text_encoders_embeddings_are_asked_for(pipeline: CoLoGenPipeline, folder: Path):
+    names = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+    bare = quiet(CoLoGenPipeline.from_pretrained(folder, **dict.fromkeys(names)))
+    for call in ({}, {"prompt": None, "task": "inpaint", "mask": MASK}):
+        with pytest.raises(ValueError, match=r"has no text_encoder, tokenizer, .*: load them, or give prompt_embeds"):
+            edited(bare, **call)
+    embeds = {"prompt_embeds": torch.ones(1, 5, 24), "pooled_prompt_embeds": torch.ones(1, 16)}
+    assert edited(bare, prompt=None, **embeds).shape == (1, 6, 64)
+
+
+def test_a_router_draws_no_noise_whatever_the_mode_of_the_model(pipeline: CoLoGenPipeline):
+    expected = edited(pipeline)
+    training = around(pipeline, transformer_of().train())
+    assert torch.equal(edited(training), expected)
+    assert training.transformer.training
+
+
+def test_a_call_leaves_the_autoencoder_as_it_was(folder: Path):
+    ours = around(quiet(CoLoGenPipeline.from_pretrained(folder)), transformer_of())
+    ours.vae.requires_grad_(True).train()
+    edited(ours, output_type="pt")
+    assert ours.vae.training
+    assert all(weight.requires_grad for weight in ours.vae.parameters())
+
+
+def test_flux_in_memory_becomes_cologen_and_stays_flux(pipeline: CoLoGenPipeline, folder: Path, tmp_path: Path):
+    save_adapter(pipeline.transformer, tmp_path)
+    stock = quiet(FluxPipeline.from_pretrained(folder))
+    expected = stock("red", generator=seeded(), **CALL)[0]
+    ours = quiet(CoLoGenPipeline.from_pipe(stock))
+    assert torch.equal(ours("red", generator=seeded(), **CALL)[0], expected)
+    ours.load_adapter(tmp_path)
+    loaded = quiet(CoLoGenPipeline.from_pretrained(folder))
+    loaded.load_adapter(tmp_path)
+    assert torch.equal(edited(ours), edited(loaded))
+    assert torch.equal(stock("red", generator=seeded(), **CALL)[0], expected)
+    pairs = zip(stock.transformer.transformer_blocks.parameters(), ours.transformer.transformer_blocks.parameters(),
+                strict=True)  # fmt: skip
+    assert all(one is other for one, other in pairs)
+    assert type(stock.transformer) is FluxTransformer2DModel
+    assert CoLoGenPipeline.from_pipe(stock).transformer is ours.transformer
+    assert torch.equal(edited(CoLoGenPipeline.from_pipe(ours)), edited(ours))
+    given = quiet(CoLoGenPipeline.from_pretrained(folder, transformer=stock.transformer))
+    assert torch.equal(edited(given), edited(ours))
+
+
+def test_another_pipeline_keeps_the_precision_and_flux_takes_ours(folder: Path, pipeline: CoLoGenPipeline):
+    half = FluxPipeline.from_pretrained(folder, dtype=torch.bfloat16)
+    assert CoLoGenPipeline.from_pipe(half).transformer.dtype == torch.bfloat16
+    stock = quiet(FluxPipeline.from_pipe(pipeline, transformer=pipeline.transformer))
+    assert torch.equal(stock("red", generator=seeded(), **CALL)[0], pipeline("red", generator=seeded(), **CALL)[0])
+
+
+def test_a_stock_transformer_that_cannot_be_shared_is_refused(folder: Path, pipeline: CoLoGenPipeline, tmp_path: Path):
+    stock = FluxPipeline.from_pretrained(folder)
+    accelerate.cpu_offload(stock.transformer, torch.device("cpu"))
+    with pytest.raises(ValueError, match="offloaded, parallel or has other hooks"):
+        CoLoGenPipeline.from_pipe(stock)
+    pipeline.transformer.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="without its experts: read it as ours"):
+        CoLoGenPipeline.from_pretrained(folder, transformer=FluxTransformer2DModel.from_pretrained(tmp_path))
+
+
+def test_a_saved_folder_opens_by_the_general_pipeline_with_its_experts(fresh: CoLoGenPipeline, tmp_path: Path):
+    ours = around(fresh, transformer_of())
+    ours.transformer.newcomer_bias = -3.0
+    ours.save_pretrained(tmp_path)
+    again = quiet(DiffusionPipeline.from_pretrained(tmp_path))
+    assert type(again) is CoLoGenPipeline
+    assert again.transformer.newcomer_bias == -3.0
+    assert torch.equal(edited(again), edited(ours))
+    assert ours.save_pretrained(tmp_path / "variant", variant="fp16") is None
+    assert torch.equal(edited(quiet(CoLoGenPipeline.from_pretrained(tmp_path / "variant", variant="fp16"))),
+                       edited(ours))  # fmt: skip
+
+
+def test_without_experts_a_saved_folder_is_one_of_flux(fresh: CoLoGenPipeline, tmp_path: Path):
+    fresh.save_pretrained(tmp_path)
+    index = json.loads((tmp_path / "model_index.json").read_text())
+    assert index["transformer"] == ["diffusers", "FluxTransformer2DModel"]
+
+
+def test_a_bundle_of_flux_is_saved_as_a_folder_and_the_worlds_is_not(
+    pipeline: CoLoGenPipeline, world: CoLoGenPipeline, tmp_path: Path
+):
+    pipe: Any = pipeline
+    text = FluxTextEncoder(pipe.text_encoder, pipe.tokenizer, pipe.text_encoder_2, pipe.tokenizer_2, num_tokens=16)
+    bundle = Bundle(preset=preset("flux-dev"), transformer=pipe.transformer, codec=FluxCodec(pipe.vae), text=text)
+    CoLoGenPipeline.from_bundle(bundle).save_pretrained(tmp_path / "flux")
+    again = quiet(CoLoGenPipeline.from_pretrained(tmp_path / "flux"))
+    assert torch.equal(edited(again, output_type="pt"), edited(pipeline, output_type="pt"))
+    with pytest.raises(ValueError, match="a pipeline of world-tiny is no folder of diffusers"):
+        world.save_pretrained(tmp_path / "world")
+    assert not (tmp_path / "world").exists()
+
+
+def test_attention_that_was_reset_sees_a_source_again(pipeline: CoLoGenPipeline):
+    expected = edited(pipeline)
+    pipeline.unload_ip_adapter()
+    assert torch.equal(edited(pipeline), expected)
+    pipeline.transformer.set_attn_processor(FluxAttnProcessor())
+    assert torch.equal(edited(pipeline), expected)
+    with pytest.raises(ValueError, match="IP adapters replace the attention that sees a source"):
+        pipeline.load_ip_adapter("anything")

@@ -103,10 +103,8 @@ def test_what_a_source_leaves_knows_nothing_of_the_latent_and_the_text(
 ):
     model, given = tiny(2, source_timestep=source_timestep), inputs(gradients=True)
     caches: list[SourceCache] = []
-    encode = model.encode_source
-    monkeypatch.setattr(
-        model, "encode_source", lambda *args, **kwargs: caches.append(encode(*args, **kwargs)) or caches[-1]
-    )
+    encode = model._encoded
+    monkeypatch.setattr(model, "_encoded", lambda *args, **kwargs: caches.append(encode(*args, **kwargs)) or caches[-1])
     model(**given.stock(), source=given.sources)
     (cache,) = caches
     left = sum(each.square().sum() for each in (*cache.keys, *cache.values))
@@ -151,3 +149,42 @@ def test_a_shared_time_has_to_be_given():
     model, given = tiny(1, source_timestep="shared"), inputs()
     with pytest.raises(ValueError, match="give the timestep"):
         model.encode_source(given.sources, pooled_projections=given.pooled)
+
+
+@pytest.mark.parametrize("way", ["constructor", "configuration", "folder", "folder without low_cpu_mem_usage"])
+def test_experts_that_no_file_holds_begin_as_seed_0_draws_them(way: str, tmp_path: Path):
+    """Never what happens to be in memory."""
+    added = CoLoGenTransformer2DModel(**SHAPE, **FORM)
+    for _ in range(2):
+        added.add_expert(0)
+    FluxTransformer2DModel(**SHAPE).save_pretrained(tmp_path)
+    if way == "constructor":
+        made = CoLoGenTransformer2DModel(**SHAPE, **FORM, num_experts=2)
+    elif way == "configuration":
+        made = CoLoGenTransformer2DModel.from_config(added.config)
+    else:
+        options = {} if way == "folder" else {"low_cpu_mem_usage": False}
+        made = CoLoGenTransformer2DModel.from_pretrained(tmp_path, **FORM, num_experts=2, **options)
+    expected = {name: weight for name, weight in added.state_dict().items() if ".prw." in name}
+    found = {name: weight for name, weight in made.state_dict().items() if ".prw." in name}
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], weight) for name, weight in expected.items())
+
+
+def test_the_configuration_comes_back_whole(tmp_path: Path):
+    model = tiny(2, dtype=torch.float32, routing="token", source_timestep="shared")
+    model.newcomer_bias = -3.0
+    model.save_pretrained(tmp_path)
+    again = CoLoGenTransformer2DModel.from_pretrained(tmp_path)
+    ignored = ("_name_or_path", "_use_default_values")
+    found, expected = (
+        {name: value for name, value in dict(each.config).items() if name not in ignored} for each in (again, model)
+    )
+    assert {**found, "axes_dims_rope": tuple(found["axes_dims_rope"])} == expected
+    assert again.newcomer_bias == CoLoGenTransformer2DModel.from_config(model.config).newcomer_bias == -3.0
+
+
+def test_a_model_without_anything_to_denoise_or_to_encode_says_so():
+    model, given = tiny(1), inputs()
+    with pytest.raises(ValueError, match="hidden_states is None"):
+        model(**{**given.stock(), "hidden_states": None})

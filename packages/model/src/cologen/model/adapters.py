@@ -1,6 +1,7 @@
 """A stage's experts and routers to and from safetensors, beside a JSON that says which base they fit.
 
-    adapter.json               format, base (its shape), form (rank, scale, routing, …), experts, routers, notes
+    adapter.json               format, base (its shape), form (rank, scale, routing, …), experts, routers, notes,
+                               files (the sha256 of each), sum (the sha256 of all the rest)
     expert-0.safetensors …     one per stage, written once and never again
     router-2.safetensors …     the router as it was at the end of a stage
 
@@ -9,39 +10,31 @@ Experts stay what they were, routers go on learning: so stage s is experts 0 …
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
+from cologen.model.adapter_index import FORM, FORMAT, INDEX, SHAPE, read_index, refuse_other, with_sum
 from cologen.model.files import write_atomically
-from cologen.model.transformer import CoLoGenTransformer2DModel, SourceTimestep
-from cologen.model.weaving import Granularity
+from cologen.model.hooks import plain_name, refuse_if_weights_are_elsewhere, unwrapped
+from cologen.model.transformer import CoLoGenTransformer2DModel
 
-INDEX = "adapter.json"
-FORMAT = 1
-
-_SHAPE = (
-    "in_channels",
-    "num_layers",
-    "num_single_layers",
-    "attention_head_dim",
-    "num_attention_heads",
-    "joint_attention_dim",
-    "pooled_projection_dim",
-)
-_FORM = ("rank", "expert_scale", "routing", "source_timestep")
+__all__ = ["INDEX", "load_adapter", "save_adapter"]
 
 
 def save_adapter(
-    model: CoLoGenTransformer2DModel,
-    folder: Path,
+    model: nn.Module,
+    folder: Path | str,
     *,
     dtype: torch.dtype | None = None,
     weights: Mapping[str, Tensor] = MappingProxyType({}),
@@ -52,132 +45,165 @@ def save_adapter(
     Saving stage after stage into one folder keeps them all. Each file takes its name when it is whole.
 
     Args:
-        dtype: of what is saved; None: as it is.
+        model: a ``CoLoGenTransformer2DModel``, compiled or wrapped by DDP or peft too. Of a sharded one, every process
+            has to call this, unless ``weights`` holds all that is sharded.
+        folder: made if need be.
+        dtype: of the experts in the files; None: as they are. Routers are always saved as they are.
         weights: saved in place of the model's own of these names: their moving average, or what is sharded, gathered.
         notes: whatever else is to be known of it (base, step, recipe); kept in the JSON.
 
     Raises:
-        ValueError: the model has no expert, or the folder holds the adapter of another model.
+        ValueError: the model has no expert, its weights are offloaded, or the folder holds the adapter of another
+            model.
+        TypeError: another kind of model.
     """
-    if not model.num_experts:
+    own, folder = _cologen(model), Path(folder)
+    if not own.num_experts:
         raise ValueError("there is no expert to save: call add_expert first")
-    stage, index = model.num_experts - 1, _index_of(model)
-    folder.mkdir(parents=True, exist_ok=True)
-    before = _read_index(folder) if (folder / INDEX).exists() else None
+    stage, index = own.num_experts - 1, _index_of(own)
+    before = read_index(folder) if (folder / INDEX).exists() else None
     if before is not None:
-        _refuse_other(before, index, folder)
-    pool = {name: weight for name, weight in model.state_dict().items() if ".prw." in name} | dict(weights)
-    state = {name: weight.detach().to("cpu", dtype).contiguous() for name, weight in pool.items()}
+        refuse_other(before, index, folder)
+    given = {plain_name(name): weight for name, weight in weights.items()}
+    state = _own_weights(own, given) | {name: weight.detach().to("cpu") for name, weight in given.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {} if before is None else dict(before["files"])
     for number in range(stage + 1):
-        _write_if_other(folder / _expert_file(number), _part(state, f".prw.experts.{number}."))
-    _write_if_other(folder / _router_file(stage), _part(state, ".prw.router."))
-    routers = [r for r in (before or {}).get("routers", []) if r < stage and (folder / _router_file(r)).exists()]
+        name = _expert_file(number)
+        files[name] = _written(folder / name, _part(state, f".prw.experts.{number}.", dtype))
+    files[_router_file(stage)] = _written(folder / _router_file(stage), _part(state, ".prw.router.", None))
+    routers = [] if before is None else [number for number in before["routers"] if number < stage]
     text = {
         **index,
         "experts": stage + 1,
         "routers": [*routers, stage],
-        "newcomer_bias": model.newcomer_bias,
+        "newcomer_bias": own.newcomer_bias,
         "notes": dict(notes),
+        "files": {name: files[name] for name in _files(stage + 1, [*routers, stage])},
     }
-    write_atomically(folder / INDEX, (json.dumps(text, indent=1) + "\n").encode())
+    write_atomically(folder / INDEX, (json.dumps(with_sum(text), indent=1) + "\n").encode())
 
 
 def load_adapter(
-    model: CoLoGenTransformer2DModel, folder: Path, *, stage: int | None = None, dtype: torch.dtype | None = None
+    model: nn.Module, folder: Path | str, *, stage: int | None = None, dtype: torch.dtype | None = None
 ) -> None:
     """Put the experts of ``stage`` (None: the newest) and its router in place of whatever experts the model has.
 
     Args:
-        dtype: of the experts; None: the model's, which is right for inference. Training wants float32.
+        model: a ``CoLoGenTransformer2DModel``, compiled or wrapped by peft too.
+        folder: as ``save_adapter`` wrote it.
+        stage: of which the router is there.
+        dtype: of the experts; None: the model's, which is right for inference. Training wants float32. Routers are
+            float32 at least.
 
     Raises:
         FileNotFoundError: no adapter there, or a file of it is missing.
-        ValueError: it was made for a base of another shape, has no such stage, or is damaged.
+        ValueError: it was made for a base of another shape, has no such stage, or is damaged; or the model is already
+            offloaded, sharded or wrapped by DDP.
+        TypeError: another kind of model.
     """
-    index = _read_index(folder)
-    _refuse_other({"base": index["base"]}, _index_of(model), folder)
+    in_ddp = isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel))
+    if in_ddp:
+        raise ValueError("the transformer is wrapped by DDP, which would not train new experts: load the adapter first")
+    own, folder = _cologen(model), Path(folder)
+    refuse_if_weights_are_elsewhere(own, "load the adapter")
+    index = read_index(folder)
+    refuse_other({"base": index["base"]}, _index_of(own), folder)
     newest: int = index["experts"] - 1
     stage = newest if stage is None else stage
     if stage not in index["routers"]:
         known = ", ".join(map(str, index["routers"]))
         raise ValueError(f"{folder} holds no router of stage {stage}: there is stage {known}")
-    files = [*map(_expert_file, range(stage + 1)), _router_file(stage)]
+    files = _files(stage + 1, [stage])
     if missing := [name for name in files if not (folder / name).is_file()]:
         raise FileNotFoundError(f"stage {stage} needs {len(files)} files in {folder}: {', '.join(missing)} missing")
+    expected = _expected_shapes(own, stage + 1, index["form"]["rank"])
+    _check_headers(folder, files, expected)
+    # Read aside first: a damaged file leaves the model as it was.
     weights: dict[str, Tensor] = {}
     for name in files:
-        weights |= _read(folder / name)
-    # Built aside first: a damaged file leaves the model as it was.
-    expected = _expected_shapes(model, stage + 1, index["form"]["rank"])
-    found = {name: tuple(weight.shape) for name, weight in weights.items()}
-    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
-        raise ValueError(
-            f"{folder} is damaged: {len(wrong)} tensors do not fit, the first {wrong[0]}: "
-            f"{found.get(wrong[0], 'missing')}, expected {expected.get(wrong[0], 'none')}"
-        )
-    model.rebuild(stage + 1, **index["form"], dtype=dtype or model.dtype)
-    model.load_state_dict(weights, strict=False)
+        weights |= _read(folder / name, index["files"].get(name))
+    own.rebuild(stage + 1, **index["form"], dtype=dtype or own.dtype)
+    names = {plain_name(name): name for name in own.state_dict()}
+    own.load_state_dict({names[name]: weight for name, weight in weights.items()}, strict=False)
     if stage == newest:  # saved during a warm-up, maybe
-        model.newcomer_bias = index["newcomer_bias"]
+        own.newcomer_bias = index["newcomer_bias"]
+
+
+def _cologen(model: nn.Module) -> CoLoGenTransformer2DModel:
+    found = unwrapped(model)
+    if not isinstance(found, CoLoGenTransformer2DModel):
+        raise TypeError(f"adapters belong to a CoLoGenTransformer2DModel, got {type(found).__name__}")
+    return found
+
+
+def _own_weights(model: CoLoGenTransformer2DModel, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The pool's weights that are not ``given``, on the CPU and in one piece."""
+    own = {plain_name(name): weight for name, weight in model.state_dict().items() if ".prw." in name}
+    own = {name: weight for name, weight in own.items() if name not in given}
+    if own:
+        refuse_if_weights_are_elsewhere(model, "save the adapter", sharded=True)
+    whole = {name: weight.full_tensor() if isinstance(weight, DTensor) else weight for name, weight in own.items()}
+    return {name: weight.detach().to("cpu") for name, weight in whole.items()}
 
 
 def _index_of(model: CoLoGenTransformer2DModel) -> dict[str, Any]:
     config: Any = model.config
     return {
         "format": FORMAT,
-        "base": {name: config[name] for name in _SHAPE},
-        "form": {name: config[name] for name in _FORM},
+        "base": {name: config[name] for name in SHAPE},
+        "form": {name: config[name] for name in FORM},
     }
-
-
-def _read_index(folder: Path) -> dict[str, Any]:
-    path = folder / INDEX
-    if not path.is_file():
-        raise FileNotFoundError(f"no adapter in {folder}: expected {INDEX} there")
-    try:
-        index = json.loads(path.read_text())
-        _check_index(index)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f"{path} is not the JSON of an adapter: {error!r}") from error
-    return index
-
-
-def _check_index(index: Any) -> None:
-    """Refuse what cannot be an adapter's index, by whatever error comes of it."""
-    if index["format"] != FORMAT:
-        raise ValueError(f"format {index['format']} there, {FORMAT} here: made by another version")
-    form = index["form"]
-    if set(index["base"]) != set(_SHAPE) or set(form) != set(_FORM):
-        raise ValueError(f"base and form do not hold {', '.join((*_SHAPE, *_FORM))}")
-    if form["routing"] not in get_args(Granularity) or form["source_timestep"] not in get_args(SourceTimestep):
-        raise ValueError(f"routing is {form['routing']!r}, source_timestep is {form['source_timestep']!r}")
-    whole = (index["experts"], form["rank"], *index["routers"])
-    if not all(isinstance(number, int) for number in whole) or min(index["experts"], form["rank"]) < 1:
-        raise ValueError(f"experts, rank and routers are not whole numbers: {whole}")
-    form["expert_scale"], index["newcomer_bias"] = float(form["expert_scale"]), float(index["newcomer_bias"])
-
-
-def _refuse_other(there: Mapping[str, Any], here: Mapping[str, Any], folder: Path) -> None:
-    """Name every field in which an adapter differs from the model at hand."""
-    differences = [
-        f"{name} {there[group][name]} there, {here[group][name]} here"
-        for group in ("base", "form")
-        if group in there
-        for name in here[group]
-        if there[group].get(name) != here[group][name]
-    ]
-    if differences:
-        raise ValueError(f"the adapter in {folder} belongs to another model: {'; '.join(differences)}")
 
 
 def _expected_shapes(model: CoLoGenTransformer2DModel, num_experts: int, rank: int) -> dict[str, tuple[int, ...]]:
     dim, shapes = model.inner_dim, dict[str, tuple[int, ...]]()
-    for name in (name for name, _ in model.named_modules() if name.endswith(".attn.prw")):
+    for name in (plain_name(name) for name, _ in model.named_modules() if name.endswith(".attn.prw")):
         shapes |= {f"{name}.router.{rows}": (num_experts, dim) for rows in ("choose", "disturb")}
         for number in range(num_experts):
             shapes[f"{name}.experts.{number}.down"] = (2, rank, dim)
             shapes[f"{name}.experts.{number}.up"] = (2, dim, rank)
     return shapes
+
+
+def _check_headers(folder: Path, files: list[str], expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Compare the shapes in the files' headers with those expected, before memory is asked for."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name in files:
+        with _opened(folder / name) as file:
+            found |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
+        raise ValueError(
+            f"{folder} is damaged: {len(wrong)} tensors do not fit, the first {wrong[0]}: "
+            f"{found.get(wrong[0], 'missing')}, expected {expected.get(wrong[0], 'none')}"
+        )
+
+
+def _read(path: Path, expected_sum: str | None) -> dict[str, Tensor]:
+    """The tensors of a file; ``expected_sum`` is None for the files of format 1, which had none."""
+    with path.open("rb") as file:
+        found_sum = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected_sum is not None and found_sum != expected_sum:
+        raise ValueError(f"{path} is damaged: its sha256 is not the one in {INDEX}. Copy the folder again.")
+    with _opened(path) as file:
+        weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name, weight in weights.items():
+        if not weight.is_floating_point() or not weight.isfinite().all():
+            raise ValueError(f"{path} holds {name} with values that are no finite numbers: its training went wrong")
+    return weights
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[Any, None, None]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not readable: {error}") from error
+
+
+def _files(num_experts: int, routers: Sequence[int]) -> list[str]:
+    return [*map(_expert_file, range(num_experts)), *map(_router_file, routers)]
 
 
 def _expert_file(number: int) -> str:
@@ -188,19 +214,13 @@ def _router_file(stage: int) -> str:
     return f"router-{stage}.safetensors"
 
 
-def _part(state: Mapping[str, Tensor], inside: str) -> dict[str, Tensor]:
-    return {name: weight for name, weight in state.items() if inside in name}
+def _part(state: Mapping[str, Tensor], inside: str, dtype: torch.dtype | None) -> dict[str, Tensor]:
+    return {name: weight.to(dtype=dtype).contiguous() for name, weight in state.items() if inside in name}
 
 
-def _write_if_other(path: Path, weights: dict[str, Tensor]) -> None:
+def _written(path: Path, weights: dict[str, Tensor]) -> str:
+    """Write the file, unless it is there with this content; its sha256."""
     content = save(weights)
     if not (path.is_file() and path.read_bytes() == content):
         write_atomically(path, content)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dictionary
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not readable: {error}") from error
+    return hashlib.sha256(content).hexdigest()

@@ -24,9 +24,12 @@ Seen = Float[Tensor, "batch seen_tokens heads head_dim"]
 
 
 class WeavingProcessor(FluxAttnProcessor):
-    """FLUX's attention processor; with ``writing`` or ``source``, that of block number ``block``."""
+    """FLUX's attention processor; with ``writing`` or ``source``, that of block number ``block``.
 
-    def __init__(self, block: int) -> None:
+    The model numbers the processors that it is given, since diffusers makes new ones without arguments.
+    """
+
+    def __init__(self, block: int = 0) -> None:
         super().__init__()
         self.block = block
 

@@ -47,11 +47,14 @@ class FluxCodec(nn.Module):
     Results are on the autoencoder's device and in its dtype. The autoencoder itself is ``vae``.
     """
 
-    def __init__(self, vae: AutoencoderKL, *, tiling: bool = False, slicing: bool = False) -> None:
-        """``tiling`` decodes large pictures tile by tile, ``slicing`` batches one by one: less memory, more time."""
+    def __init__(self, vae: AutoencoderKL, *, tiling: bool = False, slicing: bool = False, freeze: bool = True) -> None:
+        """``tiling`` decodes large pictures tile by tile, ``slicing`` batches one by one: less memory, more time.
+
+        ``freeze`` is off for an autoencoder that belongs to a pipeline's user.
+        """
         super().__init__()
         config: Any = vae.config
-        self.vae = vae.requires_grad_(False).eval()
+        self.vae = vae.requires_grad_(False).eval() if freeze else vae
         # One halving between each pair of levels: 8 for FLUX's four.
         self.downscale: int = 2 ** (len(config.block_out_channels) - 1)
         self.latent_channels: int = config.latent_channels
@@ -89,7 +92,7 @@ class FluxCodec(nn.Module):
 
     def decode(self, latents: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch 3 height width"]:
         """The pictures of normalised latents, not clamped."""
-        raw: Any = latents.to(self.vae.device, self.vae.dtype) / self._scale + self._shift
+        raw: Any = latents.to(self._device, self.vae.dtype) / self._scale + self._shift
         decoded: Any = self.vae.decode(raw)
         return decoded.sample
 

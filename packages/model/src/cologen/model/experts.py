@@ -19,17 +19,17 @@ Residuals = Float[Tensor, "2 batch source_tokens dim"]
 class KVExpert(nn.Module):
     """E_k: keys and values of low rank, each with its own pair of matrices.
 
-    ``up`` begins at zero, so that a fresh expert changes nothing.
+    ``up`` begins at zero, so that a fresh expert changes nothing; ``down`` has to be drawn before training.
     """
 
     def __init__(self, dim: int, rank: int, *, dtype: torch.dtype, device: torch.device | None = None) -> None:
         super().__init__()
-        self.down = nn.Parameter(torch.empty(2, rank, dim, dtype=dtype, device=device))
+        self.down = nn.Parameter(torch.zeros(2, rank, dim, dtype=dtype, device=device))
         self.up = nn.Parameter(torch.zeros(2, dim, rank, dtype=dtype, device=device))
 
-    def forward(self) -> tuple[Float[Tensor, "2 rank dim"], Float[Tensor, "2 dim rank"]]:
-        """``down`` and ``up``; by a call, before which those who keep weights elsewhere (offloading) fetch them."""
-        return self.down, self.up
+    def forward(self, dtype: torch.dtype) -> tuple[Float[Tensor, "2 rank dim"], Float[Tensor, "2 dim rank"]]:
+        """Copies of ``down`` and ``up``: where weights are offloaded, they are here during this call only."""
+        return self.down.to(dtype, copy=True), self.up.to(dtype, copy=True)
 
     def draw(self, generator: torch.Generator) -> None:
         """Draw ``down`` uniformly from ±1/√dim, as LoRA does, on the CPU: the same numbers on every device."""
@@ -72,5 +72,5 @@ def residual_per_token(
 def _matrices(
     experts: Sequence[KVExpert], dtype: torch.dtype
 ) -> tuple[Float[Tensor, "experts 2 rank dim"], Float[Tensor, "experts 2 dim rank"]]:
-    downs, ups = zip(*(expert() for expert in experts), strict=True)
-    return torch.stack(downs).to(dtype), torch.stack(ups).to(dtype)
+    downs, ups = zip(*(expert(dtype) for expert in experts), strict=True)
+    return torch.stack(downs), torch.stack(ups)

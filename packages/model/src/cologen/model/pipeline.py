@@ -14,10 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import diffusers
 import torch
-from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, ModelMixin
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    ModelMixin,
+)
 from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -43,11 +50,12 @@ from cologen.model.conditions import (
     task_for,
     with_known,
 )
+from cologen.model.hooks import unwrapped
 from cologen.model.layout import Layout
 from cologen.model.pictures import Pictures
 from cologen.model.presets import PRESETS, Preset
 from cologen.model.sampling import CallSource, Denoiser, Words, starting_noise, step_times
-from cologen.model.text import TextEncoder
+from cologen.model.text import FluxTextEncoder, TextEncoder
 from cologen.model.tokens import text_ids
 from cologen.model.transformer import CoLoGenTransformer2DModel
 
@@ -58,15 +66,17 @@ __all__ = ["CoLoGenPipeline", "CoLoGenTransformer2DModel", "ModelMixin"]
 _TIMES = 1000
 """A timestep of the scheduler is a time in [0, 1], times this."""
 
-OnStepEnd = Callable[[Any, int, Tensor, dict[str, Any]], dict[str, Any]]
-"""(pipeline, step, timestep, tensors) to the tensors that are to be replaced."""
+OnStepEnd = Callable[[Any, int, Tensor, dict[str, Any]], dict[str, Any] | None]
+"""(pipeline, step, timestep, tensors) to the tensors that are to be replaced, if any."""
 
 
 class CoLoGenPipeline(FluxPipeline):
     """FLUX's pipeline with CoLoGen's transformer: LoRAs, offloading, VAE tiling and callbacks are as they are there.
 
     ``from_pretrained`` takes any folder or hub name of FLUX.1 dev, Fill or schnell. A pipeline of a bundle uses that
-    one's codec and text encoder in place of FLUX's, on the device it draws on.
+    one's codec and text encoder in place of FLUX's, on the device it draws on. A stock transformer, given or found in
+    another pipeline by ``from_pipe``, becomes CoLoGen's without a copy. The other way is
+    ``FluxPipeline.from_pipe(pipe, transformer=pipe.transformer)``: diffusers takes over exact classes by itself only.
     """
 
     scheduler: Any
@@ -81,10 +91,12 @@ class CoLoGenPipeline(FluxPipeline):
         tokenizer: CLIPTokenizer | None,
         text_encoder_2: T5EncoderModel | None,
         tokenizer_2: T5Tokenizer | None,
-        transformer: CoLoGenTransformer2DModel,
+        transformer: CoLoGenTransformer2DModel | FluxTransformer2DModel | None,
         image_encoder: CLIPVisionModelWithProjection | None = None,
         feature_extractor: CLIPImageProcessor | None = None,
     ) -> None:
+        if isinstance(transformer, FluxTransformer2DModel) and not isinstance(transformer, CoLoGenTransformer2DModel):
+            transformer = CoLoGenTransformer2DModel.of(transformer)
         stock: Any = super().__init__  # its annotations lack the None of what may be missing
         stock(
             scheduler,
@@ -97,8 +109,6 @@ class CoLoGenPipeline(FluxPipeline):
             image_encoder,
             feature_extractor,
         )
-        # As FLUX's class it can be opened by FLUX's pipeline too, and the hub knows it; load_config reads it as ours.
-        self.register_to_config(transformer=("diffusers", "FluxTransformer2DModel"))
         self._bundle: Bundle | None = None
 
     @classmethod
@@ -108,19 +118,57 @@ class CoLoGenPipeline(FluxPipeline):
         return {**config, "transformer": [__name__, CoLoGenTransformer2DModel.__name__]}
 
     @classmethod
+    def from_pipe(cls, pipeline: Any, **kwargs: Any) -> Any:
+        """As every pipeline of diffusers, around the same modules and, unless ``dtype`` is given, in their precision.
+
+        Raises:
+            ValueError: a stock transformer that is already offloaded or compiled.
+        """
+        kwargs.setdefault("transformer", pipeline.transformer)
+        if not {"dtype", "torch_dtype"} & kwargs.keys():
+            kwargs["dtype"] = pipeline.dtype
+        made = super().from_pipe(pipeline, **kwargs)
+        made._bundle = getattr(pipeline, "_bundle", None)
+        return made
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """As every pipeline of diffusers; without experts the folder is one of FLUX, and needs no CoLoGen to be read.
+
+        Raises:
+            ValueError: it was made of a bundle whose parts are not diffusers' own.
+        """
+        if self._bundle is not None and self.vae is None:
+            raise ValueError(
+                f"a pipeline of {self._bundle.preset.name} is no folder of diffusers: keep its base as it is, and save "
+                "its experts with cologen.model.adapters.save_adapter(pipeline.transformer, folder)"
+            )
+        # In FLUX's class, the hub and FLUX's pipeline know it; but it would load without the experts, and say nothing.
+        names = ("diffusers", "FluxTransformer2DModel")
+        if getattr(unwrapped(self.transformer), "num_experts", 0):
+            names = (__name__, CoLoGenTransformer2DModel.__name__)
+        self.register_to_config(transformer=names)
+        super().save_pretrained(save_directory, *args, **kwargs)
+
+    def load_ip_adapter(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused, with a ValueError: it would replace the attention that sees a source."""
+        raise ValueError("IP adapters replace the attention that sees a source: use FluxPipeline for them")
+
+    @classmethod
     def from_bundle(cls, bundle: Bundle) -> CoLoGenPipeline:
         """The pipeline of any preset: its own codec, text encoder, schedule, steps and guidance.
 
         The transformer is put into evaluation mode, as ``from_pretrained`` does.
         """
         scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=bundle.preset.shifted)
+        codec, text = bundle.codec, bundle.text
+        clip_and_t5 = isinstance(text, FluxTextEncoder)
         pipeline = cls(
             scheduler=scheduler,
-            vae=None,
-            text_encoder=None,
-            tokenizer=None,
-            text_encoder_2=None,
-            tokenizer_2=None,
+            vae=codec.vae if isinstance(codec, FluxCodec) else None,
+            text_encoder=text.clip if clip_and_t5 else None,
+            tokenizer=cast(Any, text.clip_tokenizer) if clip_and_t5 else None,
+            text_encoder_2=text.t5 if clip_and_t5 else None,
+            tokenizer_2=cast(Any, text.t5_tokenizer) if clip_and_t5 else None,
             transformer=bundle.transformer.eval(),  # routers draw noise in training
         )
         pipeline._bundle = bundle
@@ -131,10 +179,8 @@ class CoLoGenPipeline(FluxPipeline):
 
         Raises:
             FileNotFoundError: no adapter there, or a file of it is missing.
-            ValueError: it does not fit, is damaged, or the weights have been offloaded one by one.
+            ValueError: it does not fit, is damaged, or the weights have already been offloaded.
         """
-        if any(weight.is_meta for weight in self.transformer.parameters()):
-            raise ValueError("the transformer's weights are offloaded one by one: load the adapter before that")
         adapters.load_adapter(self.transformer, Path(folder), stage=stage)
 
     @torch.no_grad()
@@ -154,9 +200,9 @@ class CoLoGenPipeline(FluxPipeline):
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: Float[Tensor, "draws tokens dim"] | None = None,
         prompt_embeds: Float[Tensor, "batch text_tokens text_dim"] | None = None,
-        pooled_prompt_embeds: Float[Tensor, "batch pooled_dim"] | None = None,
-        negative_prompt_embeds: Float[Tensor, "batch text_tokens text_dim"] | None = None,
-        negative_pooled_prompt_embeds: Float[Tensor, "batch pooled_dim"] | None = None,
+        pooled_prompt_embeds: Float[Tensor, "_ pooled_dim"] | None = None,
+        negative_prompt_embeds: Float[Tensor, "_ _ text_dim"] | None = None,
+        negative_pooled_prompt_embeds: Float[Tensor, "_ pooled_dim"] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
         joint_attention_kwargs: dict[str, Any] | None = None,
@@ -200,6 +246,8 @@ class CoLoGenPipeline(FluxPipeline):
         self._joint_attention_kwargs = joint_attention_kwargs or {}
         self._current_timestep, self._interrupt = None, False
         layout, chosen = Layout.of(self.transformer, codec), task_for(task, image, mask)
+        if prompt == []:
+            raise ValueError("prompt is an empty list: give at least one prompt")
         if prompt is None and prompt_embeds is None and chosen is not None and chosen.wordless:
             prompt = ""
         self.check_inputs(
@@ -235,9 +283,12 @@ class CoLoGenPipeline(FluxPipeline):
                 negative_prompt_embeds,
                 negative_pooled_prompt_embeds,
             )
-            if against.embeds.shape != words.embeds.shape:
+            if len(against.embeds) != batch:
                 found = len(against.embeds)
                 raise ValueError(f"{found} negative prompts for {batch} prompts: give one for all, or one for each")
+            if against.embeds.shape != words.embeds.shape:
+                found, expected = tuple(against.embeds.shape), tuple(words.embeds.shape)
+                raise ValueError(f"negative_prompt_embeds are {found}, expected {expected}, as the prompt's are")
 
         num_draws = len(words.embeds) * num_images_per_prompt
         latents = starting_noise(layout, size, num_draws, generator, latents, like=words.embeds)
@@ -291,7 +342,9 @@ class CoLoGenPipeline(FluxPipeline):
     @property
     def _codec(self) -> Codec:
         if self._bundle is None:
-            return FluxCodec(self.vae)
+            if self.vae is None:
+                raise ValueError("the pipeline has no vae: load it, pictures cannot be read or written without")
+            return FluxCodec(self.vae, freeze=False)
         return _brought(self._bundle.codec, self._execution_device)
 
     @property
@@ -311,6 +364,17 @@ class CoLoGenPipeline(FluxPipeline):
         pooled: Tensor | None,
         max_sequence_length: int,
     ) -> Words:
+        if embeds is None and self._bundle is None:
+            needed = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+            if absent := [name for name in needed if getattr(self, name, None) is None]:
+                raise ValueError(
+                    f"the pipeline has no {', '.join(absent)}: load them, or give prompt_embeds and "
+                    "pooled_prompt_embeds (and negative ones for guidance)"
+                )
+        if isinstance(prompt, list) and isinstance(prompt_2, list) and len(prompt_2) != len(prompt):
+            raise ValueError(f"{len(prompt_2)} second prompts for {len(prompt)} prompts: give one for each")
+        if embeds is not None and pooled is not None and len(embeds) != len(pooled):
+            raise ValueError(f"{len(pooled)} pooled embeddings for {len(embeds)} prompts: give one for each")
         encoded: tuple[Tensor, Tensor, Tensor] = self.encode_prompt(
             prompt,
             prompt_2,
@@ -377,7 +441,7 @@ class CoLoGenPipeline(FluxPipeline):
                 latents = self.scheduler.step(velocity, timestep, latents, return_dict=False)[0].to(latents.dtype)
                 if on_step_end is not None:
                     tensors = {"latents": latents, "prompt_embeds": words.embeds}
-                    changed = on_step_end(self, i, timestep, {name: tensors[name] for name in tensors_wanted})
+                    changed = on_step_end(self, i, timestep, {name: tensors[name] for name in tensors_wanted}) or {}
                     latents = changed.get("latents", latents)
                     words = replace(words, embeds=changed.get("prompt_embeds", words.embeds))
                 bar.update()
@@ -398,3 +462,7 @@ def _count(prompts: list[str] | None, embeds: Tensor | None) -> int:
 
 def _for_each(prompt: str | list[str] | None, batch: int) -> list[str] | None:
     return [prompt] * batch if isinstance(prompt, str) else prompt
+
+
+# ``DiffusionPipeline.from_pretrained`` looks up the class that a folder names among diffusers' own, and nowhere else.
+setattr(diffusers, CoLoGenPipeline.__name__, CoLoGenPipeline)

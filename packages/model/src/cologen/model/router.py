@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,12 +14,14 @@ from torch.nn import functional as F
 class NoisyRouter(nn.Module):
     """G: logits over the experts, with learned noise in training and none at inference.
 
-    It computes in float32 at least, whatever the model's precision: a choice shall not hang on bf16's three digits.
-    ``choose`` and ``disturb`` are W_r and W_n of eq. 2, transposed: one row per expert, zero at first.
+    Its weights stay in float32 at least, whatever the model's precision, and so do its results: rounded to bf16, the
+    router of a FLUX block chooses another expert for 0.2 % of its inputs. ``choose`` and ``disturb`` are W_r and W_n of
+    eq. 2, transposed: one row per expert, zero at first.
     """
 
     def __init__(self, dim: int, num_experts: int, *, dtype: torch.dtype, device: torch.device | None = None) -> None:
         super().__init__()
+        dtype = torch.promote_types(dtype, torch.float32)
         self.choose = nn.Parameter(torch.zeros(num_experts, dim, dtype=dtype, device=device))
         self.disturb = nn.Parameter(torch.zeros(num_experts, dim, dtype=dtype, device=device))
 
@@ -65,6 +70,15 @@ class NoisyRouter(nn.Module):
             by_disturbance = by_logit * noise.to(probability.dtype) * disturbance.sigmoid()
         both = torch.stack([by_logit, by_disturbance]).flatten(1, -2)
         return both.mT @ hidden.flatten(0, -2)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """As every module's, which ``.to`` and ``.half`` end in, but a precision below float32 is not taken over."""
+        before = [rows.data for rows in self.parameters()]
+        applied = super()._apply(fn, recurse)
+        for rows, kept in zip(self.parameters(), before, strict=True):
+            if torch.promote_types(rows.dtype, torch.float32) != rows.dtype:
+                rows.data = kept.to(rows.device, torch.promote_types(kept.dtype, torch.float32))
+        return applied
 
     def grow(self) -> None:
         """One more expert, whose rows are zero; what the router knew of the others stays."""

@@ -32,7 +32,7 @@ class ProgressiveRepresentationWeaving(nn.Module):
         self.router: NoisyRouter | None = None
 
     def add_expert(self, *, dtype: torch.dtype, device: torch.device | None = None) -> KVExpert:
-        """One more expert, whose ``down`` is still to be drawn or loaded."""
+        """One more expert, which is zero until its ``down`` is drawn or loaded."""
         expert = KVExpert(self.dim, self.rank, dtype=dtype, device=device)
         self.experts.append(expert)
         if self.router is None:

@@ -1,0 +1,103 @@
+"""The JSON of an adapter's folder: read, checked for every value it may hold, and guarded by a sum of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from cologen.model.transformer import SourceTimestep
+from cologen.model.weaving import Granularity
+
+INDEX = "adapter.json"
+FORMAT = 2
+"""2 since files have sums; folders of format 1 are read without."""
+
+SHAPE = (
+    "in_channels",
+    "num_layers",
+    "num_single_layers",
+    "attention_head_dim",
+    "num_attention_heads",
+    "joint_attention_dim",
+    "pooled_projection_dim",
+)
+"""What an adapter's base has to agree in."""
+
+FORM = ("rank", "expert_scale", "routing", "source_timestep")
+"""What the adapter itself decides about the experts."""
+
+_MOST_BYTES = 16 << 20
+
+
+def with_sum(index: Mapping[str, Any]) -> dict[str, Any]:
+    """The index and the sum of its content."""
+    content = json.dumps(index, sort_keys=True).encode()
+    return {**index, "sum": hashlib.sha256(content).hexdigest()}
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """The checked content of a folder's index.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged, was changed by hand, or is of another version.
+    """
+    path = folder / INDEX
+    if not path.is_file():
+        raise FileNotFoundError(f"no adapter in {folder}: expected {INDEX} there")
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"{path} is not the JSON of an adapter: it has more than {_MOST_BYTES >> 20} MB")
+    try:
+        index = json.loads(path.read_text())
+        _check(index)
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{path} is not the JSON of an adapter: {error!r}") from error
+    return index
+
+
+def refuse_other(there: Mapping[str, Any], here: Mapping[str, Any], folder: Path) -> None:
+    """Name every field in which an adapter differs from the model at hand.
+
+    Raises:
+        ValueError: there are some.
+    """
+    differences = [
+        f"{name} {there[group][name]} there, {here[group][name]} here"
+        for group in ("base", "form")
+        if group in there
+        for name in here[group]
+        if there[group].get(name) != here[group][name]
+    ]
+    if differences:
+        raise ValueError(f"the adapter in {folder} belongs to another model: {'; '.join(differences)}")
+
+
+def _check(index: Any) -> None:
+    """Refuse what cannot be an adapter's index, by whatever error comes of it."""
+    if index["format"] not in (1, FORMAT):
+        raise ValueError(f"format {index['format']} there, {FORMAT} here: made by another version")
+    if index["format"] == 1:
+        index["files"] = {}
+    elif with_sum({name: value for name, value in index.items() if name != "sum"})["sum"] != index["sum"]:
+        raise ValueError("its content does not have the sum that was written: it is damaged or was changed by hand")
+    form = index["form"]
+    if set(index["base"]) != set(SHAPE) or set(form) != set(FORM):
+        raise ValueError(f"base and form do not hold {', '.join((*SHAPE, *FORM))}")
+    if form["routing"] not in get_args(Granularity) or form["source_timestep"] not in get_args(SourceTimestep):
+        raise ValueError(f"routing is {form['routing']!r}, source_timestep is {form['source_timestep']!r}")
+    whole = (index["experts"], form["rank"], *index["routers"])
+    if not all(type(number) is int for number in whole) or min(index["experts"], form["rank"]) < 1:
+        raise ValueError(f"experts, rank and routers are not whole numbers: {whole}")
+    if not all(0 <= number < index["experts"] for number in index["routers"]):
+        raise ValueError(f"routers are {index['routers']} of {index['experts']} experts")
+    # One file for each expert: what is absurd is refused before anything of that size is made.
+    num_files, num_routers = len(index["files"]), len(index["routers"])
+    if index["format"] == FORMAT and num_files != index["experts"] + num_routers:
+        raise ValueError(f"{index['experts']} experts and {num_routers} routers in {num_files} files")
+    form["expert_scale"], index["newcomer_bias"] = float(form["expert_scale"]), float(index["newcomer_bias"])
+    if not (math.isfinite(form["expert_scale"]) and math.isfinite(index["newcomer_bias"])):
+        raise ValueError(f"expert_scale is {form['expert_scale']}, newcomer_bias is {index['newcomer_bias']}")
