@@ -8,6 +8,8 @@ import pytest
 import torch
 import torch.multiprocessing
 
+from cologen.model.adapters import load_adapter
+from tests.model.tiny import tiny
 from tests.model.two_processes import Case, process, step
 
 CASES: list[Case] = [
@@ -36,3 +38,15 @@ def test_two_processes_take_the_step_of_one(case: Case, results: Path):
     assert (losses - expected_losses).abs().max() <= 1e-12
     assert weights.keys() == expected.keys()
     assert max((weights[name] - expected[name]).abs().max() for name in expected) <= 1e-12
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_wrapped_or_sharded_model_saves_its_adapter_whole(case: Case, results: Path):
+    _, routing, checkpointed = case
+    model = tiny(routing=routing)
+    load_adapter(model, results / f"adapter-{CASES.index(case)}", dtype=torch.float64)
+    _, trained = step("alone", routing, checkpointed)
+    before = {name: weight for name, weight in tiny(2, routing=routing).named_parameters() if ".prw." in name}
+    found = dict(model.named_parameters())
+    for name, weight in {**before, **trained}.items():
+        assert (found[name] - weight).abs().max() <= 1e-12, name

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
+from cologen.model.adapters import save_adapter
 from cologen.model.routing import Routing
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.model.veteran import Usage, VeteranGate
@@ -23,10 +24,11 @@ Kind = Literal["alone", "ddp", "fsdp"]
 Case = tuple[Kind, str, bool]
 
 
-def step(kind: Kind, routing: str, checkpointed: bool) -> tuple[Tensor, dict[str, Tensor]]:
+def step(kind: Kind, routing: str, checkpointed: bool, folder: Path | None = None) -> tuple[Tensor, dict[str, Tensor]]:
     """Two steps of SGD at stage 1 on this process's share of the batch; the loss over all, and what was trained.
 
-    Alone, the batch is one; over two processes, each sample is a micro batch.
+    Alone, the batch is one; over two processes, each sample is a micro batch. The adapter is saved to ``folder``, by
+    all processes, from the model as it is wrapped.
     """
     rank, world = (0, 1) if kind == "alone" else (dist.get_rank(), dist.get_world_size())
     model = tiny(2, routing=routing).train()
@@ -53,6 +55,8 @@ def step(kind: Kind, routing: str, checkpointed: bool) -> tuple[Tensor, dict[str
         GATE.add_gradient(wrapped, usage)
         optimizer.step()
         losses.append(overall(task, world) + GATE.loss(usage))
+    if folder is not None:
+        save_adapter(wrapped, folder)
     trained = dict(model.named_parameters())
     return torch.stack(losses), {name: whole(trained[name].detach()) for name in names}
 
@@ -88,7 +92,7 @@ def process(rank: int, world: int, folder: Path, cases: list[Case]) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=world)
     for number, case in enumerate(cases):
-        result = step(*case)
+        result = step(*case, folder / f"adapter-{number}")
         if rank == 0:
             torch.save(result, folder / f"{number}.pt")
     dist.destroy_process_group()

@@ -28,7 +28,7 @@ from cologen.datagen.model_files import sha256_of
 from cologen.model.adapters import save_adapter
 from cologen.model.files import write_atomically
 from cologen.model.transformer import CoLoGenTransformer2DModel
-from cologen.trainer.distributed import Processes, sharded_like, whole
+from cologen.trainer.distributed import Processes, sharded_like, whole, whole_experts
 from cologen.trainer.learner import Learner
 from cologen.trainer.sealed_json import read_sealed, write_sealed
 
@@ -83,7 +83,7 @@ def save_checkpoint(
         OSError: it could not be written: the checkpoints before it are as they were.
         RuntimeError: so in the other processes.
     """
-    weights = {name: whole(weight.detach()).cpu() for name, weight in learner.trained.items()}
+    weights = whole_experts(model) | {name: whole(weight.detach()).cpu() for name, weight in learner.trained.items()}
     training = {f"average.{name}": whole(value).cpu() for name, value in learner.average.items()}
     # Copied on a CPU too: 8-bit optimizers have one code for all weights, and the format refuses shared tensors.
     training |= {name: value.to("cpu", copy=True) for name, value in _optimizer_state(learner).items()}

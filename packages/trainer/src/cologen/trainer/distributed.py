@@ -163,6 +163,14 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
+def whole_experts(model: nn.Module) -> dict[str, Tensor]:
+    """Those weights of experts and routers that are sharded, in one piece on the CPU; all processes have to ask."""
+    pool = {
+        name: weight for name, weight in model.named_parameters() if ".prw." in name and isinstance(weight, DTensor)
+    }
+    return {name: whole(weight.detach()).cpu() for name, weight in pool.items()}
+
+
 def sharded_like(tensor: Tensor, like: Tensor) -> Tensor:
     """A whole tensor in the place, and the shards, of another of its shape."""
     if isinstance(like, DTensor):

@@ -27,7 +27,7 @@ from cologen.trainer.checkpoint import (
     save_checkpoint,
 )
 from cologen.trainer.curriculum import Recipe, Stage
-from cologen.trainer.distributed import Processes, Strategy, loaded_into, whole, wrapped
+from cologen.trainer.distributed import Processes, Strategy, loaded_into, whole, whole_experts, wrapped
 from cologen.trainer.draws import draw, with_captions_dropped
 from cologen.trainer.encoding import Encoder
 from cologen.trainer.learner import Learner, MicroLoss, StepReport
@@ -286,7 +286,8 @@ def _save(run: Run, progress: Progress, learner: Learner) -> None:
 def _finish(run: Run, number: int, learner: Learner) -> None:
     """A finished stage is its moving average: that is what is kept, and what the next stage stands on."""
     final = learner.average or learner.trained
-    weights = {name: whole(value.detach()).cpu() for name, value in final.items()}
+    experts = whole_experts(run.bundle.transformer)
+    weights = experts | {name: whole(value.detach()).cpu() for name, value in final.items()}
 
     def write() -> None:
         if run.recipe.stages[number].trains_base:
