@@ -53,7 +53,9 @@ def test_the_page_tells_of_each_stage(run: Path):
 def test_the_page_is_whole_and_asks_for_nothing(run: Path):
     page = write_report(run, short()).read_text()
     assert not re.search(r'(src|href)="(?!data:)', page)
-    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "http:" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "https:" not in page
+    assert page.index("Content-Security-Policy") < page.index("<title>")
 
     class Tags(HTMLParser):
         opened = 0
@@ -104,3 +106,18 @@ def test_the_axes_of_losses_begin_at_zero(run: Path):
     for _, svg in figures:
         labels = [text.text for text in ElementTree.fromstring(svg).iter("text")]
         assert labels[0] == "0"
+
+
+def test_no_text_of_a_run_is_markup_or_a_path(run: Path):
+    """Names of manifests come from a recipe file, tasks and losses from the logs."""
+    attack = "<script>x</script>"
+    recipe = short()
+    stages = (recipe.stages[0].replace(manifests={attack: 1.0}), *recipe.stages[1:])
+    for log in ("metrics.jsonl", "routing.jsonl"):
+        lines = (run / log).read_text()
+        (run / log).write_text(lines.replace('"task":"inpaint"', '"task":"../<script>x</script>"'))
+    page = write_report(run, recipe.replace(stages=stages)).read_text()
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 1
+    assert sorted(path.name for path in run.parent.glob("*.svg")) == []
+    assert all("script" not in path.name for path in (run / "routing").iterdir())
