@@ -1,5 +1,14 @@
 """What a process knows of the others, and what cannot be asked for."""
 
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import time
+from datetime import timedelta
+from multiprocessing.queues import SimpleQueue
+
 import pytest
 import torch
 
@@ -36,3 +45,43 @@ def test_sharding_needs_checkpointing():
         wrapped(model, Processes(0, 2, torch.device("cpu")), "fsdp")
     assert wrapped(model, ALONE, "ddp") is model
     assert wrapped(model, ALONE, "fsdp") is model
+
+
+def _wait_for_the_first(rank: int, port: str, case: str, said: SimpleQueue[tuple[int, str]]) -> None:
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+
+    def work() -> None:
+        if case == "fails":
+            raise ValueError("no room for the data")
+        time.sleep(float(case))
+
+    try:
+        with joined("cpu", timedelta(seconds=5)) as processes:
+            processes.first_does(work, "building data")
+        said.put((rank, "done"))
+    except (ValueError, RuntimeError) as error:
+        said.put((rank, str(error)))
+
+
+@pytest.mark.parametrize(
+    ("case", "first", "other"),
+    [
+        ("0", "done", "done"),
+        ("fails", "no room for the data", "process 1 ends: the first one failed building data"),
+        ("12", "", "waited for the first one, which was building data"),
+    ],
+)
+def test_others_wait_for_the_first_so_long_and_no_longer(case: str, first: str, other: str):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    context = multiprocessing.get_context("fork")  # torch is imported already
+    said: SimpleQueue[tuple[int, str]] = context.SimpleQueue()
+    both = [context.Process(target=_wait_for_the_first, args=(rank, port, case, said)) for rank in range(2)]
+    for process in both:
+        process.start()
+    found = dict(said.get() for _ in both)
+    for process in both:
+        process.join()
+    assert first in found[0]
+    assert other in found[1]
