@@ -226,7 +226,7 @@ def test_results_come_in_the_form_asked_for(pipeline: CoLoGenPipeline):
 def test_the_result_has_the_images_size_unless_told(pipeline: CoLoGenPipeline):
     call = {"height": None, "width": None, "output_type": "pil"}
     assert edited(pipeline, image=picture(1, 40, 70), **call)[0].size == (64, 32)
-    assert edited(pipeline, image=picture(1, 40, 70), **{**call, "height": 50})[0].size == (64, 48)
+    assert edited(pipeline, image=picture(1, 40, 70), **{**call, "height": 50})[0].size == (80, 48)  # 87 x 50
 
 
 def test_noise_can_be_given(pipeline: CoLoGenPipeline):
