@@ -12,7 +12,7 @@ import tyro
 from rich.progress import Progress
 
 from cologen.datagen.manifest import load_manifest
-from cologen.datagen.storage import Folder
+from cologen.datagen.storage import Folder, require_local
 from cologen.datagen.verify import Finding, verify
 from pipelines.console import CONSOLE, run
 
@@ -40,6 +40,8 @@ def _verify(options: VerifyOptions) -> int:
     """Print what is wrong, and say how much was checked."""
     folder = Folder.open(options.folder)
     manifest = load_manifest(folder)
+    if options.root is not None:
+        require_local(options.root, "--root")
     root = options.root or Path(manifest.root)
     pictures = root if root.is_dir() else None
     findings: list[Finding] = []

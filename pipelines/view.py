@@ -14,7 +14,7 @@ import tyro
 from cologen.datagen.manifest import REPORT_NAME, load_manifest
 from cologen.datagen.report import write_report
 from cologen.datagen.sheet import Selection, chosen_rows, sheet_of
-from cologen.datagen.storage import Folder
+from cologen.datagen.storage import Folder, require_local
 from pipelines.console import CONSOLE, print_summary, run
 
 
@@ -55,6 +55,8 @@ def _view(options: ViewOptions) -> int:
     if options.kind is not None and options.kind not in manifest.mix.achieved:
         raise ValueError(f"no kind {options.kind!r} in this manifest; there are {kinds}")
     selection = Selection(per_kind=options.per_kind, kind=options.kind, seed=options.seed)
+    if options.root is not None:
+        require_local(options.root, "--root")
     root = options.root or Path(manifest.root)
     write_report(folder, manifest, root, selection)
     if options.sheet:

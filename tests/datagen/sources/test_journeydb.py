@@ -162,6 +162,15 @@ def test_archives_may_have_other_suffixes(suffix: str, root: Path, read_all: Any
     assert rejections == [("journeydb/777/x", Reason.MISSING_IMAGE)]
 
 
+@pytest.mark.parametrize("suffix", ["zip", "tar.zst"])
+def test_an_archive_that_cannot_be_read_is_named(suffix: str, root: Path, read_all: Any) -> None:
+    folder = root / "data/train"
+    write(root, [line("000/a.jpg")])
+    shutil.rmtree(folder / "imgs/000")
+    (folder / f"imgs/000.{suffix}").write_bytes(b"PK")
+    assert read_all(JourneyDB(root))[1] == [("journeydb/000/a", Reason.UNSUPPORTED_ARCHIVE)]
+
+
 def test_a_picture_in_any_spelling_is_listed_once(root: Path, read_all: Any) -> None:
     spellings = [
         b'"000\\/a.jpg"', b'"\\u0030\\u0030\\u0030/a.jpg"', b'"./000//a.jpg"', b'".///000/./a.jpg"', b'"000/a.png"',

@@ -20,7 +20,6 @@ from pathlib import Path
 _FOLDER_VARIABLE = "COLOGEN_CACHE"
 _SUMS = "sums.json"
 _BLOCK_BYTES = 4 << 20
-_DIGEST_BYTES = 16
 
 
 def folder() -> Path:
@@ -56,21 +55,6 @@ def built_once(kind: str, key: str, build: Callable[[Path], None]) -> Path:
                 shutil.rmtree(partial, ignore_errors=True)  # a full disk is not kept full by what is of no use
                 raise
     return final
-
-
-def sealed(data: bytes) -> bytes:
-    """``data`` followed by its digest, for a small file that is written and read whole; see ``unsealed``."""
-    return data + _digest(data)
-
-
-def unsealed(stored: bytes) -> bytes | None:
-    """The data of ``sealed``; None where a bit of it changed or the file is not whole."""
-    data, digest = stored[:-_DIGEST_BYTES], stored[-_DIGEST_BYTES:]
-    return data if _digest(data) == digest else None
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()[:_DIGEST_BYTES]
 
 
 def _write_sums(folder: Path, final: Path) -> None:

@@ -27,7 +27,7 @@ class Part:
 class SourceRecipe(BaseModel):
     """The pictures of a build, wherever they lie: the first ``num_images`` of a source's split, in parts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     split: str

@@ -20,7 +20,7 @@ ONLINE: frozenset[ConditionKind] = frozenset(("hed", "lineart"))
 class ConditionMix(BaseModel):
     """The shares of the kinds of condition, which the paper does not say; they sum to 1."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     canny: float = Field(default=0.2, ge=0)
     depth: float = Field(default=0.2, ge=0)
@@ -48,7 +48,7 @@ class ConditionMix(BaseModel):
 class ControlPolicy(BaseModel):
     """Everything that decides which condition a picture gets, given what the dataset has and a seed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mix: ConditionMix = ConditionMix()
     thresholds: ThresholdRanges = ThresholdRanges()

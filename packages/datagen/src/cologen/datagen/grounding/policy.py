@@ -14,7 +14,7 @@ REFERRINGS: tuple[Referring, ...] = ("box", "mask", "instance")
 class ReferringMix(BaseModel):
     """The shares of the three tasks of section 2.3 of the paper, which does not say them; they sum to 1."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     box: float = Field(default=1 / 3, ge=0)
     mask: float = Field(default=1 / 3, ge=0)
@@ -33,7 +33,7 @@ class GroundingPolicy(BaseModel):
     Areas are fractions of the picture, line widths of its side √(height × width), opacities lie in (0, 1].
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mix: ReferringMix = ReferringMix()
     line_width: tuple[float, float] = (0.006, 0.012)

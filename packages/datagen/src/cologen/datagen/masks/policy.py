@@ -13,7 +13,7 @@ from cologen.datagen.masks.strokes import PRESETS
 class MaskMix(BaseModel):
     """The shares of the three kinds of mask (20 / 40 / 40 % in section 2.3 of the paper); they sum to 1."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     random: float = Field(default=0.2, ge=0)
     object: float = Field(default=0.4, ge=0)
@@ -29,7 +29,7 @@ class MaskMix(BaseModel):
 class MaskPolicy(BaseModel):
     """Everything that decides a mask, given a picture's objects and a seed; areas are fractions of the picture."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mix: MaskMix = MaskMix()
     random_preset: str = "train"

@@ -13,7 +13,7 @@ from cologen.datagen.records import Reason, RejectedError
 class PairPolicy(BaseModel):
     """What is turned away."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     num_scores: int = Field(default=0, ge=0)
     """How many scores a pair must have; one that was never judged has none."""

@@ -26,7 +26,7 @@ Hashes = UInt64[np.ndarray, "2 pairs"]
 class RepeatPolicy(BaseModel):
     """Which pairs are compared."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     hash_radius: int = Field(default=10, ge=0, le=64)
     """Bits of 64 by which the hashes of two pictures that look alike may differ."""

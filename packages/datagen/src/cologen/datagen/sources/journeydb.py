@@ -23,6 +23,7 @@ from cologen.datagen.sources.reading import read_row
 
 _SPLITS = {"train": "train", "val": "valid", "valid": "valid"}
 _ARCHIVES = (".tgz", ".tar.gz", ".tar")
+_UNREAD_ARCHIVES = (".zip", ".tar.zst", ".tar.xz", ".tar.bz2", ".7z", ".rar")
 """The suffixes of shards, and of lists; the first is the published one."""
 _GZIP = b"\x1f\x8b"
 _PICTURE = re.compile(rb'"img_path"\s*:\s*"([^"\\]+)"')
@@ -83,6 +84,10 @@ class JourneyDB:
             for archive in (shard + suffix for suffix in _ARCHIVES):
                 if os.path.isfile(os.path.join(self._root, archive)):  # noqa: PTH113, PTH118
                     return local_files.address(archive, path)
+            for archive in (shard + suffix for suffix in _UNREAD_ARCHIVES):
+                if os.path.isfile(os.path.join(self._root, archive)):  # noqa: PTH113, PTH118
+                    detail = f"{archive} cannot be read: unpack it, or give a .tar or .tgz"
+                    raise RejectedError(Reason.UNSUPPORTED_ARCHIVE, detail)
         return local_files.address(unpacked)
 
 

@@ -29,7 +29,7 @@ BATCHES_AHEAD = 2
 class ConceptRecipe(BaseModel):
     """All that decides which objects are found."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     source: SourceRecipe
     nouns: str

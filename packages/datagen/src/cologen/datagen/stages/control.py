@@ -29,7 +29,7 @@ from cologen.datagen.storage import Folder
 class ControlRecipe(BaseModel):
     """All that decides the rows of a control manifest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     source: SourceRecipe
     seed: int = Field(default=0, ge=0)

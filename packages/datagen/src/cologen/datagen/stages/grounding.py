@@ -37,7 +37,7 @@ Glance = Callable[[str, tuple[int, int]], Picture]
 class GroundingRecipe(BaseModel):
     """All that decides the rows of a grounding manifest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     source: SourceRecipe
     seed: int = Field(default=0, ge=0)

@@ -29,7 +29,7 @@ from cologen.datagen.storage import Folder
 class InpaintRecipe(BaseModel):
     """All that decides the rows of an inpainting manifest; ``concepts`` is None where the source is annotated."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     source: SourceRecipe
     concepts: ConceptRecipe | None = None

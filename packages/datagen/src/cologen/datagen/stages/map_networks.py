@@ -19,7 +19,7 @@ class MapsRecipe(BaseModel):
     Those of HED and lineart are extracted online then, and those of depth come from the dataset alone.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     depth: WeightFile | None = None
     hed: WeightFile | None = None

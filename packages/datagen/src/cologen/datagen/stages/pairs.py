@@ -40,7 +40,7 @@ _Look = Callable[[str], Picture]
 class PairRecipe(BaseModel):
     """All that decides the rows of a manifest of pairs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     task: PairTask
     source: SourceRecipe

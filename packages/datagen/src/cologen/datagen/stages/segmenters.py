@@ -16,7 +16,7 @@ from cologen.datagen.model_files import sha256_of
 class SaliencyRecipe(BaseModel):
     """The weight-free default: salient regions cut out by GrabCut. Its objects have no names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Literal["saliency+grabcut"] = "saliency+grabcut"
     settings: SaliencySettings = SaliencySettings()
@@ -25,7 +25,7 @@ class SaliencyRecipe(BaseModel):
 class WeightFile(BaseModel):
     """A file of weights, known by its content wherever it lies."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     sha256: str
@@ -45,7 +45,7 @@ class WeightFile(BaseModel):
 class GroundedRecipe(BaseModel):
     """The paper's way: GroundingDINO finds the caption's nouns, Segment Anything draws their masks."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Literal["groundingdino+sam"] = "groundingdino+sam"
     config: WeightFile
