@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
+import signal
 import struct
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -16,7 +19,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
+import ray
 import ray.cloudpickle
 
 from cologen.datagen.build import Job, PartDone, PartsFailedError, _run_stage, build
@@ -36,6 +41,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 PART_SIZE = 4
 PROMPT = FailurePolicy(pause=0.01)
 
@@ -75,11 +81,21 @@ TYPES = Counter(
 )  # fmt: skip
 
 
-class StrangeSource:
-    """A source whose ``read`` raises what no source should, at chosen pictures."""
+class Wrapped:
+    """A source by another; what it reads is what its kind is about."""
 
     def __init__(self, source: Any) -> None:
-        self._source, self.name = source, source.name
+        self._source, self.name, self.annotated = source, source.name, source.annotated
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def fingerprint(self) -> str:
+        return self._source.fingerprint()
+
+
+class StrangeSource(Wrapped):
+    """A source whose ``read`` raises what no source should, at chosen pictures."""
 
     def read(self, index: int) -> Reading:
         STRANGE.get(index, lambda: None)()
@@ -129,11 +145,12 @@ def test_strange_exceptions_cost_their_pictures_alone_and_are_the_same_bytes_eve
     assert _hashes([*manifest.parts]) == _alone(_stage(StrangeStage, world, tmp_path / "one"))
 
 
-class FaultyDisk:
+class FaultyDisk(Wrapped):
     """A source on a disk that fails as the script says; counts in files, since workers come and go."""
 
     def __init__(self, source: Any, script: Path) -> None:
-        self._source, self.name, self._script = source, source.name, script
+        super().__init__(source)
+        self._script = script
 
     def read(self, index: int) -> Reading:
         if (self._script / "mended").exists():
@@ -236,3 +253,89 @@ def test_a_build_ends_early_where_too_much_fails_and_at_once_where_a_stage_does_
     # An actor's stage fails in the same words.
     with pytest.raises(PartsFailedError, match="ArithmeticError"):
         build([Job(stage=_stage(BrokenStage, world, tmp_path / "actor"), num_actors=1)], few)
+
+
+def _kill_a_worker(chance: random.Random) -> bool:
+    """Kill one of the cluster's worker processes, as the kernel does when memory is short."""
+    workers = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("ray::_run_stage")]
+    if workers:
+        chance.choice(workers).kill()
+    return bool(workers)
+
+
+def test_a_build_killed_at_random_moments_with_its_workers_ends_with_the_same_bytes(
+    world: Path, tmp_path: Path
+) -> None:
+    out, root, chance = tmp_path / "out", world / "cocostuff", random.Random(7)
+    arguments = ["--src", "cocostuff", "--root", str(root), "--part-size", "1", "--variants", "8"]
+    reader = SourceReader.of("cocostuff", root, "train", 1, None)
+    recipe = InpaintRecipe(source=reader.recipe, variants=8)
+    address = ray.get_runtime_context().gcs_address
+    command = [sys.executable, "-m", "pipelines.build_inpaint", *arguments, "--out", str(out), "--address", address]
+    for wanted in (1, 12):
+        driver = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 120
+        while len([*out.glob("rejected-*")]) < wanted and driver.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.1))
+        _kill_a_worker(chance)
+        time.sleep(chance.uniform(0, 0.1))
+        assert driver.poll() is None, driver.stdout and driver.stdout.read().decode()
+        driver.kill()
+        driver.communicate()
+    committed = len([*out.glob("rejected-*")])
+    assert 12 <= committed < reader.recipe.num_parts
+    assert not load_manifest(Folder.open(out)).complete
+
+    killed: list[bool] = []
+
+    def on_part(part: PartDone) -> None:
+        if not part.reused and len(killed) < 3:
+            killed.append(_kill_a_worker(chance))
+
+    job = Job(stage=MaskStage(folder=Folder.open(out), recipe=recipe, reader=reader))
+    [manifest] = build([job], Cluster(failures=replace(PROMPT, tries=6)), on_part)
+    assert any(killed)
+    assert _hashes([*manifest.parts]) == _alone(replace(job.stage, folder=Folder.open(tmp_path / "alone")))
+
+
+def test_ctrl_c_in_the_middle_is_one_line_and_code_130_and_what_is_committed_stays(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["--src", "cocostuff", "--root", str(world / "cocostuff"), "--part-size", "1", "--out", str(out)]
+    address = ray.get_runtime_context().gcs_address
+    command = [sys.executable, "-m", "pipelines.build_inpaint", *arguments, "--variants", "8", "--address", address]
+    driver = subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not [*out.glob("rejected-*")] and driver.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(driver.pid, signal.SIGINT)
+    said, errors = driver.communicate(timeout=60)
+    assert driver.returncode == 130, said + errors
+    assert errors == "Stopped. What is committed is kept: run the same command again to continue.\n"
+    assert [*out.glob("rejected-*")]
+    assert not load_manifest(Folder.open(out)).complete
+
+
+def test_a_folder_on_a_full_disk_is_one_message_and_the_build_continues_when_there_is_room(
+    world: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no permission to mount a small disk")
+    try:
+        stage = _stage(MaskStage, world, disk / "out")
+        filler = disk / "filler"
+        filler.write_bytes(bytes(984 << 10))
+        with pytest.raises(PartsFailedError, match="No space left on device") as ended:
+            build([Job(stage=stage)], Cluster(failures=PROMPT))
+        assert 0 < len(ended.value.failed) <= 7
+        filler.unlink()
+        [manifest] = build([Job(stage=stage)], Cluster(failures=PROMPT))
+        assert _hashes([*manifest.parts]) == _alone(_stage(MaskStage, world, tmp_path / "roomy"))
+        assert not [name for name in stage.folder.names() if name.endswith(".tmp")]
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
