@@ -9,7 +9,7 @@ import pytest
 
 from cologen.datagen.manifest import Manifest, commit_part
 from cologen.datagen.report import write_report
-from cologen.datagen.sheet import Selection, chosen_rows
+from cologen.datagen.sheet import Selection, chosen_rows, sheet_of
 from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.stages.reading import SourceReader
 from cologen.datagen.storage import Folder
@@ -56,3 +56,26 @@ def test_pictures_that_are_gone_are_said_so(built: tuple[Folder, Manifest, Path]
     folder, manifest, _ = built
     write_report(folder, manifest, tmp_path, Selection(per_kind=1))
     assert _page(folder).count("missing_image") == 3
+
+
+def test_rows_that_cannot_be_shown_end_neither_page_nor_sheet(
+    built: tuple[Folder, Manifest, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, manifest, root = built
+    rows = chosen_rows(folder, manifest, Selection(per_kind=1))
+    broken = [
+        {"image_uri": None},
+        {"image_uri": "gone.jpg"},
+        {"mask_area": None},
+        {"width": 1 << 31},
+        {"mask_rle": b"x"},
+    ]
+    rows += [rows[0] | change for change in broken]
+    monkeypatch.setattr("cologen.datagen.report.chosen_rows", lambda *_: rows)
+    monkeypatch.setattr("cologen.datagen.report.some_rows", lambda *_args, **_named: rows)
+    write_report(folder, manifest, root)
+    assert _page(folder).count("<figure>") == len(rows)
+    assert _page(folder).count("internal_error") >= 2
+    assert sheet_of(rows, root, 2, folder).width > sheet_of(rows[-1:], root, 2, folder).width
+    with pytest.raises(ValueError, match="no samples"):
+        sheet_of([], root, 2, folder)

@@ -266,6 +266,21 @@ def test_values_that_contradict_each_other_are_named(reader: SourceReader, tmp_p
     assert any("cannot be checked" in finding.problem for finding in findings)
 
 
+def test_values_that_no_rule_can_take_are_named(
+    reader: SourceReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _build(_stage(reader, tmp_path / "out"))
+
+    def strange(*_: object) -> Iterator[str]:
+        raise AttributeError("nobody foresaw this")
+        yield
+
+    monkeypatch.setattr("cologen.datagen.verify.row_problems", strange)
+    findings = _problems(folder)
+    assert len(findings) == load_manifest(folder).rows
+    assert all("it cannot be checked: AttributeError" in finding.problem for finding in findings)
+
+
 def test_rejections_have_to_add_up(reader: SourceReader, tmp_path: Path) -> None:
     stage = _stage(reader, tmp_path / "out")
     folder = _build(stage)

@@ -30,7 +30,7 @@ class Row:
 
 def contact_sheet(rows: Sequence[Row], *, across: int = 2) -> Image.Image:
     """All rows, ``across`` of them side by side."""
-    names = list(rows[0].pictures)
+    names = list(max((row.pictures for row in rows), key=len))
     width = len(names) * (TILE + _GAP) - _GAP
     strips = [_strip(row, width) for row in rows]
     across = min(across, len(rows))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from jaxtyping import Float64, Int64
 from markupsafe import Markup
 
 from cologen.datagen import plots, rle
+from cologen.datagen.faults import attempt
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest import REPORT_NAME, Manifest, read_part
 from cologen.datagen.pages import joined, page
@@ -61,7 +63,9 @@ def _figures(folder: Folder, manifest: Manifest) -> _Figures:
     for row in some_rows(folder, manifest, seed=0):
         if row["mask_kind"] not in figures.positions:
             continue
-        mask = rle.decode(row["mask_rle"], row["height"], row["width"])
+        mask = attempt(partial(rle.decode, row["mask_rle"], row["height"], row["width"]))
+        if isinstance(mask, RejectedError):
+            continue  # its card says what is wrong
         figures.positions[row["mask_kind"]] += cv2.resize(
             mask.astype(np.float64), (GRID, GRID), interpolation=cv2.INTER_AREA
         )
@@ -73,11 +77,10 @@ def _binned(values: np.ndarray) -> Int64[np.ndarray, " num_bins"]:
 
 
 def _card(row: dict[str, Any], root: Path, folder: Folder) -> Markup:
-    words = _WORDS.format(facts=_facts(row), caption=row["caption"], sample_id=row["sample_id"])
-    try:
-        tiles = tiles_of(row, root, folder)
-    except RejectedError as error:
-        return _FIGURE.format(tiles=Markup("<b>{}</b>").format(error), words=words)
+    facts, tiles = attempt(lambda: _facts(row)), attempt(lambda: tiles_of(row, root, folder))
+    words = _WORDS.format(facts=facts, caption=row["caption"], sample_id=row["sample_id"])
+    if isinstance(tiles, RejectedError):
+        return _FIGURE.format(tiles=Markup("<b>{}</b>").format(tiles), words=words)
     shown = [_TILE.format(data=_data_uri(tile), name=name) for name, tile in tiles.items()]
     return _FIGURE.format(tiles=joined(shown), words=words)
 

@@ -12,9 +12,11 @@ import numpy as np
 import PIL.Image
 
 from cologen.datagen import contact_sheet, images, rle
+from cologen.datagen.faults import attempt
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest import Manifest, read_part
 from cologen.datagen.randomness import generator
+from cologen.datagen.records import RejectedError
 from cologen.datagen.samples import render
 from cologen.datagen.schemas import MIX_COLUMNS
 from cologen.datagen.storage import Folder
@@ -23,6 +25,7 @@ TILE_SIDE = 256  # pixels
 MAX_PARTS_SHOWN = 8
 _LABEL_HEIGHT = 22  # pixels
 _MASK_COLOR, _OBJECT_COLOR = (235, 64, 52), (255, 214, 10)  # RGB
+_NO_PICTURE = np.full((64, 64, 3), 225, np.uint8)
 _CONCEPT_COLORS = ((255, 89, 94), (25, 130, 196), (138, 201, 38), (255, 202, 58), (106, 76, 147))
 
 
@@ -108,13 +111,22 @@ def sheet_of(
 ) -> PIL.Image.Image:
     """The rows' tiles with their facts and captions (for pairs and grounding: instructions), ``columns`` to a line.
 
+    A row that cannot be shown is a grey tile, and says why.
+
     Raises:
-        RejectedError: a picture cannot be read.
+        ValueError: there are no rows.
     """
-    shown = [
-        contact_sheet.Row(tiles_of(row, root, folder), (" · ".join(facts_of(row)), row["caption"])) for row in rows
-    ]
-    return contact_sheet.contact_sheet(shown, across=columns)
+    if not rows:
+        raise ValueError("there are no samples to show")
+    return contact_sheet.contact_sheet([_sheet_row(row, root, folder) for row in rows], across=columns)
+
+
+def _sheet_row(row: Mapping[str, Any], root: Path, folder: Folder | None) -> contact_sheet.Row:
+    shown = attempt(lambda: (tiles_of(row, root, folder), " · ".join(facts_of(row))))
+    if isinstance(shown, RejectedError):
+        return contact_sheet.Row({"picture": _NO_PICTURE}, (str(shown), str(row["caption"])))
+    tiles, facts = shown
+    return contact_sheet.Row(tiles, (facts, str(row["caption"])))
 
 
 def fitted(picture: Picture, side: int) -> Picture:

@@ -17,13 +17,15 @@ from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from cologen.datagen import control_maps
+from cologen.datagen.faults import attempt
 from cologen.datagen.manifest import MANIFEST_NAME, Manifest, PartReport, inspect_manifest, read_part, recipe_hash
-from cologen.datagen.records import Reason
+from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.row_rules import row_problems
 from cologen.datagen.schemas import MIX_COLUMNS, REJECTED_SCHEMA, SCHEMAS
 from cologen.datagen.stages.pairs import PairRecipe
@@ -127,13 +129,23 @@ def _check_part(
         findings = [
             Finding(part.file, row["sample_id"], problem)
             for row in rows
-            for problem in row_problems(row, manifest.task, recipe, folder, root)
+            for problem in _row_findings(row, manifest, recipe, folder, root)
         ]
     return _PartCheck(
         findings,
         b"".join(_id_hash(row["sample_id"]) for row in rows),
-        frozenset(row["condition_uri"].partition("#")[0] for row in rows if row.get("map_hash") is not None),
+        frozenset(
+            row["condition_uri"].partition("#")[0] for row in rows if row.get("map_hash") and row["condition_uri"]
+        ),
     )
+
+
+def _row_findings(
+    row: dict[str, Any], manifest: Manifest, recipe: Recipe, folder: Folder, root: Path | None
+) -> list[str]:
+    """One row's problems; values that the rules cannot take are a problem too, and end nothing."""
+    found = attempt(lambda: list(row_problems(row, manifest.task, recipe, folder, root)))
+    return [f"it cannot be checked: {found.detail}"] if isinstance(found, RejectedError) else found
 
 
 def _file_problems(folder: Folder, manifest: Manifest, part: PartReport) -> Iterator[tuple[str, str]]:
