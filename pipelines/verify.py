@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 from rich.progress import Progress
 
-from cologen.datagen.manifest import load_manifest
+from cologen.datagen.manifest import inspect_manifest
 from cologen.datagen.storage import Folder, require_local
 from cologen.datagen.verify import Finding, verify
 from pipelines.console import CONSOLE, run
@@ -39,7 +39,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def _verify(options: VerifyOptions) -> int:
     """Print what is wrong, and say how much was checked."""
     folder = Folder.open(options.folder)
-    manifest = load_manifest(folder)
+    manifest, _ = inspect_manifest(folder)  # what is wrong with the file itself is listed with all else
     if options.root is not None:
         require_local(options.root, "--root")
     root = options.root or Path(manifest.root)
