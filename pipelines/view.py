@@ -39,6 +39,11 @@ class ViewOptions:
     browser: bool = False
     """Open the page in the web browser."""
 
+    def __post_init__(self) -> None:
+        for name, value in (("--per-kind", self.per_kind), ("--columns", self.columns)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""

@@ -27,3 +27,11 @@ def test_a_uri_as_root_is_refused_by_name(
     save_manifest(folder, empty.finished([report]))
     assert command.main([str(tmp_path / "out"), "--root", "s3://bucket/pictures"]) == 1
     assert "--root must be a folder on a disk of this machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--per-kind", "--columns"])
+def test_a_sheet_has_samples_and_columns(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        view.main([str(tmp_path), option, "0"])
+    said = capsys.readouterr()
+    assert stopped.value.code == 2 and f"{option} must be at least 1, got 0" in said.out + said.err
