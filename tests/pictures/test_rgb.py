@@ -1,5 +1,7 @@
 """A picture is the same colours in whichever mode or type it comes."""
 
+import struct
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -61,3 +63,12 @@ def test_upright_twice_is_upright_once(form: str):
 def test_broken_metadata_turns_nothing():
     data = encoded(PIL.Image.fromarray(pattern()), "PNG", exif=b"MM\0\x2a\0\0\0\x08\xff\xff broken")
     assert orientation(opened(data)) == 1
+
+
+def test_a_turn_is_followed_though_other_metadata_is_broken():
+    """The resolution's unit is text where a number belongs: the metadata can be read, but not written anew."""
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI4s", 0x0128, 2, 2, b"a")
+    exif = b"Exif\0\0II\x2a\0\x08\0\0\0\2\0" + entries + bytes(4)
+    found = upright(opened(encoded(PIL.Image.fromarray(pattern()), "PNG", exif=exif)))
+    np.testing.assert_array_equal(np.asarray(found), np.rot90(pattern(), -1))
+    assert orientation(found) == 1

@@ -14,6 +14,7 @@ import torch
 from cologen.trainer.batch import Batch
 from cologen.trainer.curriculum import PAIR_TASKS, Recipe, Resolution
 from cologen.trainer.distributed import Processes
+from cologen.trainer.draws import with_captions_dropped
 from cologen.trainer.loading import Loading, StageSamples, open_stage
 from cologen.trainer.loop import LoadedStep, StageData
 from cologen.trainer.manifests import open_manifest
@@ -90,6 +91,19 @@ def test_every_stage_of_the_world_has_its_batches(data: Path, task: str):
         assert batch.tasks == (task,) * GLOBAL_BATCH
         assert (batch.mask.min() == 1) == (task != "inpaint")
     assert all(step.num_failed == 0 and step.waited > 0 for step in found)
+
+
+@pytest.mark.parametrize("task", ["inpaint", "editing"])
+def test_prompts_are_read_ahead_as_they_will_be_used(data: Path, task: str):
+    """With the captions dropped that training drops, and none after the last step."""
+    recipe = short(world()).replace(cache_text=True, caption_dropout=0.5)
+    found = steps(opened(data, task, recipe))
+    used = [
+        with_captions_dropped(batch.prompts, batch.places, recipe.seed, task, recipe.caption_dropout)
+        for batch in whole(found)
+    ]
+    assert [step.next_prompts for step in found] == [*used[1:], ()]
+    assert 0 < sum(words.count("") for words in used) < STEPS * GLOBAL_BATCH
 
 
 def test_a_base_learns_from_captions_and_pictures_alone(data: Path):

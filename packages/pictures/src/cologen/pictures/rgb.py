@@ -15,7 +15,6 @@ import zlib
 
 import numpy as np
 import PIL.Image
-import PIL.ImageOps
 from jaxtyping import Float32, UInt8
 
 from cologen.pictures.levels import eight_bits, unit_floats
@@ -27,6 +26,17 @@ DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Typ
 """What Pillow raises on malformed files and metadata of one format or another."""
 
 _ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+_METADATA = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
+"""Where Pillow keeps an orientation in an image's ``info``."""
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 MODES = _DEEP_MODES | {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"}
 """Pillow's modes that have a conversion to RGB."""
@@ -46,9 +56,15 @@ def orientation(image: PIL.Image.Image) -> int:
 
 
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The picture as it is to be seen; a TIFF is turned by Pillow when it is loaded, and not again here."""
+    """The picture as it is to be seen, without what said how; a TIFF is turned by Pillow when it is loaded."""
     image.load()
-    return image if orientation(image) == 1 else PIL.ImageOps.exif_transpose(image)
+    turn = _TURNS.get(orientation(image))
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    for name in _METADATA:  # exif_transpose writes it anew, which fails where another tag of it is broken
+        turned.info.pop(name, None)
+    return turned
 
 
 def rgb(image: PIL.Image.Image) -> Rgb:

@@ -47,7 +47,7 @@ class Encoder:
         """Encode a step's prompts, and begin to read those of the ``following`` step where they are kept on disk."""
         text = self.bundle.text
         if isinstance(text, KeptText):
-            text.ahead(following)
+            text.ahead([prompt for prompt in following if prompt])  # the empty one is kept here
         self._encoded = {prompt: encoded for prompt, encoded in self._encoded.items() if not prompt}
         self._encode([prompt for prompt in prompts if prompt not in self._encoded])
 

@@ -28,6 +28,7 @@ from cologen.trainer.columns import read_columns
 from cologen.trainer.crew import in_order
 from cologen.trainer.curriculum import Recipe
 from cologen.trainer.distributed import Processes
+from cologen.trainer.draws import with_captions_dropped
 from cologen.trainer.fetching import Failure, Fetched, Fetcher, OpenedSource
 from cologen.trainer.loop import LoadedStep
 from cologen.trainer.manifests import ManifestRows, open_manifest
@@ -100,14 +101,14 @@ class StageSamples:
                 )
 
     def _prompts(self, step: int, share: slice) -> tuple[str, ...]:
-        """Of the rows that come first in question for each place of a step."""
-        if step >= self.recipe.stages[self.number].iterations:
+        """Of the rows that come first in question for each place of a step, some of them dropped as in training."""
+        recipe, stage = self.recipe, self.recipe.stages[self.number]
+        if step >= stage.iterations:
             return ()
-        rows = [
-            self.fetcher.sources[each.source].rows.row(each.candidates[0])
-            for each in self.schedule.work(step)[share].assignments
-        ]
-        return tuple(row["caption"] for row in rows)
+        assignments = self.schedule.work(step)[share].assignments
+        captions = [self.fetcher.sources[each.source].rows.row(each.candidates[0])["caption"] for each in assignments]
+        places = [each.place for each in assignments]
+        return with_captions_dropped(captions, places, recipe.seed, stage.task, recipe.caption_dropout)
 
     def _prepared(self, first_step: int, share: slice, device: torch.device) -> Generator[Prepared, None, None]:
         with closing(
