@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Before any test imports Ray: under `uv run` it would build a second environment for its workers.
@@ -16,3 +17,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("same-everywhere")
+
+
+@pytest.fixture(autouse=True)
+def _default_limit_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a reader sets its recipe's limit for the whole process; the next test begins without."""
+    monkeypatch.delenv("COLOGEN_MAX_PICTURE_BYTES", raising=False)

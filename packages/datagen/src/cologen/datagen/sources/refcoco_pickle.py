@@ -55,9 +55,7 @@ def load(path: Path) -> Any:
             # Python 2 wrote strings with escapes that today's Python warns of; they stand for themselves.
             warnings.simplefilter("ignore", DeprecationWarning)
             _refuse_hostile(data)
-            found = _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
-            _refuse_repeats(found, len(data))
-            return found
+            return _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
     except _RefusedError as error:
         message = f"{path}: this pickle {error}, which could run code: expected lists, dicts, text and numbers alone"
     except _DAMAGED as error:
@@ -76,19 +74,3 @@ def _refuse_hostile(data: bytes) -> None:
             raise _RefusedError(f"holds the extension code {argument}")
         if opcode.name in _MEMOS and isinstance(argument, int) and argument > len(data):
             raise ValueError(f"it numbers an object {argument} in {len(data)} bytes")
-
-
-def _refuse_repeats(found: Any, num_bytes: int) -> None:
-    """Containers that stand in many places at once: 12 KB of them are millions of records to their reader.
-
-    What is written out takes a byte or more for each value.
-    """
-    count, waiting = 1, [found]
-    while waiting:
-        value = waiting.pop()
-        inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value
-        if isinstance(inside, (list, tuple, set, frozenset)):
-            count += len(inside)
-            if count > num_bytes:
-                raise ValueError(f"it repeats its containers until they hold more than {num_bytes} values")
-            waiting.extend(inside)
