@@ -18,7 +18,6 @@ from functools import lru_cache
 from pathlib import Path
 
 _FOLDER_VARIABLE = "COLOGEN_CACHE"
-_SUMS = "sums.json"
 _BLOCK_BYTES = 4 << 20
 
 
