@@ -246,6 +246,59 @@ def test_a_list_whose_archive_goes_backwards_is_refused(root: Path) -> None:
         JourneyDB(root)
 
 
+def damaged_at(path: Path, name: str) -> int:
+    """Damage a member's header; its place."""
+    with tarfile.open(path) as archive:
+        place = archive.getmember(name).offset
+    data = bytearray(path.read_bytes())
+    data[place + 1] ^= 1
+    path.write_bytes(data)
+    return place
+
+
+def test_a_damaged_header_in_a_shard_is_one_counted_picture(root: Path, read_all: Any) -> None:
+    """The shard is named with the place, and the pictures behind it are read."""
+    folder = root / "data/train"
+    good = (folder / "imgs/000/a.jpg").read_bytes()
+    names = [f"000/{i}.jpg" for i in range(6)]
+    write(root, [line(name) for name in names])
+    shutil.rmtree(folder / "imgs/000")
+    pack(folder / "imgs/000.tar", {f"./{name}": good for name in names})
+    place = damaged_at(folder / "imgs/000.tar", "./000/2.jpg")
+    found, rejections = read_all(JourneyDB(root))
+    assert list(found) == [f"000/{i}" for i in (0, 1, 3, 4, 5)]
+    assert rejections == [("journeydb/000/2", Reason.MISSING_IMAGE)]
+    (rejection,) = JourneyDB(root).read(2).rejections
+    words = f"000.tar is damaged or cut short, 5 of its members can be read: a damaged header at byte {place:,}"
+    assert rejection.detail == words
+
+
+@pytest.mark.parametrize("lost", ["first.txt", ROWS, "last.txt"])
+def test_a_damaged_header_in_a_packed_list_is_one_error(lost: str, root: Path) -> None:
+    """Rows that were lost could not be counted."""
+    path = root / f"data/train/{ROWS}.tar"
+    pack(path, {"first.txt": b"x", ROWS: line("000/a.jpg"), "last.txt": b"x"})
+    place = damaged_at(path, lost)
+    with pytest.raises(
+        ValueError, match=rf"{ROWS}\.tar: damaged archive: (bad checksum|a damaged header) at byte {place:,}"
+    ):
+        JourneyDB(root)
+
+
+def test_a_packed_list_that_is_cut_or_linked_is_one_error(root: Path) -> None:
+    path = root / f"data/train/{ROWS}.tar"
+    pack(path, {ROWS: line("000/a.jpg") + b"\n" + line("000/b.jpg")})
+    path.write_bytes(path.read_bytes()[:600])
+    with pytest.raises(ValueError, match=rf"{ROWS}\.tar: damaged archive: cut short in '{ROWS}', after 88 bytes of it"):
+        JourneyDB(root)
+    with tarfile.open(path, "w") as archive:
+        link = tarfile.TarInfo(ROWS)
+        link.type, link.linkname = tarfile.SYMTYPE, "elsewhere.jsonl"
+        archive.addfile(link)
+    with pytest.raises(ValueError, match="is a link or a sparse file"):
+        JourneyDB(root)
+
+
 def test_the_fingerprint_follows_the_rows(root: Path) -> None:
     write(root, [line("000/a.jpg")])
     first = JourneyDB(root).fingerprint()

@@ -35,7 +35,7 @@ _FOREIGN = {
     b"Rar!": "rar",
 }
 _HEAD_BYTES = 8
-_VERSION = 2
+_VERSION = 3
 # A read inflates half of this on average (some 10 ms); each point keeps 32 KB, 0.4% of the archive.
 _SEEK_POINT_BYTES = 8 << 20
 # indexed_gzip starts from a seek point at every raw read: a picture should be one raw read, not two.
@@ -156,11 +156,11 @@ def _is_gzip(file: _File) -> bool:
 
 def _build(file: _File, is_gzip: bool, folder: Path) -> None:
     if not is_gzip:
-        _write_members(folder, *_list_members(file), file.length)
+        _write_members(file.name, folder, *_list_members(file), file.length)
         return
     with indexed_gzip.IndexedGzipFile(fileobj=file, spacing=_SEEK_POINT_BYTES) as unpacked:
         rows, broken = _list_members(unpacked)
-        _write_members(folder, rows, broken, _end(unpacked))
+        _write_members(file.name, folder, rows, broken, _end(unpacked))
         unpacked.export_index(str(folder / _SEEK_POINTS))
 
 
@@ -190,7 +190,10 @@ def _end(unpacked: indexed_gzip.IndexedGzipFile) -> int:
 
 
 def _list_members(file: Readable) -> tuple[dict[str, _Row], str]:
-    """Every member of the archive by its name, the last one of several, and what broke the archive off, if anything."""
+    """Every member of the archive by its name, the last one of several, and what is wrong with the archive, if anything.
+
+    A download cut short loses only its end, and a damaged header only its member.
+    """
     rows: dict[str, _Row] = {}
     try:
         with _faults_of_gzip("gzip"):
@@ -198,9 +201,10 @@ def _list_members(file: Readable) -> tuple[dict[str, _Row], str]:
                 name = _normal(member.name)
                 if name is not None and not member.isdir():
                     rows[name] = _row(member, rows)
-    except (BrokenArchiveError, RejectedError) as error:
-        # What came before the break is good: a download cut short loses only its end.
+    except BrokenArchiveError as error:
         return rows, str(error)
+    except RejectedError as error:
+        return rows, error.detail
     return rows, ""
 
 
@@ -223,10 +227,12 @@ def _normal(name: str) -> str | None:
         return None
 
 
-def _write_members(folder: Path, rows: dict[str, _Row], broken: str, end: int) -> None:
+def _write_members(archive: str, folder: Path, rows: dict[str, _Row], broken: str, end: int) -> None:
     whole = {name: row for name, row in rows.items() if row[0] + row[1] <= end}
-    if len(whole) < len(rows) or broken:
-        broken = f"the archive breaks off after {len(whole)} members: {broken or 'the next one goes beyond its end'}"
+    if len(whole) < len(rows) and not broken:
+        broken = "cut short: the last member goes beyond the end"
+    if broken:
+        broken = f"{archive} is damaged or cut short, {len(whole)} of its members can be read: {broken}"
     columns = [list(column) for column in zip(*((name, *row) for name, row in whole.items()), strict=True)]
     table = pa.table(columns or [[]] * len(_SCHEMA), schema=_SCHEMA.with_metadata({"broken": broken}))
     with pa.ipc.new_file(folder / _MEMBERS, table.schema) as writer:

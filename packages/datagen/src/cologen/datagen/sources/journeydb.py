@@ -154,7 +154,11 @@ def _lines(path: Path) -> Iterator[bytes]:
                 # macOS packs a "._" twin beside each file.
                 if member.name.endswith(".jsonl") and not Path(member.name).name.startswith("._"):
                     listed = content()
-                    yield from text_files.lines(listed.readline, path) if listed else ()
+                    if listed is None:
+                        raise ValueError(
+                            f"{path}: {member.name!a} in it is a link or a sparse file: pack the list anew"
+                        )
+                    yield from text_files.lines(listed.readline, path)
     except (tar_members.BrokenArchiveError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: damaged archive: {error}") from error
 
