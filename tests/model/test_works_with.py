@@ -11,6 +11,7 @@ import accelerate
 import pytest
 import torch
 from diffusers import FluxTransformer2DModel
+from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
 from peft import LoraConfig
 from torch import Tensor
 
@@ -225,6 +226,34 @@ def test_a_single_file_is_read_as_a_folder_is(tmp_path: Path):
         assert type(again) is CoLoGenTransformer2DModel
         assert torch.equal(again(**GIVEN.stock()).sample, model(**GIVEN.stock()).sample)
     assert torch.equal(seen(again), seen(ours))
+
+
+def test_a_single_file_has_no_experts_beyond_those_it_holds(tmp_path: Path):
+    FluxTransformer2DModel(**SHAPE).save_pretrained(tmp_path / "stock")
+    tiny(2, dtype=torch.float32).save_pretrained(tmp_path / "ours")
+    file = str(tmp_path / "stock" / "diffusion_pytorch_model.safetensors")
+    read: Any = CoLoGenTransformer2DModel.from_single_file
+    with pytest.raises(ValueError, match="takes no num_experts: read it with num_experts=0, and let experts join"):
+        read(file, config=str(tmp_path / "stock"), num_experts=2)
+    with pytest.raises(ValueError, match="the file does not hold the weights that its config names"):
+        read(file, config=str(tmp_path / "ours"))
+    model = read(file, config=str(tmp_path / "ours"), num_experts=0)
+    assert model.num_experts == 0
+    assert model.add_expert(0) == 0
+
+
+def test_an_original_file_has_no_experts_whatever_the_config_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """FLUX's own format is told by its names; what is made of it here is the stock transformer."""
+    stock = FluxTransformer2DModel(**SHAPE)
+    tiny(1, dtype=torch.float32).save_pretrained(tmp_path)
+    monkeypatch.setitem(
+        SINGLE_FILE_LOADABLE_CLASSES["FluxTransformer2DModel"],
+        "checkpoint_mapping_fn",
+        lambda checkpoint, **_: dict(stock.state_dict()),
+    )
+    read: Any = CoLoGenTransformer2DModel.from_single_file
+    with pytest.raises(ValueError, match="the file does not hold the weights that its config names"):
+        read({"double_blocks.0.img_attn.norm.key_norm.scale": torch.zeros(1)}, config=str(tmp_path))
 
 
 def test_a_pipeline_offloaded_in_groups_draws_the_same(fresh: CoLoGenPipeline, tmp_path: Path):

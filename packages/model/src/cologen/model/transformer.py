@@ -116,6 +116,24 @@ class CoLoGenTransformer2DModel(FluxTransformer2DModel):
         return (model, info) if with_info else model
 
     @classmethod
+    def from_single_file(cls, *args: Any, **kwargs: Any) -> Any:
+        """As every model of diffusers: FLUX's files, and our own with the experts that they hold.
+
+        Raises:
+            ValueError: experts were asked for, by ``num_experts`` or the ``config``, that the file does not hold.
+        """
+        advice = "read it with num_experts=0, and let experts join with add_expert or load_adapter"
+        if kwargs.get("num_experts"):
+            raise ValueError(
+                f"from_single_file reads the experts that a file holds, and takes no num_experts: {advice}"
+            )
+        read: Any = super().from_single_file
+        try:
+            return read(*args, **kwargs)
+        except (IndexError, NotImplementedError) as error:  # weights are missing, by diffusers' and FLUX's own names
+            raise ValueError(f"the file does not hold the weights that its config names: {advice}") from error
+
+    @classmethod
     def of(cls, stock: FluxTransformer2DModel) -> CoLoGenTransformer2DModel:
         """A stock transformer as CoLoGen's, without experts: both share their modules, so nothing is copied.
 
