@@ -1,7 +1,7 @@
 """``python -m benchmarks.plan``: the cost of a step's rows, however late it is, and of opening three million of them.
 
-The steps are asked in turn within one run, so that a slow minute of the machine falls on all of them; their cost shall
-not grow with the step. Opening is measured in a process of its own, after the first opening made its copy.
+The steps are asked in turn within one run, so that a slow minute of the machine falls on all of them; their cost
+must not grow with the step. Opening is measured in a process of its own, after the first opening made its copy.
 """
 
 from __future__ import annotations

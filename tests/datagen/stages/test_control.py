@@ -128,6 +128,34 @@ def test_bad_conditions_are_one_counted_rejection_each(roots: Path, tmp_path: Pa
     assert len(content.columns["sample_id"]) == 36 - len(found)
 
 
+@pytest.mark.parametrize("part_size", [90, 18])
+def test_where_maps_are_missing_the_proportions_hold_and_samples_are_left_out(part_size: int, tmp_path: Path) -> None:
+    """Of MultiGen's 30 lines each, 10 still have a map of depth, 24 one of classes, and none one of canny.
+
+    A fifth of the samples is depth, so 10 maps are enough for 50 samples; the other lines that can be used are left
+    out. Lines of canny need no map, and are dealt canny, HED and lineart.
+    """
+    root = tmp_path / "multigen"
+    ensure("multigen", root, num_scenes=30, width=64, height=64, seed=2)
+    lost = {"canny": 30, "depth": 20, "segbase": 6}
+    for folder, number in lost.items():
+        for path in sorted((root / "dataset/conditions" / folder).iterdir())[:number]:
+            path.unlink()
+    stage = stage_over("multigen", root, tmp_path / "out", part_size)
+    folder = built(stage)
+    assert problems(folder, root) == []
+    rows, manifest = rows_of(folder), load_manifest(folder)
+    assert manifest.rejected["missing_image"] == lost["depth"] + lost["segbase"]
+    assert manifest.rejected["no_condition"] == 64 - len(rows)
+    found = Counter(row["condition"] for row in rows)
+    assert found.keys() == {"canny", "depth", "hed", "lineart", "segmentation"}
+    slack = 0 if part_size == 90 else len(manifest.parts)  # parts that leave samples out are right in the mean
+    assert all(abs(number - 10) <= slack for number in found.values())
+    lists = {kind: {row["sample_id"].split("/")[1] for row in rows if row["condition"] == kind} for kind in found}
+    assert (lists["depth"], lists["segmentation"]) == ({"depth"}, {"seg"})
+    assert all("canny" in lists[kind] for kind in ("canny", "hed", "lineart"))
+
+
 def set_where(kind: str, column: str, value: Any) -> Callable[[dict[str, Any]], None]:
     """One column of the first row of this kind in each part."""
 

@@ -34,7 +34,7 @@ WHAT = {
     "control": "Controllable generation: a condition (canny, depth, HED, lineart, segmentation), and the picture and "
     "caption that it was taken from (stage 2).",
     "customized": "Customized generation: a picture of a subject, and words for another picture of it (stage 3).",
-    "editing": "Instruction editing: a picture, an instruction, and the picture as it shall be then (stage 4).",
+    "editing": "Instruction editing: a picture, an instruction, and the edited picture (stage 4).",
 }
 
 

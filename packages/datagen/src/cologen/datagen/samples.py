@@ -1,6 +1,6 @@
 """From a manifest's row to pixels: the only room that knows how a task looks.
 
-A sample is what the model learns from: given ``source`` and ``prompt`` it shall paint ``target``.
+A sample is what the model learns from: given ``source`` and ``prompt``, paint ``target``.
 """
 
 from __future__ import annotations

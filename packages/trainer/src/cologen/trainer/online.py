@@ -72,7 +72,7 @@ class OnlineControl:
             return
         size = PoolSize(num_actors=self.num_actors, num_gpus=self.gpus_per_actor)
         elsewhere, cluster = "cuda" if self.gpus_per_actor else "cpu", self.cluster
-        if cluster == Cluster():  # on this machine there shall be room for all of them, however few its cores
+        if cluster == Cluster():  # on this machine make room for all of them, however few its cores
             cluster = Cluster(num_cpus=self.num_actors * len(kinds))
         with ExitStack() as stack:
             yield {
