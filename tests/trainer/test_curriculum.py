@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import pytest
+import torch
 from pydantic import BaseModel, ValidationError
 
 from cologen.model.transformer import NEWCOMER_BIAS
@@ -64,6 +65,30 @@ def test_text_to_image_reads_inpainting_manifests_and_trains_the_base():
     assert base.trains_base
     assert base.manifest_tasks == ("inpaint",)
     assert RECIPE.replace(stages=(base,)).num_experts(0) == 0
+
+
+FLOAT32_FIELDS = [
+    (STAGE, "learning_rate"),
+    (STAGE, "alpha"),
+    (STAGE, "newcomer_bias"),
+    (Optimizer(), "eps"),
+    (Optimizer(), "weight_decay"),
+    (RECIPE, "expert_scale"),
+    (RECIPE, "clip"),
+]
+
+
+@pytest.mark.parametrize(("model", "field"), FLOAT32_FIELDS)
+def test_what_float32_cannot_hold_is_refused_where_it_would_vanish_or_overflow(model: Any, field: str):
+    sign = -1 if field == "newcomer_bias" else 1
+    for size in (1e-60, 1e-39, 3.5e38, 1e300):
+        with pytest.raises(
+            ValidationError, match=rf"{field}\n.*computed with in float32, whose numbers go from 1\.18e-38"
+        ):
+            model.replace(**{field: sign * size})
+    for size in (2.0**-126, 1.0, 3.4e38):
+        kept = float(torch.tensor(getattr(model.replace(**{field: sign * size}), field), dtype=torch.float32))
+        assert math.isfinite(kept) and kept == pytest.approx(sign * size)
 
 
 @pytest.mark.parametrize(

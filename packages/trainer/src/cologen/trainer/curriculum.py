@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cologen.datagen.manifest import recipe_hash as _hash_of
 from cologen.trainer.effects import Effect, Free, Numbers, Remedy, Shape
@@ -28,7 +28,20 @@ def _weight(value: object) -> object:
     raise ValueError("expected a positive number or 'by size'")
 
 
+SMALLEST, LARGEST = 2.0**-126, (2 - 2.0**-23) * 2.0**127
+"""Of the normal positive numbers of float32."""
+
+
+def _of_float32(value: float) -> float:
+    if value and not SMALLEST <= abs(value) <= LARGEST:
+        raise ValueError(f"it is computed with in float32, whose numbers go from {SMALLEST:.3g} to {LARGEST:.3g}")
+    return value
+
+
 Weight = Annotated[float | Literal["by size"], BeforeValidator(_weight)]
+Float32 = Annotated[float, AfterValidator(_of_float32)]
+"""A number by which weights, gradients or logits are multiplied, or which is added to them. Shares, betas and decays
+enter as differences from 1, computed in float64."""
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Model = TypeVar("Model", bound="_Frozen")
 
@@ -74,16 +87,16 @@ class Stage(_Frozen):
     """Optimizer steps."""
     global_batch: Numbers[int] = Field(ge=1)
     """Samples per optimizer step, over all processes."""
-    learning_rate: Remedy[float] = Field(gt=0)
+    learning_rate: Remedy[Float32] = Field(gt=0)
     warmup_steps: Numbers[int] = Field(ge=0)
     """Steps in which the learning rate rises to its value and the newcomer's bias to 0."""
     rho: Numbers[float] = Field(ge=0, le=1)
     """ρ of eq. 9: the routing density asked of the newest expert, as a share of all blocks."""
-    alpha: Numbers[float] = Field(ge=0)
+    alpha: Numbers[Float32] = Field(ge=0)
     """α of eq. 9: the weight of the veteran gate loss."""
     new_expert: Shape[bool]
     """Whether the stage adds the expert it trains, or goes on with the newest one there is."""
-    newcomer_bias: Numbers[float] = Field(default=-8.0, le=0)
+    newcomer_bias: Numbers[Float32] = Field(default=-8.0, le=0)
     """What is added to a new expert's router logit at first, so that it changes the function little (SPEC 2.7)."""
 
     @model_validator(mode="after")
@@ -155,8 +168,8 @@ class Optimizer(_Frozen):
     """AdamW."""
 
     betas: Numbers[tuple[Beta, Beta]] = (0.9, 0.999)
-    eps: Numbers[float] = Field(default=1e-8, gt=0)
-    weight_decay: Numbers[float] = Field(default=0.01, ge=0)
+    eps: Numbers[Float32] = Field(default=1e-8, gt=0)
+    weight_decay: Numbers[Float32] = Field(default=0.01, ge=0)
     eight_bit: Shape[bool] = False
 
 
@@ -170,7 +183,7 @@ class Recipe(_Frozen):
     resolution: Resolution
     rank: Shape[int] = Field(ge=1)
     """Rank of each expert's key and value projections."""
-    expert_scale: Shape[float] = Field(default=2.0, gt=0)
+    expert_scale: Shape[Float32] = Field(default=2.0, gt=0)
     """What an expert's output is multiplied by: the paper's LoRA alpha over rank."""
     routing: Shape[Literal["sample", "token"]] = "sample"
     source_timestep: Shape[Literal["zero", "shared"]] = "zero"
@@ -179,7 +192,7 @@ class Recipe(_Frozen):
     precision: Numbers[Literal["bf16", "fp32"]] = "bf16"
     quantize_base: Numbers[Literal["none", "int8", "fp8"]] = "none"
     optimizer: Optimizer = Optimizer()
-    clip: Remedy[float] = Field(default=1.0, gt=0)
+    clip: Remedy[Float32] = Field(default=1.0, gt=0)
     """The largest norm of the gradient over all trained parameters."""
     ema_decay: Numbers[float] = Field(default=0.999, ge=0, lt=1)
     """Of the moving average of what trains, per step, after a warm-up (``learner.decay_at``); 0 keeps the last
