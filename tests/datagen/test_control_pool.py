@@ -17,6 +17,7 @@ from cologen.datagen.control.annotators import annotator
 from cologen.datagen.control.hed import load_hed
 from cologen.datagen.control.maps import Extractor
 from cologen.datagen.control_pool import Batch, InProcess, PoolSize, ray_pool
+from tests.processes import ray_processes
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -50,8 +51,7 @@ def _batch(number: int) -> Batch:
 
 def _pids() -> set[int]:
     """Of this cluster's control actors."""
-    children = psutil.Process().children(recursive=True)
-    return {child.pid for child in children if any("_ControlActor" in word for word in child.cmdline())}
+    return {one.pid for one in ray_processes("_ControlActor")}
 
 
 def test_killed_actors_lose_and_reorder_nothing(hed: partial[Extractor]) -> None:
@@ -105,7 +105,7 @@ def test_no_more_than_depth_batches_are_fetched_ahead() -> None:
             assert index == 3 * number
             assert torch.equal(maps, _batch(number)[1])
             assert len(fetched) <= number + 3
-    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in _pids()], timeout=10)
+    _, alive = psutil.wait_procs(ray_processes("_ControlActor"), timeout=10)
     assert not alive
 
 

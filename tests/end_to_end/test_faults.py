@@ -19,7 +19,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import psutil
 import pytest
 import ray
 import ray.cloudpickle
@@ -33,6 +32,7 @@ from cologen.datagen.records import Reading
 from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.stages.reading import SourceReader, read_part_of
 from cologen.datagen.storage import Folder
+from tests.processes import ray_processes
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -257,7 +257,7 @@ def test_a_build_ends_early_where_too_much_fails_and_at_once_where_a_stage_does_
 
 def _kill_a_worker(chance: random.Random) -> bool:
     """Kill one of the cluster's worker processes, as the kernel does when memory is short."""
-    workers = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("ray::_run_stage")]
+    workers = ray_processes("ray::_run_stage")
     if workers:
         chance.choice(workers).kill()
     return bool(workers)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from cologen.datagen.build import Cluster, Job, PartDone, build
@@ -19,6 +18,7 @@ from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.stages.reading import SourceReader
 from cologen.datagen.storage import Folder
+from tests.processes import ray_processes
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -70,12 +70,7 @@ def _after(num_parts: int, act: Callable[[], None]) -> tuple[Callable[[PartDone]
 
 
 def _kill_a_worker() -> None:
-    workers = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("ray::")]
-    busy = [one for one in workers if "ReadRange" in one.name() or "_run_stage" in one.name()] or [
-        one for one in workers if "IDLE" in one.name()
-    ]
-    assert busy, [one.name() for one in workers]
-    busy[0].kill()
+    (ray_processes("ray::_run_stage") or ray_processes("ray::IDLE"))[0].kill()
 
 
 def test_a_killed_worker_changes_nothing(world: Path, tmp_path: Path, reference: list[tuple[str, str]]) -> None:

@@ -1,6 +1,8 @@
 """``train`` as it is used: killed and resumed, in two processes, on Ray, and with everything that can be wrong."""
 
+import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -10,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from cologen.model.world_base import packaged_base
 from cologen.trainer import cli
 from cologen.trainer.world_data import WorldSize, ensure_manifests
+from tests.processes import ray_processes
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
@@ -34,19 +36,28 @@ SHORT = [
     "stages.inpaint.warmup_steps=2",
     f"stages.inpaint.iterations={STEPS}",
     "stages.inpaint.global_batch=8",
+    # The veteran loss at work from the first step, with both experts chosen about equally often.
+    "stages.grounding.warmup_steps=0",
+    f"stages.grounding.iterations={STEPS}",
+    "stages.grounding.global_batch=8",
+    "stages.grounding.newcomer_bias=0",
+    "stages.grounding.rho=0.5",
+    "stages.grounding.alpha=0.5",
 ]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The world's inpainting manifest, made by the engine."""
+    """The world's manifests of the first two stages, made by the engine."""
     folder = tmp_path_factory.mktemp("data")
-    ensure_manifests(folder, ["inpaint-cocostuff"], WorldSize(num_scenes=24, side=48), lambda line: None)
+    ensure_manifests(
+        folder, ["inpaint-cocostuff", "grounding-refcoco"], WorldSize(num_scenes=24, side=48), lambda line: None
+    )
     return folder
 
 
-def arguments(data: Path, out: Path, *more: str) -> list[str]:
-    given = ["--data", str(data), "--out", str(out), "--workers", "0", "--device", "cpu", "--stage", "inpaint"]
+def arguments(data: Path, out: Path, *more: str, stage: str = "inpaint") -> list[str]:
+    given = ["--data", str(data), "--out", str(out), "--workers", "0", "--device", "cpu", "--stage", stage]
     return [*given, *(part for each in SHORT for part in ("--set", each)), *more]
 
 
@@ -96,6 +107,49 @@ def test_killed_and_resumed_it_ends_in_the_same_bits(data: Path, whole: Path, tm
     assert "from step" in resumed.stdout
     found, expected = experts(run), experts(whole)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def learned(run: Path) -> list[dict[str, object]]:
+    """What a run wrote of its steps, but for how long they took."""
+    kept = (json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines())
+    return [{name: value for name, value in each.items() if name not in TIMES} for each in kept]
+
+
+TIMES = ("seconds", "waited", "samples_per_second")
+
+
+def test_killed_at_random_moments_a_supervised_stage_ends_in_the_same_files(
+    data: Path, whole: Path, tmp_path: Path
+) -> None:
+    """With its loading workers, as a machine that goes down; before, between and while checkpoints are written."""
+    undisturbed, run, chance = tmp_path / "undisturbed", tmp_path / "run", random.Random(11)
+    for each in (undisturbed, run):
+        shutil.copytree(whole, each)
+    done = finished(arguments(data, undisturbed, stage="grounding"))
+    assert done.returncode == 0, done.stderr
+
+    given = arguments(data, run, "--resume", "--workers", "2", "--set", "checkpoint_every=3", stage="grounding")
+    for step in (3, 9):
+        with subprocess.Popen(
+            command(given), env=environment(), stdout=subprocess.DEVNULL, start_new_session=True
+        ) as process:
+            deadline = time.monotonic() + 300
+            while not [*run.glob(f"checkpoints/1-grounding-*{step}")] and time.monotonic() < deadline:
+                assert process.poll() is None
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0, 0.5))
+            os.killpg(process.pid, signal.SIGKILL)
+    assert not (run / "adapter" / "router-1.safetensors").exists()
+    done = finished(given)
+    assert done.returncode == 0, done.stderr
+
+    ours, theirs = (
+        {path.name: path.read_bytes() for path in (each / "adapter").glob("*.safetensors")}
+        for each in (run, undisturbed)
+    )
+    assert ours == theirs
+    assert learned(run) == learned(undisturbed)
+    assert [path for path in (run / "checkpoints").iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -168,7 +222,7 @@ def test_a_ray_cluster_that_loses_a_worker_goes_on(data: Path, whole: Path, tmp_
         deadline = time.monotonic() + 300
         while not list(run.glob("checkpoints/0-inpaint-*05")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        workers = [each for each in psutil.Process().children(recursive=True) if "RayTrainWorker" in each.name()]
+        workers = ray_processes("RayTrainWorker")
         if workers:
             workers[-1].kill()
             killed.append(workers[-1].pid)

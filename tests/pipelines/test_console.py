@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import pipelines.console as console_module
 from cologen.datagen.build import PartDone
@@ -93,7 +94,8 @@ def test_a_second_ctrl_c_does_not_wait_for_the_cleanup(tmp_path: Path):
 def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What is printed, into no terminal and with a heartbeat every few milliseconds."""
     written = io.StringIO()
-    monkeypatch.setattr(console_module.CONSOLE, "file", written)
+    # A console of its own: to set back the shared one's file would tie it to this test's captured output for good.
+    monkeypatch.setattr(console_module, "CONSOLE", Console(file=written))
     monkeypatch.setattr(console_module, "HEARTBEAT", 0.02)
     return written
 

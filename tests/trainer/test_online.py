@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 
@@ -20,6 +17,7 @@ from cologen.trainer.loop import LoadedStep
 from cologen.trainer.manifests import open_manifest
 from cologen.trainer.online import OnlineControl, kinds_wanted
 from cologen.trainer.recipes import world
+from tests.processes import ray_processes
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -71,8 +69,7 @@ def equal(steps: list[LoadedStep], others: list[LoadedStep]) -> bool:
 def killing_one(steps: Iterator[LoadedStep]) -> Iterator[LoadedStep]:
     """The steps, a control actor being killed after the first."""
     yield next(steps)
-    actors = [one for one in psutil.Process().children(recursive=True) if "_ControlActor" in " ".join(one.cmdline())]
-    os.kill(actors[0].pid, signal.SIGKILL)
+    ray_processes("_ControlActor")[0].kill()
     yield from steps
 
 
