@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,6 +51,13 @@ def _turned(data: bytes) -> bytes:
     return _encoded(Image.open(io.BytesIO(data)).transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif)
 
 
+def _huge() -> bytes:
+    """A PNG that claims 3.6 billion pixels."""
+    data = bytearray(_encoded(Image.new("RGB", (SIDE, SIDE)), "PNG"))
+    data[16:24] = struct.pack(">II", 60_000, 60_000)
+    return bytes(data)
+
+
 FAULTS: dict[str, Callable[[bytes], bytes | None]] = {
     "truncated_image": lambda data: data[: len(data) // 2],
     "empty_file": lambda _: b"",
@@ -57,6 +65,7 @@ FAULTS: dict[str, Callable[[bytes], bytes | None]] = {
     "too_small": lambda _: _encoded(Image.new("RGB", (1, 1)), "JPEG"),
     "unsupported_mode": lambda _: _encoded(Image.new("LAB", (SIDE, SIDE)), "TIFF"),
     "unsupported_mode ": lambda _: _encoded(Image.new("RGB", (SIDE, SIDE)), "JPEG").replace(b"\xff\xc0", b"\xff\xc3"),
+    "too_large": lambda _: _huge(),
     "missing_image": lambda _: None,
 }
 

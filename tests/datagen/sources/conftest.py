@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,12 @@ def spoil() -> dict[Reason, Callable[[bytes], bytes | None]]:
         PIL.Image.new(mode, size).save(file, "TIFF" if mode == "LAB" else "PNG")
         return file.getvalue()
 
+    def huge() -> bytes:
+        """A PNG that claims 3.6 billion pixels."""
+        data = bytearray(other("RGB", (64, 48)))
+        data[16:24] = struct.pack(">II", 60_000, 60_000)
+        return bytes(data)
+
     return {
         Reason.MISSING_IMAGE: lambda _: None,
         Reason.EMPTY_FILE: lambda _: b"",
@@ -65,6 +72,7 @@ def spoil() -> dict[Reason, Callable[[bytes], bytes | None]]:
         Reason.TRUNCATED_IMAGE: lambda data: data[: len(data) // 2],
         Reason.UNSUPPORTED_MODE: lambda _: other("LAB", (64, 48)),
         Reason.TOO_SMALL: lambda _: other("RGB", (1, 1)),
+        Reason.TOO_LARGE: lambda _: huge(),
     }
 
 

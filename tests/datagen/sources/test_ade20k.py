@@ -96,7 +96,11 @@ def test_names_and_numbers_may_come_with_the_data(base: Path, read_all: Any, put
     assert Counter(item.noun for item in found[NAME.format(3)].objects) == {"brick": 1, "star": 2, "moon": 1}
 
 
-def test_every_bad_picture_is_counted_by_its_reason(base: Path, read_all: Any, spoil: Any) -> None:
+def test_every_bad_picture_is_counted_by_its_reason(
+    base: Path, read_all: Any, put_map: Any, put_picture: Any, spoil: Any
+) -> None:
+    put_picture(base / f"images/training/{NAME.format(8)}.jpg")
+    put_map(base / f"annotations/training/{NAME.format(8)}.png", labels())
     for number, change in enumerate(spoil.values(), start=2):
         path = base / f"images/training/{NAME.format(number)}.jpg"
         data = change(path.read_bytes())

@@ -191,7 +191,7 @@ def _check_size(width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE:
         raise RejectedError(Reason.TOO_SMALL, f"{width}x{height}, at least {MIN_SIDE} pixels a side")
     if width * height > MAX_PIXELS:
-        raise RejectedError(Reason.UNSUPPORTED_MODE, f"{width}x{height}, at most {MAX_PIXELS} pixels")
+        raise RejectedError(Reason.TOO_LARGE, f"{width}x{height}, at most {MAX_PIXELS} pixels")
 
 
 def _settle(stored: tuple[int, int, int], size: tuple[int, int] | None) -> tuple[int, int, int]:
@@ -239,7 +239,7 @@ def _open_pillow(data: bytes) -> ImageFile:
             warnings.simplefilter("ignore")
             image = PIL.Image.open(io.BytesIO(data), formats=formats)
     except PIL.Image.DecompressionBombError as error:
-        raise RejectedError(Reason.UNSUPPORTED_MODE, str(error)) from None
+        raise RejectedError(Reason.TOO_LARGE, str(error)) from None
     except DAMAGED as error:
         detail = f"{len(data)} bytes starting with {data[:8]!r}: {error}"
         raise RejectedError(Reason.NOT_AN_IMAGE, detail) from None
@@ -251,8 +251,10 @@ def _open_pillow(data: bytes) -> ImageFile:
 def _check_tiles(image: TiffImageFile) -> None:
     """A TIFF's tiles may be larger than the picture, and are decoded whole."""
     sides = [image.tag_v2.get(tag, 0) for tag in _TIFF_TILE_SIDES]
-    if not all(isinstance(side, int) for side in sides) or sides[0] * sides[1] > MAX_PIXELS:
-        raise RejectedError(Reason.UNSUPPORTED_MODE, f"TIFF tiles of {sides}, at most {MAX_PIXELS} pixels")
+    if not all(isinstance(side, int) for side in sides):
+        raise RejectedError(Reason.NOT_AN_IMAGE, f"TIFF tiles of {sides}")
+    if sides[0] * sides[1] > MAX_PIXELS:
+        raise RejectedError(Reason.TOO_LARGE, f"TIFF tiles of {sides[0]}x{sides[1]}, at most {MAX_PIXELS} pixels")
 
 
 def _turned_back(pixels: LabelMap, turned: int) -> UInt8[np.ndarray, "stored_height stored_width *channels"]:
