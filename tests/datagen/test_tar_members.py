@@ -40,7 +40,7 @@ def test_every_member_comes_with_its_content(form: int) -> None:
 @pytest.mark.parametrize("what", HOSTILE)
 @pytest.mark.parametrize("place", ["first", "middle"])
 def test_a_hostile_header_is_passed_or_said(what: str, place: str) -> None:
-    """It is read once at most, in little memory; what came before it is good, and what is lost is lost with an error."""
+    """It is read once at most, in little memory; what came before it is good, and what is lost is an error."""
     after = [f"{i}.jpg" for i in range(3)]
     file = Counted(
         (GOOD if place == "middle" else b"") + HOSTILE[what] + b"".join(member(n, b"x") for n in after) + END
@@ -139,7 +139,7 @@ def test_the_name_of_a_damaged_header_goes_to_no_other_member() -> None:
         info.size = 1
         headers = info.tobuf(form)
         data = bytearray(headers + padded(b"x") + WHOLE + END)
-        assert list(listed(bytes(data))[0])[0] == long
+        assert next(iter(listed(bytes(data))[0])) == long
         data[len(headers) - 512 + 9] ^= 1
         found, error = listed(bytes(data))
         assert found == six_without()

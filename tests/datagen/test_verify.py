@@ -81,6 +81,7 @@ def _shrink(columns: dict[str, Any], row: int) -> None:
     ("change", "said"),
     [
         (_set("caption", "  "), "caption is blank"),
+        (_set("caption", "nan"), "caption is blank"),
         (_set("seed", 7), "seed is not the one of its id"),
         (_set("source", "other"), "does not belong"),
         (_set("sample_id", "elsewhere/1#0"), "does not belong"),

@@ -326,7 +326,7 @@ def test_captions_without_words_and_records_without_sense(root: Path, read_all: 
         caption(1, " \n", 1),
         caption(2, "A dog."),
         caption(2, "\ud83d", 1),
-        caption(2, "", 2),
+        caption(2, "N/A", 2),
     ]
     write(root, [*images, [7], image(2)], [thing(1, 1), thing(99, 8), thing(2, 9)], [*captions, caption(4, "A dog.")])
     found, rejections = read_all(COCOStuff(root))

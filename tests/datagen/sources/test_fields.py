@@ -72,6 +72,31 @@ def test_what_shows_no_letter_has_no_words(blank: str) -> None:
     assert fields.words(blank) == fields.words(f" {blank} \t{blank}") == ""
 
 
+PLACEHOLDERS = [
+    "nan", "NaN", "NAN", "-nan", "-NaN", "#N/A", "#NA", "N/A", "n/a", "NA", "na", "<NA>", "<na>", "n.a.",
+    "N.A.", "NULL", "Null", "null", "(null)", "[null]", "None", "none", "NONE", "none.", "NaT", "nil",
+    "undefined", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", '"None"', "\\N", "_none_", "#N/A N/A", "n a",
+    "No caption", "no description.", "Not available",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_a_placeholder_for_a_missing_value_has_no_words(placeholder: str) -> None:
+    assert fields.words(placeholder) == fields.words(f"\ufeff {placeholder}\n") == ""
+
+
+WORDS = [
+    "none of the above", "None of the above", "nan bread", "naan", "nanny", "the null hypothesis", "N/A on a sign",
+    "nat king cole", "no captions", "nil nil draw", "a", "n", "banana", "none left", "null island",
+    "1", "native", "na na na",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_words_that_begin_as_a_placeholder_are_words(text: str) -> None:
+    assert fields.words(text) == text
+
+
 def test_invisible_characters_are_no_part_of_words() -> None:
     assert fields.words("\ufeffa\u200b dog\x00and a\x0bcat\u00ad") == "a dog and a cat"
     assert fields.words("ein Hünd, 犬 und 👩‍🚀") == "ein Hünd, 犬 und 👩‍🚀"

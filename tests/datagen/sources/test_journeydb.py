@@ -192,7 +192,7 @@ def test_paths_that_cannot_be_are_one_rejection_each(root: Path, read_all: Any) 
     assert {reason for _, reason in rejections} == {Reason.MISSING_IMAGE, Reason.UNSAFE_PATH, Reason.INVALID_UTF8}
 
 
-@pytest.mark.parametrize("caption", [".", "…!", "\u200b", "\ufeff", "\u2060 -", "\x00"])
+@pytest.mark.parametrize("caption", [".", "…!", "\u200b", "\ufeff", "\u2060 -", "\x00", "nan", "N/A", "<NA>"])
 def test_captions_that_show_no_word_are_none(caption: str, root: Path, read_all: Any) -> None:
     write(root, [line("000/a.jpg", Task2={"Caption": caption}), line("000/b.jpg", Task2=None, prompt=caption)])
     found, rejections = read_all(JourneyDB(root))

@@ -44,6 +44,7 @@ def test_a_ref_without_an_object_is_one_rejection(bad: Any) -> None:
         ("", Reason.NULL_CAPTION),
         (" \n", Reason.NULL_CAPTION),
         ("?!", Reason.NULL_CAPTION),
+        ("none", Reason.NULL_CAPTION),
         ("\ud83d", Reason.INVALID_UTF8),
     ],
 )

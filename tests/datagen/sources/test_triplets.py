@@ -58,7 +58,7 @@ def test_every_bad_line_is_counted_and_takes_no_other_with_it(root: Path) -> Non
         {**LINE, "target": "../outside.jpg"},
         {**LINE, "source": "/etc/passwd"},
         {**LINE, "instruction": " "},
-        {**LINE, "instruction": None},
+        {**LINE, "instruction": "NaN"},
         {"source": "a.jpg", "instruction": "words"},
         {**LINE, "target": "train.jsonl"},
         LINE,

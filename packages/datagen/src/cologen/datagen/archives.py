@@ -190,7 +190,7 @@ def _end(unpacked: indexed_gzip.IndexedGzipFile) -> int:
 
 
 def _list_members(file: Readable) -> tuple[dict[str, _Row], str]:
-    """Every member of the archive by its name, the last one of several, and what is wrong with the archive, if anything.
+    """Every member of the archive by its name, the last one of several, and what is wrong with it, if anything.
 
     A download cut short loses only its end, and a damaged header only its member.
     """

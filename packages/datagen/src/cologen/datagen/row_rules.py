@@ -16,6 +16,7 @@ from cologen.datagen.pairs.filters import check_scores
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import RejectedError
 from cologen.datagen.schemas import Task
+from cologen.datagen.sources import fields
 from cologen.datagen.stages.control import ControlRecipe
 from cologen.datagen.stages.inpaint import InpaintRecipe
 from cologen.datagen.stages.pairs import PairRecipe
@@ -36,7 +37,7 @@ def row_problems(
         yield f"its split is {row['split']}, the recipe's {recipe.source.split}"
     if row["seed"] != derived_seed(getattr(recipe, "seed", 0), row["sample_id"]):
         yield "its seed is not the one of its id"
-    if not row["caption"].strip():
+    if not fields.words(row["caption"]):
         yield "its caption is blank"
     try:
         yield from _TASK_PROBLEMS[task](row, recipe)

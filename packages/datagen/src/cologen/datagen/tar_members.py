@@ -50,7 +50,7 @@ class Readable(Protocol):
 
 
 class BrokenArchiveError(Exception):
-    """Members of the archive are lost; those that could be found were given. The message says what is wrong, and where."""
+    """Members of the archive are lost; those that could be found were given. The message says why, and where."""
 
 
 def members(file: Readable) -> Iterator[tuple[tarfile.TarInfo, Callable[[], io.BufferedReader | None]]]:

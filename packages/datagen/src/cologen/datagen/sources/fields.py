@@ -24,6 +24,12 @@ _DIGITS = re.compile(r"-?[0-9]{1,18}")
 # What shows nothing: control and format characters, and four letters that are blank by definition.
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _NO_WIDTH = re.compile("[\u00ad\u200b\u2060-\u2064\ufeff\ufff9-\ufffb]")
+# What stands where a value is missing, as pandas, other programs and people write it, and nothing else beside it.
+_PLACEHOLDER = re.compile(
+    r"\\n|[\W_]*(?:n\W?a(?:\W+n\W?a)?|nan|nat|none|null|nil|undefined|1\.#(?:ind|qnan)"
+    r"|no (?:caption|description)|not (?:available|applicable))[\W_]*",
+    re.IGNORECASE,
+)
 _BLANK_LETTERS = re.compile("[\u115f\u1160\u3164\uffa0]")
 
 
@@ -170,7 +176,10 @@ def text(parent: Record, name: str) -> str:
 
 
 def words(value: object) -> str:
-    """``value`` as words on one line, or "" where it is no string or has no letter and no digit that can be seen."""
+    """``value`` as words on one line; "" where it is no string, shows no letter and no digit, or stands for nothing.
+
+    "nan", "N/A" and "None" stand for nothing; "none of the cups" is words.
+    """
     if not isinstance(value, str):
         return ""
     if value.isascii() and value.isprintable():
@@ -179,7 +188,8 @@ def words(value: object) -> str:
         plain = _NO_WIDTH.sub("", _INVISIBLE.sub(" ", _encodable(value)))
     if not any(character.isalnum() for character in _BLANK_LETTERS.sub("", plain)):
         return ""
-    return " ".join(plain.split())
+    line = " ".join(plain.split())
+    return "" if _PLACEHOLDER.fullmatch(line) else line
 
 
 def identifier(value: object) -> int | None:
