@@ -105,7 +105,7 @@ def test_ctrl_c_is_one_line_and_leaves_no_half_world(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
-def test_a_killed_command_takes_its_processes_along(tmp_path: Path) -> None:
+def test_a_killed_command_takes_its_processes_along_and_the_next_one_what_it_left(tmp_path: Path) -> None:
     process = _begun(tmp_path)
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 2
@@ -113,3 +113,7 @@ def test_a_killed_command_takes_its_processes_along(tmp_path: Path) -> None:
     process.communicate(timeout=60)
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
+    (left,) = tmp_path.iterdir()
+    assert left.name.endswith(".building")
+    assert main(["--out", str(tmp_path), "--scenes", "4", "--workers", "1", "--layouts", "refcoco", *SIZE]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["refcoco"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import re
 import secrets
 import shutil
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
@@ -92,7 +96,7 @@ def ensure(
     """Have this world at ``root`` and return whether it had to be written.
 
     It is written beside ``root`` and takes that name when it is whole, so that no reader ever sees a half one, and of
-    two processes that write the same world at once either may win.
+    two processes that write the same world at once either may win. What a killed process left there is removed.
 
     Raises:
         ValueError: an unknown layout, an impossible size, or a folder that holds something else.
@@ -100,21 +104,61 @@ def ensure(
     if layout not in WRITERS:
         raise ValueError(f"unknown layout {layout!r}; there are {', '.join(WRITERS)}")
     world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
+    _sweep(root)
     if is_complete(layout, root, **asdict(world)):
         return False
-    building = root.with_name(f".{root.name}.{secrets.token_hex(4)}.building")
-    building.mkdir(parents=True)
-    try:
-        WRITERS[layout](building, **asdict(world), workers=workers, progress=progress)
-        save(building / MARKER, json.dumps(_marker(layout, world), indent=2) + "\n")
-        if _moved(building, root):
-            return True
-        return not is_complete(layout, root, **asdict(world))
-    except BaseException as error:
-        traceback.clear_frames(error.__traceback__)  # they hold the processes that draw, which end before their folder
-        raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    with _building(root) as building:
+        try:
+            WRITERS[layout](building, **asdict(world), workers=workers, progress=progress)
+            save(building / MARKER, json.dumps(_marker(layout, world), indent=2) + "\n")
+            if _moved(building, root):
+                return True
+            return not is_complete(layout, root, **asdict(world))
+        except BaseException as error:
+            # Its frames hold the processes that draw, which end before their folder.
+            traceback.clear_frames(error.__traceback__)
+            raise
+
+
+@contextmanager
+def _building(root: Path) -> Generator[Path]:
+    """A folder beside ``root``, locked by this process, and removed if it still has its name at the end."""
+    while True:
+        building = root.with_name(f".{root.name}.{secrets.token_hex(4)}.building")
+        building.mkdir(parents=True)
+        try:
+            descriptor = os.open(building, os.O_RDONLY)
+        except FileNotFoundError:  # swept away already
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if building.exists():  # not swept away before it was locked
+                yield building
+                return
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _sweep(root: Path) -> None:
+    """Remove the half worlds beside ``root`` that no process is writing any more."""
+    if not root.parent.is_dir():
+        return
+    name = re.compile(rf"\.{re.escape(root.name)}\.[0-9a-f]{{8}}\.building")
+    for path in root.parent.iterdir():
+        if not name.fullmatch(path.name) or not path.is_dir():
+            continue
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError:  # gone meanwhile, or another user's
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(descriptor)
 
 
 def _moved(building: Path, root: Path) -> bool:
