@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from cologen.datagen.stages.pairs import PairRecipe
+from cologen.datagen.usage import require_range
 from pipelines.console import run
 from pipelines.options import BuildOptions
 from pipelines.pair_options import PairOptions
@@ -34,6 +35,9 @@ class CustomizedOptions:
     min_score: float = 5.0
     """Each of the three scores must reach this; a pair that was never judged is turned away."""
     pictures: Annotated[PairOptions, tyro.conf.OmitArgPrefixes] = PairOptions()
+
+    def __post_init__(self) -> None:
+        require_range(self, "min_score")
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from cologen.datagen.stages.pairs import PairRecipe
+from cologen.datagen.usage import require_range
 from pipelines.console import run
 from pipelines.options import BuildOptions
 from pipelines.pair_options import PairOptions
@@ -31,6 +32,9 @@ class EditingOptions:
     min_score: float = 0.0
     """Every score that a pair has must reach this; only OmniEdit has some, from 0 to 10."""
     pictures: Annotated[PairOptions, tyro.conf.OmitArgPrefixes] = PairOptions()
+
+    def __post_init__(self) -> None:
+        require_range(self, "min_score")
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import tyro
-from pydantic import ValidationError
 
 from cologen.datagen.build import Job
 from cologen.datagen.grounding.policy import GroundingPolicy, ReferringMix
 from cologen.datagen.stages.grounding import GroundingRecipe, GroundingStage
+from cologen.datagen.usage import refusals_named, require_range
 from pipelines.console import run
 from pipelines.options import BuildOptions
 from pipelines.running import run_jobs
@@ -42,10 +42,9 @@ class GroundingOptions:
     """Without this flag, only colours that can be seen where the mark goes; with it, any."""
 
     def __post_init__(self) -> None:
-        try:
+        require_range(self, "variants", least=1)
+        with refusals_named():
             _ = self.policy
-        except ValidationError as error:
-            raise ValueError("; ".join(problem["msg"] for problem in error.errors())) from error
 
     @property
     def policy(self) -> GroundingPolicy:

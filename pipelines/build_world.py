@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from rich.table import Table
 
+from cologen.datagen.usage import require_range
 from cologen.datagen.world.layouts import World, ensure, is_complete
 from pipelines.console import CONSOLE, progress_over_scenes, run
 
@@ -63,8 +64,7 @@ class Options:
     """Say what would be done, and write nothing."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ValueError(f"workers must be at least 1, not {self.workers}")
+        require_range(self, "workers", "scenes", least=1)
         # The world checks its own sizes; a ValueError here is shown as wrong usage.
         _ = self.world
 

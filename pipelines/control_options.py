@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from cologen.datagen.control.edges import ThresholdRanges
 from cologen.datagen.control.policy import ANYWHERE, KINDS, ConditionMix, ControlPolicy
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.stages.map_networks import MapWeights
+from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range
 from pipelines.options import BuildOptions
 
 HUB = "lllyasviel/Annotators"
@@ -30,9 +32,10 @@ class ConditionOptions:
     """Where its high threshold is drawn from."""
 
     def __post_init__(self) -> None:
-        if self.mix is not None:
-            _ = self.policy(KINDS)
-        _ = self._thresholds
+        with refusals_named():
+            if self.mix is not None:
+                _ = self.policy(KINDS)
+            _ = self._thresholds
 
     def policy(self, available: Collection[ConditionKind]) -> ControlPolicy:
         """The same as a part of the recipe, over a source of which these kinds can be had.
@@ -42,7 +45,7 @@ class ConditionOptions:
         """
         if self.mix is None:
             mix = ConditionMix.equal(available)
-        elif min(self.mix) < 0 or abs(sum(self.mix) - 1) > 1e-9:
+        elif not (min(self.mix) >= 0 and math.isclose(sum(self.mix), 1, abs_tol=1e-9)):
             raise ValueError(f"--mix must be five shares that sum to 1, got {' '.join(map(str, self.mix))}")
         else:
             mix = ConditionMix.model_validate(dict(zip(KINDS, self.mix, strict=True)))
@@ -80,9 +83,9 @@ class MapOptions:
     """GPUs of each: 1, or less to share one."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "actors"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
+        require_range(self, "batch_size", "actors", least=1)
+        require_gpus(self, "gpus_per_actor")
+        require_device(self)
 
     def available(self, source_kinds: Collection[ConditionKind]) -> frozenset[ConditionKind]:
         """What can be had of a source that has maps of these kinds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Sequence
@@ -12,16 +13,19 @@ from typing import Literal
 import torch
 from PIL import Image
 
+from cologen.datagen.usage import require_device, require_range
 from cologen.model.bundle import build
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.presets import preset
-from cologen.model.tasks import task_named
+from cologen.model.tasks import TASKS, task_named
 from cologen.model.world_base import packaged_base
 from cologen.pictures.rgb import DAMAGED
 from pipelines.console import CONSOLE, run
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_SIZE = re.compile(r"(\d+)x(\d+)")
+_SIZE = re.compile(r"([1-9]\d*)x([1-9]\d*)")
+_LAST_SEED = 2**64
+"""Where torch's seeds end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +79,41 @@ class Options:
     """Keep on the GPU only the model at work, or only the layer at work (slow): for small GPUs."""
 
     def __post_init__(self) -> None:
-        if self.task is not None:
-            task_named(self.task)
+        require_range(self, "num", "steps", least=1)
+        require_range(self, "stage", "guidance", least=0)
+        require_range(self, "true_cfg", least=1)
+        require_range(self, "seed", least=0, most=_LAST_SEED - self.num)
+        require_device(self, kinds=("cpu", "cuda", "mps", "xpu"))
         if self.size is not None and _SIZE.fullmatch(self.size) is None:
             raise ValueError(f"--size is WIDTHxHEIGHT in pixels, such as 1024x768, got {self.size!r}")
-        if self.num < 1:
-            raise ValueError(f"--num must be at least 1, got {self.num}")
+        self._refuse_useless()
+        self._refuse_lacking()
+        _require_writable(self.out)
+
+    def _refuse_useless(self) -> None:
+        """What would be ignored, for lack of something else."""
         if self.base is not None and self.weights is not None:
             raise ValueError("--weights are of a model of the world: a --base brings its own")
+        if self.stage is not None and self.adapter is None:
+            raise ValueError("--stage is one of an adapter's: give its folder with --adapter")
+        if (self.negative is not None) != (self.true_cfg > 1):
+            raise ValueError("--negative and a --true-cfg above 1 work together: give both, or none of them")
+        if self.paste_known and self.mask is None:
+            raise ValueError("--paste-known keeps what is around a hole: give the --mask of one")
+
+    def _refuse_lacking(self) -> None:
+        """What the task needs, or does not take."""
+        task = None if self.task is None else task_named(self.task)
+        if task is None and self.image:
+            raise ValueError(f"say what the --image is for: --task is one of {', '.join(TASKS)}")
+        if task is not None and not self.image:
+            raise ValueError(f"--task {task.name} needs an --image")
+        if task is not None and task.masked and self.mask is None:
+            raise ValueError(f"--task {task.name} needs a --mask beside the --image")
+        if self.mask is not None and not (task and task.masked):
+            raise ValueError("--mask is for --task inpaint")
+        if self.prompt is None and not (task and task.wordless):
+            raise ValueError("say with --prompt what is to be drawn: only inpainting can go without")
 
     @property
     def width_and_height(self) -> tuple[int | None, int | None]:
@@ -100,8 +131,7 @@ def _generate(options: Options) -> int:
     """Read what is given, draw, and say where the pictures are."""
     images = [_open(path) for path in options.image]
     mask = None if options.mask is None else _open(options.mask)
-    if options.out.suffix.lower() not in Image.registered_extensions():
-        raise ValueError(f"{options.out} does not say which kind of picture it is: end it in .png")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     pipeline = _pipeline(options)
     width, height = options.width_and_height
     pictures = pipeline(
@@ -120,7 +150,6 @@ def _generate(options: Options) -> int:
         paste_known=options.paste_known,
         return_dict=False,
     )
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     for number, picture in enumerate(pictures[0]):
         path = options.out if options.num == 1 else options.out.with_stem(f"{options.out.stem}-{number}")
         picture.save(path)
@@ -167,6 +196,23 @@ def _open(path: Path) -> Image.Image:
             return image.copy()
     except (*DAMAGED, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is not a picture that can be read: {error}") from error
+
+
+def _require_writable(path: Path) -> None:
+    """Pictures can be written there, as far as its name says: some kinds can only be read, or hold no colours.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None:
+        raise ValueError(f"--out {path} does not say which kind of picture it is: end it in .png")
+    try:
+        Image.new("RGB", (16, 16)).save(io.BytesIO(), kind)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"--out {path}: a picture cannot be written as {kind}: end it in .png") from error
+    if path.is_dir():
+        raise ValueError(f"--out {path} is a folder: give the name of a picture in it")
 
 
 def _say(line: str) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from pydantic import ValidationError
 
 from cologen.datagen.build import Job
 from cologen.datagen.concepts.detector_settings import DetectorSettings
@@ -16,6 +15,7 @@ from cologen.datagen.stages.concepts import ConceptRecipe, ConceptStage
 from cologen.datagen.stages.reading import SourceReader
 from cologen.datagen.stages.segmenters import GroundedFiles, SaliencyRecipe
 from cologen.datagen.storage import Folder
+from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range
 from pipelines.options import BuildOptions
 
 
@@ -37,10 +37,9 @@ class MaskOptions:
     """How far object masks grow, in pixels at 512 x 512."""
 
     def __post_init__(self) -> None:
-        try:
+        require_range(self, "variants", least=1)
+        with refusals_named():
             _ = self.policy
-        except ValidationError as error:
-            raise ValueError("; ".join(problem["msg"] for problem in error.errors())) from error
 
     @property
     def policy(self) -> MaskPolicy:
@@ -82,6 +81,13 @@ class ConceptOptions:
     """Processes that hold the weights."""
     gpus_per_actor: float = 0.0
     """GPUs of each: 1, or less to share one."""
+
+    def __post_init__(self) -> None:
+        require_range(self, "actors", least=1)
+        require_range(self, "mask_iou", least=0, most=1)
+        require_gpus(self, "gpus_per_actor")
+        require_device(self)
+        _ = self._files()
 
     def stage(self, reader: SourceReader, out: Folder) -> ConceptStage:
         """The concept stage over these pictures, beside the manifest that will use it."""

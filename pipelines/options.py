@@ -12,8 +12,9 @@ from cologen.datagen.cluster import Cluster, FailurePolicy
 from cologen.datagen.local_files import limit_pictures
 from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.storage import Folder, require_local
+from cologen.datagen.usage import require_range
 from cologen.datagen.world.layouts import ensure
-from cologen.datagen.world.layouts.drawing import SPLITS, split_of
+from cologen.datagen.world.layouts.drawing import SIDE_LIMITS, SPLITS, split_of
 from pipelines.console import CONSOLE, progress_over_scenes, working
 
 DATA = Path("data")
@@ -65,14 +66,14 @@ class BuildOptions:
     def __post_init__(self) -> None:
         if self.root is not None:
             require_local(self.root, "--root")
-        for name in ("limit", "part_size", "scenes", "cpus", "tries", "max_picture_bytes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
-        if self.max_failed_parts is not None and self.max_failed_parts < 0:
-            raise ValueError(f"--max-failed-parts must be at least 0, got {self.max_failed_parts}")
-        if self.part_timeout is not None and not self.part_timeout > 0:
-            raise ValueError(f"--part-timeout must be more than 0 seconds, got {self.part_timeout}")
+        require_range(self, "limit", "part_size", "scenes", "cpus", "tries", "max_picture_bytes", least=1)
+        require_range(self, "seed", "max_failed_parts", least=0)
+        require_range(self, "part_timeout", above=0)
+        require_range(self, "scene_size", least=SIDE_LIMITS[0], most=SIDE_LIMITS[1])
+        if self.root is not None and self.scenes is not None:
+            raise ValueError("--scenes is of the synthetic world, and --root names a dataset: give one of them")
+        if self.address is not None and self.cpus is not None:
+            raise ValueError("--cpus is of this machine alone, and --address names a cluster: give one of them")
 
     @property
     def cluster(self) -> Cluster:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from cologen.datagen.pairs.filters import PairPolicy
+from cologen.datagen.usage import refusals_named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +18,8 @@ class PairOptions:
     """Levels of 255 by which some cell of their 32 x 32 thumbnails must differ; else two pictures are the same."""
 
     def __post_init__(self) -> None:
-        try:
+        with refusals_named():
             _ = self.policy()
-        except ValidationError as error:
-            problems = (
-                f"--{problem['loc'][0]}".replace("_", "-") + f": {problem['msg']}" for problem in error.errors()
-            )
-            raise ValueError("; ".join(problems)) from error
 
     def policy(self, *, num_scores: int = 0, min_score: float = 0.0) -> PairPolicy:
         """The same as a part of the recipe, with what is asked of the scores."""

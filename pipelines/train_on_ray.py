@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cologen.datagen.cluster import Cluster, connected, first_line
+from cologen.datagen.usage import require_gpus, require_range
 from pipelines.console import CONSOLE, run
 
 
@@ -36,8 +37,10 @@ class RayTrainOptions:
     """The cluster's address, or "auto" on one of its nodes. Default: this machine alone."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ValueError(f"--workers must be at least 1, got {self.workers}")
+        require_range(self, "workers", least=1)
+        require_range(self, "cpus_per_worker", above=0)
+        require_range(self, "max_failures", least=0)
+        require_gpus(self, "gpus_per_worker")
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from cologen.datagen.manifest import inspect_manifest
 from cologen.datagen.storage import Folder, require_local
+from cologen.datagen.usage import require_range
 from cologen.datagen.verify import Finding, verify
 from pipelines.console import CONSOLE, run
 
@@ -29,6 +30,9 @@ class VerifyOptions:
     """Where the pictures lie, to check their sizes too; by default where the manifest was built from."""
     workers: int | None = None
     """Processes; by default one per core."""
+
+    def __post_init__(self) -> None:
+        require_range(self, "workers", least=1)
 
 
 def main(args: Sequence[str] | None = None) -> int:

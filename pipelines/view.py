@@ -15,6 +15,7 @@ from cologen.datagen.manifest import REPORT_NAME, load_manifest
 from cologen.datagen.report import write_report
 from cologen.datagen.sheet import Selection, chosen_rows, sheet_of
 from cologen.datagen.storage import Folder, require_local
+from cologen.datagen.usage import require_range
 from pipelines.console import CONSOLE, print_summary, run
 
 
@@ -40,9 +41,7 @@ class ViewOptions:
     """Open the page in the web browser."""
 
     def __post_init__(self) -> None:
-        for name, value in (("--per-kind", self.per_kind), ("--columns", self.columns)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        require_range(self, "per_kind", "columns", least=1)
 
 
 def main(args: Sequence[str] | None = None) -> int:

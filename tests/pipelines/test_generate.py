@@ -14,6 +14,7 @@ from pipelines.generate import main
 from tests.model.tiny_flux import write_flux
 
 QUICK = ("--steps", "1", "--device", "cpu")
+GIVEN = ("--task", "edit", "--prompt", "make it blue")
 
 
 def opened(path: Path) -> Image.Image:
@@ -89,8 +90,6 @@ def test_a_flux_folder_is_a_base_and_words_alone_are_enough(tmp_path: Path, caps
         (["--adapter", "nowhere"], "no adapter in nowhere"),
         (["--base", "./nowhere"], "no FLUX folder at ./nowhere"),
         (["--weights", "nowhere.safetensors"], "nowhere.safetensors"),
-        (["--task", "inpaint"], "inpaint needs a mask"),
-        (["--out", "out.xyz"], "end it in .png"),
     ],
 )
 def test_what_went_wrong_is_one_message(
@@ -106,12 +105,57 @@ def test_what_went_wrong_is_one_message(
 
 @pytest.mark.parametrize(
     ("more", "message"),
-    [(["--task", "paint"], "no task is called"), (["--size", "big"], "WIDTHxHEIGHT"), (["--num", "0"], "at least 1")],
+    [
+        (["--task", "paint"], "no task is called"),
+        (["--size", "big"], "WIDTHxHEIGHT"),
+        (["--size", "0x16"], "WIDTHxHEIGHT"),
+        (["--num", "0"], "--num must be at least 1"),
+        (["--steps", "0"], "--steps must be at least 1"),
+        (["--seed", "-1"], "--seed must be at least 0"),
+        (["--seed", str(2**64 - 1), "--num", "2"], "--seed must be at least 0"),
+        (["--guidance", "nan"], "--guidance must be at least 0"),
+        (["--device", "tpu"], "--device must be auto, cpu or cuda"),
+        (["--stage", "0"], "give its folder with --adapter"),
+        (["--negative", "a dog"], "--negative and a --true-cfg above 1 work together"),
+        (["--true-cfg", "4"], "--negative and a --true-cfg above 1 work together"),
+        (["--task", "inpaint"], "--task inpaint needs a --mask"),
+        (["--mask", "mask.png"], "--mask is for --task inpaint"),
+        (["--paste-known"], "give the --mask of one"),
+        (["--base", "flux", "--weights", "base.safetensors"], "a --base brings its own"),
+        (["--out", "out.xyz"], "end it in .png"),
+        (["--out", "out"], "end it in .png"),
+        (["--out", "out.psd"], "a picture cannot be written as PSD"),  # is only read
+        (["--out", "out.xbm"], "a picture cannot be written as XBM"),  # has no colours
+        (["--out", "FOLDER"], "is a folder"),
+    ],
 )
 def test_wrong_usage_leaves_with_two(
     image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
 ) -> None:
+    (tmp_path / "folder.png").mkdir()
+    more = [str(tmp_path / "folder.png") if each == "FOLDER" else each for each in more]
+    assert message in refused([*GIVEN, "--image", str(image), "--out", str(tmp_path / "out.png"), *more], capsys)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--prompt", "a cat", "--image", "in.png"], "say what the --image is for"),
+        (["--prompt", "a cat", "--task", "edit"], "--task editing needs an --image"),
+        ([], "say with --prompt what is to be drawn"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], message: str
+) -> None:
+    assert message in refused([*given, "--out", str(tmp_path / "out.png")], capsys)
+
+
+def refused(given: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What is said of wrong usage, on one line."""
     with pytest.raises(SystemExit) as exit_:
-        edit(image, tmp_path / "out.png", *more)
+        main(given)
     assert exit_.value.code == 2
-    assert message in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "Traceback" not in said
+    return said

@@ -7,7 +7,6 @@ launch -m cologen.trainer …`` start the same in several processes.
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from safetensors import SafetensorError
 from cologen.datagen.cluster import Cluster
 from cologen.datagen.control.annotators import HUB
 from cologen.datagen.printable import console
+from cologen.datagen.usage import require_device, require_gpus, require_range
 from cologen.trainer.bases import open_base
 from cologen.trainer.branching import Branch, branch, branch_off, is_branch
 from cologen.trainer.checkpoint import ADAPTER, BASE
@@ -120,10 +120,15 @@ class TrainOptions:
             raise ValueError("--resume goes on and --fresh starts over: give one of them")
         if self.branch and self.fresh:
             raise ValueError("--from begins a new run in an empty folder: give another --out instead of --fresh")
-        if not 0 < self.wait_minutes < math.inf:
-            raise ValueError(f"--wait-minutes must be above 0, got {self.wait_minutes}")
-        if self.gpus < 1:
-            raise ValueError(f"--gpus must be at least 1, got {self.gpus}")
+        require_range(self, "workers", "control_workers", least=0)
+        require_range(self, "wait_minutes", above=0, most=_YEAR)
+        require_range(self, "gpus", least=1)
+        require_range(self, "utilization", above=0, most=1)
+        require_gpus(self, "control_gpus")
+        require_device(self)
+        gpu_named(self.gpu)
+        if not self.control_workers and (self.control_gpus or self.address is not None):
+            raise ValueError("--control-gpus and --address are of --control-workers, of which there are none")
         for each in self.root:
             if "=" not in each:
                 raise ValueError(f"--root takes MANIFEST=FOLDER, got {each!r}")
@@ -145,6 +150,9 @@ class TrainOptions:
         )
         return Loading(num_workers=self.workers, online=online)
 
+
+_YEAR = 366 * 24 * 60
+"""In minutes."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C where nothing was saved, as shells have it."""

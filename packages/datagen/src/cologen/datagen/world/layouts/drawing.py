@@ -38,7 +38,7 @@ Progress = Callable[[int], None]
 
 JPEG_QUALITY = 95
 CAPTIONS_PER_SCENE = 5
-_SIDE_LIMITS = (32, 1024)
+SIDE_LIMITS = (32, 1024)
 _SCENES_PER_CHUNK = 8
 _CHUNKS_AHEAD = 4
 
@@ -61,7 +61,7 @@ class World:
     seed: int
 
     def __post_init__(self) -> None:
-        low, high = _SIDE_LIMITS
+        low, high = SIDE_LIMITS
         if self.num_scenes < 1:
             raise ValueError(f"num_scenes must be at least 1, not {self.num_scenes}")
         for name, side in (("width", self.width), ("height", self.height)):
