@@ -82,7 +82,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def _build(options: Options) -> int:
     """Write the layouts one after the other, and say what is there now."""
     world = options.world
-    table = Table("layout", "folder", "state", "files", "bytes", "seconds", title=f"{world.num_scenes:,} scenes")
+    table = Table("layout", "state", "files", "bytes", "seconds")
     for name in options.layouts:
         root = options.out / name
         layout = "journeydb_archives" if options.archives and name == "journeydb" else name
@@ -95,7 +95,8 @@ def _build(options: Options) -> int:
             state = "written" if written else "was there"
         sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
         seconds = time.perf_counter() - start
-        table.add_row(name, str(root), state, f"{len(sizes):,}", f"{sum(sizes):,}", f"{seconds:.1f}")
+        table.add_row(name, state, f"{len(sizes):,}", f"{sum(sizes):,}", f"{seconds:.1f}")
+    CONSOLE.print(f"{world.num_scenes:,} scenes, each layout in the folder of its name in {options.out}")
     CONSOLE.print(table)
     return 0
 

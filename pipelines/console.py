@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from types import FrameType
 from typing import TypeVar
 
@@ -20,7 +19,7 @@ from rich.table import Table
 from cologen.datagen.build import Job, PartDone
 from cologen.datagen.dispatch import Status
 from cologen.datagen.heartbeat import INTERVAL, duration, heartbeat
-from cologen.datagen.manifest import Manifest, rejected_file
+from cologen.datagen.manifest import MANIFEST_NAME, REPORT_NAME, Manifest, rejected_file
 from cologen.datagen.printable import console
 
 _Options = TypeVar("_Options")
@@ -82,8 +81,7 @@ HEARTBEAT = INTERVAL
 
 
 def _heartbeat(line: Callable[[], str]) -> AbstractContextManager[None]:
-    # Soft wrap: one line in the log, however long.
-    return heartbeat(line, partial(CONSOLE.print, soft_wrap=True), HEARTBEAT)
+    return heartbeat(line, CONSOLE.print, HEARTBEAT)
 
 
 class BuildProgress:
@@ -197,13 +195,10 @@ def print_plan(jobs: Sequence[Job]) -> None:
         CONSOLE.print_json(json.dumps(manifest.recipe))
 
 
-def print_summary(manifest: Manifest, out: object, seconds: float | None = None, reused: int = 0) -> None:
-    """Rows, the mix asked and achieved, what was rejected and why, and where the report lies."""
-    table = Table(title=f"{manifest.task} from {manifest.source}", show_header=False, title_justify="left")
-    made = f"{manifest.rows:,} in {len(manifest.parts):,} parts"
-    if reused:
-        made += f" ({reused:,} parts were there already)"
-    table.add_row("samples", made)
+def print_summary(manifest: Manifest, out: object, seconds: float | None = None) -> None:
+    """Rows, the mix asked and achieved, what was rejected and why; then where manifest and report are, each in a line."""
+    table = Table(show_header=False)
+    table.add_row("samples", f"{manifest.rows:,} in {len(manifest.parts):,} parts")
     for kind, achieved in manifest.mix.achieved.items():
         asked = f" (asked {100 * manifest.mix.asked[kind]:.4g} %)" if kind in manifest.mix.asked else ""
         table.add_row(f"  {kind}", f"{achieved:,} = {100 * achieved / max(1, manifest.rows):.2f} %{asked}")
@@ -212,6 +207,7 @@ def print_summary(manifest: Manifest, out: object, seconds: float | None = None,
         table.add_row(f"  {reason}", f"{count:,}")
     if seconds:
         table.add_row("time", f"{seconds:.1f} s, {manifest.rows / seconds:,.0f} samples/s")
-    table.add_row("manifest", f"{out}/manifest.json")
-    table.add_row("report", f"{out}/report.html")
+    CONSOLE.print(f"{manifest.task} from {manifest.source}")
     CONSOLE.print(table)
+    CONSOLE.print(f"manifest: {out}/{MANIFEST_NAME}")
+    CONSOLE.print(f"report: {out}/{REPORT_NAME}")

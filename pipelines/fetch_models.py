@@ -89,10 +89,11 @@ def _progress_of(file: ModelFile) -> Generator[model_files.Progress, None, None]
 
 
 def _print_table(files: Iterable[ModelFile], folder: Path) -> None:
-    table = Table("name", "size", "purpose", "licence", "state", title=f"models in {folder}", title_justify="left")
+    table = Table("name", "size", "purpose", "licence", "state")
     for file in files:
         size = "unknown" if file.size is None else decimal(file.size)
         table.add_row(file.name, size, file.purpose, file.licence, _state(file, folder))
+    CONSOLE.print(f"models in {folder}")
     CONSOLE.print(table)
 
 
@@ -110,7 +111,7 @@ def _state(file: ModelFile, folder: Path) -> str:
 def _print_plan(files: Iterable[ModelFile], folder: Path) -> None:
     for file in files:
         verb = "check" if file.path(folder).exists() else "fetch"
-        CONSOLE.print(f"would {verb} {file.path(folder)}: {file.url}", soft_wrap=True)
+        CONSOLE.print(f"would {verb} {file.path(folder)}: {file.url}")
 
 
 if __name__ == "__main__":

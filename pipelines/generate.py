@@ -153,7 +153,7 @@ def _generate(options: Options) -> int:
     for number, picture in enumerate(pictures[0]):
         path = options.out if options.num == 1 else options.out.with_stem(f"{options.out.stem}-{number}")
         picture.save(path)
-        CONSOLE.print(f"wrote {path} ({picture.width}x{picture.height})", soft_wrap=True)
+        CONSOLE.print(f"wrote {path} ({picture.width}x{picture.height})")
     return 0
 
 
@@ -164,20 +164,20 @@ def _pipeline(options: Options) -> CoLoGenPipeline:
     dtype = _DTYPES[dtype_name]
     if options.base is None:
         weights = options.weights or packaged_base(options.preset)
-        _say(f"No --base: using {options.preset}, a model of the synthetic world, with {weights.name}.")
+        CONSOLE.print(f"No --base: using {options.preset}, a model of the synthetic world, with {weights.name}.")
         model = build(preset(options.preset), weights=weights, dtype=dtype)
         pipeline = CoLoGenPipeline.from_bundle(model)
     else:
         # A hub's name is owner/name; what is not there and cannot be one is a folder that was mistyped.
         if not Path(options.base).exists() and not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", options.base):
             raise FileNotFoundError(f"no FLUX folder at {options.base}")
-        _say(f"base {options.base} in {dtype_name} on {device}")
+        CONSOLE.print(f"base {options.base} in {dtype_name} on {device}")
         pipeline = CoLoGenPipeline.from_pretrained(options.base, dtype=dtype)
     if options.adapter is not None:
         pipeline.load_adapter(options.adapter, options.stage)
-        _say(f"adapter {options.adapter}, experts 0 to {pipeline.transformer.num_experts - 1}")
+        CONSOLE.print(f"adapter {options.adapter}, experts 0 to {pipeline.transformer.num_experts - 1}")
     elif options.image:
-        _say("No --adapter: nothing has been learned about the picture, and the base alone looks at it.")
+        CONSOLE.print("No --adapter: nothing has been learned about the picture, and the base alone looks at it.")
     if options.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     elif options.offload == "sequential":
@@ -213,10 +213,6 @@ def _require_writable(path: Path) -> None:
         raise ValueError(f"--out {path}: a picture cannot be written as {kind}: end it in .png") from error
     if path.is_dir():
         raise ValueError(f"--out {path} is a folder: give the name of a picture in it")
-
-
-def _say(line: str) -> None:
-    CONSOLE.print(line, soft_wrap=True)
 
 
 if __name__ == "__main__":

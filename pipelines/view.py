@@ -69,7 +69,6 @@ def _view(options: ViewOptions) -> int:
     print_summary(manifest, options.folder)
     if options.browser:
         webbrowser.open(Path(folder.path, REPORT_NAME).as_uri())
-    CONSOLE.print(f"open {folder}/{REPORT_NAME}")
     return 0
 
 

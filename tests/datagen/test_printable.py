@@ -1,6 +1,8 @@
 """Text from data is shown as text: no markup, no escape sequence and no control character takes effect."""
 
 import io
+import logging
+import re
 
 import pytest
 from rich.progress import Progress
@@ -46,6 +48,43 @@ def test_colours_of_our_own_reach_a_terminal(monkeypatch: pytest.MonkeyPatch):
     shown.file = io.StringIO()
     shown.print("text", style="red")
     assert "\x1b[31m" in shown.file.getvalue()
+
+
+LONG = "Building into /" + "/".join(f"a folder {number}-and-more" for number in range(30))
+
+
+@pytest.mark.parametrize("stderr", [False, True])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_message_is_one_line_however_long(stderr: bool, terminal: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TTY_COMPATIBLE", str(int(terminal)))
+    shown = console(stderr=stderr)
+    shown.file = io.StringIO()
+    assert shown.is_terminal == terminal
+    shown.print(LONG, style="none", highlight=False)
+    assert shown.file.getvalue() == f"{LONG}\n"
+
+
+def test_a_table_in_a_log_is_as_wide_as_what_is_in_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = console()
+    shown.file = io.StringIO()
+    table = Table(LONG, "second")
+    table.add_row(LONG, "cell")
+    shown.print(table)
+    lines = shown.file.getvalue().splitlines()
+    assert len(lines) == 5
+    assert sum(LONG in line for line in lines) == 2
+    assert {len(line) for line in lines} == {len(LONG) + len("second") + 7}
+
+
+def test_a_record_of_the_log_is_one_line_with_its_time_and_level():
+    shown = console()
+    shown.file = io.StringIO()
+    handler = printable.LogLines(shown)
+    handler.handle(logging.LogRecord("x", logging.WARNING, "x.py", 1, "%s [red]is\x1b[31m damaged", (LONG,), None))
+    said = shown.file.getvalue()
+    assert re.fullmatch(r"\[\d\d:\d\d:\d\d\] WARNING " + re.escape(LONG) + r" \[red\]is\\x1b\[31m damaged\n", said)
 
 
 @pytest.mark.parametrize(

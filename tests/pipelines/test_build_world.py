@@ -29,7 +29,7 @@ def test_every_layout_is_written_and_counted(tmp_path: Path, capsys: pytest.Capt
         assert is_complete(layout.name, layout, num_scenes=4, width=64, height=64, seed=3)
     summary = capsys.readouterr().out
     assert "4 scenes" in summary
-    assert summary.count("written") == len(get_args(Layout))
+    assert summary.count("│ written ") == len(get_args(Layout))
 
 
 def test_chosen_layouts_and_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

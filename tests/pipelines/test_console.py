@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from pydantic import BaseModel
 
 import pipelines.console as console_module
 from cologen.datagen.build import PartDone
 from cologen.datagen.dispatch import AtWork, Status
-from cologen.datagen.manifest import PartReport
-from pipelines.console import STOPPED, progress_over, progress_over_scenes, run, working
+from cologen.datagen.manifest import Manifest, PartReport
+from cologen.datagen.printable import console
+from pipelines.console import STOPPED, print_summary, progress_over, progress_over_scenes, run, working
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -58,8 +59,8 @@ from pipelines.console import run
 class Options:
     "None."
 def command(_):
-    print("begun", flush=True)
     try:
+        print("begun", flush=True)
         time.sleep(60)
     finally:
         print("cleaning", flush=True)
@@ -95,7 +96,9 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What is printed, into no terminal and with a heartbeat every few milliseconds."""
     written = io.StringIO()
     # A console of its own: to set back the shared one's file would tie it to this test's captured output for good.
-    monkeypatch.setattr(console_module, "CONSOLE", Console(file=written))
+    shown = console()
+    shown.file = written
+    monkeypatch.setattr(console_module, "CONSOLE", shown)
     monkeypatch.setattr(console_module, "HEARTBEAT", 0.02)
     return written
 
@@ -123,6 +126,24 @@ def test_a_log_shows_a_build_before_its_first_part_and_the_part_that_hangs(log: 
         _wait_for(
             "1 of 20 parts · 7 samples · 2 rejected · 1 at work, longest part 3 for 12 min 5 s on node1 process 12", log
         )
+
+
+class Recipe(BaseModel):
+    """None."""
+
+
+@pytest.mark.parametrize("width", [None, 60])
+def test_a_summary_ends_with_paths_that_can_be_copied(width: int | None, log: io.StringIO, tmp_path: Path):
+    """In a log, and on a terminal that is narrower than they are."""
+    if width:
+        console_module.CONSOLE.width = width
+    out = tmp_path / "a-long-name-of-a-folder " / ("x" * 100)
+    manifest = Manifest.empty("inpaint", "cocostuff", Recipe(), num_parts=1, root=tmp_path, mix={"object": 1.0})
+    print_summary(manifest, out, 2.0)
+    lines = log.getvalue().splitlines()
+    assert lines[0] == "inpaint from cocostuff"
+    assert lines[-2:] == [f"manifest: {out}/manifest.json", f"report: {out}/report.html"]
+    assert "…" not in log.getvalue()
 
 
 def test_a_log_shows_the_world_being_drawn_and_steps_without_a_count(log: io.StringIO):

@@ -17,12 +17,11 @@ from typing import Annotated
 
 import torch
 import tyro
-from rich.logging import RichHandler
 from safetensors import SafetensorError
 
 from cologen.datagen.cluster import Cluster
 from cologen.datagen.control.annotators import HUB
-from cologen.datagen.printable import console
+from cologen.datagen.printable import LogLines, console
 from cologen.datagen.usage import require_device, require_gpus, require_range
 from cologen.trainer.bases import open_base
 from cologen.trainer.branching import Branch, branch, branch_off, is_branch
@@ -171,8 +170,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     try:
         options = parsed(args)
-        handler = RichHandler(console=CONSOLE, show_path=False)
-        logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+        logging.basicConfig(level=logging.WARNING, handlers=[LogLines(CONSOLE)])
         return train(options)
     except torch.OutOfMemoryError as error:
         _ERRORS.print(f"Failed: {_out_of_memory(error)}")
@@ -216,7 +214,7 @@ def train(options: TrainOptions) -> int:
             weights={"hed": options.hed_weights, "lineart": options.lineart_weights},
             wandb=options.wandb,
         )
-        CONSOLE.print(rendered(plan))
+        CONSOLE.print(rendered(plan), crop=False)
         return 0 if plan.ready else 1
     with joined(options.device, timedelta(minutes=options.wait_minutes)) as processes, ExitStack() as stack:
 
@@ -308,7 +306,7 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
 
 def _say(processes: Processes, line: str) -> None:
     if processes.first:
-        CONSOLE.print(line, soft_wrap=True)
+        CONSOLE.print(line)
 
 
 def _out_of_memory(error: Exception) -> str:

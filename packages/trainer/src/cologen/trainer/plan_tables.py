@@ -114,7 +114,9 @@ def _assumptions(plan: RunPlan) -> str:
 
 
 def _listed(title: str, lines: tuple[str, ...], style: str = "bold red") -> list[Text]:
-    return [Text(f"{title}:", style=style), *(Text(f"  {line}") for line in lines)] if lines else []
+    """Each in one line, however long: printed without cropping, the terminal breaks it, and a path can be copied."""
+    listed = [Text(f"  {line}", no_wrap=True, overflow="ignore") for line in lines]
+    return [Text(f"{title}:", style=style), *listed] if listed else []
 
 
 def _table(first: str, *others: str) -> Table:
