@@ -196,7 +196,7 @@ def print_plan(jobs: Sequence[Job]) -> None:
 
 
 def print_summary(manifest: Manifest, out: object, seconds: float | None = None) -> None:
-    """Rows, the mix asked and achieved, what was rejected and why; then where manifest and report are, each in a line."""
+    """Rows, the mix asked and achieved, what was rejected and why; then the paths of manifest and report."""
     table = Table(show_header=False)
     table.add_row("samples", f"{manifest.rows:,} in {len(manifest.parts):,} parts")
     for kind, achieved in manifest.mix.achieved.items():
