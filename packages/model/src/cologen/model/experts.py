@@ -27,8 +27,11 @@ class KVExpert(nn.Module):
         self.down = nn.Parameter(torch.zeros(2, rank, dim, dtype=dtype, device=device))
         self.up = nn.Parameter(torch.zeros(2, dim, rank, dtype=dtype, device=device))
 
-    def forward(self, dtype: torch.dtype) -> tuple[Float[Tensor, "2 rank dim"], Float[Tensor, "2 dim rank"]]:
-        """Copies of ``down`` and ``up``: where weights are offloaded, they are here during this call only."""
+    def forward(
+        self, dtype: torch.dtype | None = None
+    ) -> tuple[Float[Tensor, "2 rank dim"], Float[Tensor, "2 dim rank"]]:
+        """Copies of ``down`` and ``up`` in ``dtype`` (None: their own): offloaded weights are here in a call only."""
+        dtype = dtype or self.down.dtype
         return self.down.to(dtype, copy=True), self.up.to(dtype, copy=True)
 
     def draw(self, generator: torch.Generator) -> None:
