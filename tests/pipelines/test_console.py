@@ -70,9 +70,6 @@ sys.exit(run(Options, command, []))
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_cleanup(tmp_path: Path):
-    (tmp_path / "tests_options.py").write_text(
-        "import dataclasses\n@dataclasses.dataclass\nclass Options:\n    'None.'\n"
-    )
     (tmp_path / "slow.py").write_text(SLOW)
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     process = subprocess.Popen(
