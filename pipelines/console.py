@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from types import FrameType
 from typing import TypeVar
 
 import tyro
@@ -19,6 +15,7 @@ from rich.table import Table
 from cologen.datagen.build import Job, PartDone
 from cologen.datagen.dispatch import Status
 from cologen.datagen.heartbeat import INTERVAL, duration, heartbeat
+from cologen.datagen.interrupts import STOPPED, second_one_ends
 from cologen.datagen.manifest import MANIFEST_NAME, REPORT_NAME, Manifest, rejected_file
 from cologen.datagen.printable import console
 
@@ -28,10 +25,6 @@ CONSOLE = console()
 _ERRORS = console(stderr=True)
 
 
-STOPPED = 130
-"""The exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
-
-
 def run(options: type[_Options], command: Callable[[_Options], int], args: Sequence[str] | None = None) -> int:
     """Parse the arguments (None: the process's own), run the command, and return its exit code.
 
@@ -39,7 +32,7 @@ def run(options: type[_Options], command: Callable[[_Options], int], args: Seque
     second Ctrl-C ends the process at once.
     """
     try:
-        with _stopping_at_once_the_second_time():
+        with second_one_ends(_STOPPED_WORDS):
             return command(tyro.cli(options, args=args, config=(tyro.conf.FlagCreatePairsOff,)))
     except (ValueError, OSError, RuntimeError) as error:
         _ERRORS.print(f"Failed: {error}")
@@ -50,30 +43,6 @@ def run(options: type[_Options], command: Callable[[_Options], int], args: Seque
 
 
 _STOPPED_WORDS = "Stopped. What is committed is kept: run the same command again to continue."
-
-
-@contextmanager
-def _stopping_at_once_the_second_time() -> Generator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt once; while that is cleaned up after, a second one ends the process."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def second(_number: int, _frame: object) -> None:
-        CONSOLE.show_cursor(True)
-        os.write(2, f"{_STOPPED_WORDS}\n".encode())
-        os._exit(STOPPED)  # Ray's processes and our own see that this one is gone, and end too
-
-    def first(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, second)
-        signal.default_int_handler(number, frame)
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is first:
-            signal.signal(signal.SIGINT, before)
 
 
 HEARTBEAT = INTERVAL

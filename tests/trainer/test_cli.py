@@ -3,18 +3,23 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
 
+from cologen.datagen.interrupts import STOPPED
 from cologen.trainer import cli
 from cologen.trainer.checkpoint import latest_checkpoint
 from cologen.trainer.cli import main, parsed
 from cologen.trainer.run_folder import held
+from cologen.trainer.stopping import INTERRUPTED_WORDS
 from tests.trainer.small_runs import arguments
 
 
@@ -105,10 +110,35 @@ def test_a_first_command_that_fails_leaves_its_folder_open(
     assert "no weights at nowhere" in fails([*given, "--base", "nowhere"], capsys)
     with monkeypatch.context() as patched:
         patched.setattr(cli, "ensure_manifests", interrupted)
-        assert fails(given, capsys, cli.INTERRUPTED).startswith("Interrupted. ")
+        assert fails(given, capsys, STOPPED).startswith("Interrupted. ")
     assert "give their root" in fails([*given, "--root", "inpaint-cocostuff=/nowhere"], capsys)
     assert not (tmp_path / "run" / "recipe.json").exists()
     assert cli.main([*arguments(data, tmp_path / "run", *SHORT), "--stage", "0"]) == 0
+
+
+SLOW = """
+import sys, time
+from cologen.trainer import cli
+def train(_):
+    try:
+        print("begun", flush=True)
+        time.sleep(60)
+    finally:
+        print("cleaning", flush=True)
+        time.sleep(60)
+cli.train = train
+sys.exit(cli.main([]))
+"""
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_cleanup() -> None:
+    with subprocess.Popen([sys.executable, "-c", SLOW], stdout=PIPE, stderr=PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "cleaning\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (STOPPED, f"{INTERRUPTED_WORDS}\n")
 
 
 def test_stage_by_stage_nothing_needs_to_be_resumed(

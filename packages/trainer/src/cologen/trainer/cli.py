@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 
 from cologen.datagen.cluster import Cluster
 from cologen.datagen.control.annotators import HUB
+from cologen.datagen.interrupts import STOPPED, second_one_ends
 from cologen.datagen.printable import LogLines, console
 from cologen.datagen.usage import require_device, require_gpus, require_range
 from cologen.trainer.bases import open_base
@@ -49,7 +50,7 @@ from cologen.trainer.run_folder import (
     where_to_go_on,
 )
 from cologen.trainer.run_report import REPORT, Reports
-from cologen.trainer.stopping import stopped_by_signals
+from cologen.trainer.stopping import INTERRUPTED_WORDS, stopped_by_signals
 from cologen.trainer.tracking import Tracker
 from cologen.trainer.watching import Watchers
 from cologen.trainer.world_data import WorldSize, ensure_manifests
@@ -153,11 +154,6 @@ class TrainOptions:
 _YEAR = 366 * 24 * 60
 """In minutes."""
 
-INTERRUPTED = 130
-"""The exit code after Ctrl-C where nothing was saved, as shells have it."""
-
-_INTERRUPTED = "Interrupted. Checkpoints that were written are whole: --resume goes on from the newest, if any."
-
 CONSOLE = console()
 _ERRORS = console(stderr=True)
 
@@ -166,20 +162,21 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
     0 done, or stopped as asked and saved; 1 failed, with one message that says what to do next; 130 interrupted by
-    Ctrl-C before it was saved; wrong usage leaves with 2.
+    Ctrl-C before it was saved, or by a second Ctrl-C, at once; wrong usage leaves with 2.
     """
     try:
         options = parsed(args)
         logging.basicConfig(level=logging.WARNING, handlers=[LogLines(CONSOLE)])
-        return train(options)
+        with second_one_ends(INTERRUPTED_WORDS):
+            return train(options)
     except torch.OutOfMemoryError as error:
         _ERRORS.print(f"Failed: {_out_of_memory(error)}")
     except (ValueError, OSError, RuntimeError, SafetensorError) as error:
         out_of_memory = "can't allocate memory" in str(error)  # as torch says it of a CPU
         _ERRORS.print(f"Failed: {_out_of_memory(error) if out_of_memory else error}")
     except KeyboardInterrupt:
-        _ERRORS.print(_INTERRUPTED)
-        return INTERRUPTED
+        _ERRORS.print(INTERRUPTED_WORDS)
+        return STOPPED
     return 1
 
 

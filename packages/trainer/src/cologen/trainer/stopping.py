@@ -8,7 +8,11 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from cologen.datagen.interrupts import ending_with
+
 _log = logging.getLogger(__name__)
+
+INTERRUPTED_WORDS = "Interrupted. Checkpoints that were written are whole: --resume goes on from the newest, if any."
 
 
 class Stopping:
@@ -19,7 +23,9 @@ class Stopping:
 
 @contextmanager
 def stopped_by_signals() -> Generator[Stopping, None, None]:
-    """SIGTERM and SIGINT ask to stop after the present step; a second one stops at once.
+    """SIGTERM and SIGINT ask to stop after the present step; a second one of its kind stops at once.
+
+    A second SIGINT ends the process with one line and code 130; a second SIGTERM does what it did before.
 
     Beside the main thread, where Ray Train runs a loop, signals cannot be heard: stopping is Ray's business then.
     """
@@ -30,7 +36,7 @@ def stopped_by_signals() -> Generator[Stopping, None, None]:
 
     def ask(number: int, frame: object) -> None:
         stopping.asked = True
-        signal.signal(number, before[signal.Signals(number)])
+        signal.signal(number, ending_with(INTERRUPTED_WORDS) if number == signal.SIGINT else before[signal.SIGTERM])
         _log.warning("%s: finishing this step and saving", signal.Signals(number).name)
 
     for number in before:

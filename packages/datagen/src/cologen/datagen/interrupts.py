@@ -1,0 +1,50 @@
+"""Ctrl-C: the first one is heard, and what it stops is cleaned up after; a second one ends the process at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+
+STOPPED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
+
+_SHOW_CURSOR = "\x1b[?25h"
+"""What terminals are told after a bar or a spinner, which hide it."""
+
+
+@contextmanager
+def second_one_ends(words: str) -> Generator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt once; while that is cleaned up after, a second one ends the process.
+
+    Its last line is ``words``, its code 130. Beside the main thread, signals cannot be heard, and nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, ending_with(words))
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is first:
+            signal.signal(signal.SIGINT, before)
+
+
+def ending_with(words: str) -> Callable[[int, FrameType | None], None]:
+    """A handler of SIGINT that ends the process at once, with ``words`` as its last line."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
+        os.write(2, f"{cursor}{words}\n".encode())
+        os._exit(STOPPED)  # processes that work for this one see that it is gone, and end too
+
+    return end
