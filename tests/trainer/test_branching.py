@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cologen.datagen.interrupts import STOPPED
 from cologen.trainer import cli
 from cologen.trainer.branching import PARENT, branch
 from cologen.trainer.changes import CHANGES
@@ -69,7 +70,11 @@ def test_what_decides_the_numbers_may_be_another_and_is_written_down(
         ("/nowhere", [], "no checkpoint to branch off from"),
         ("@4", ["rank=8"], r"weights of another recipe:\n  rank: 16 became 8"),
         ("@4", ["stages.inpaint.rho=0.5"], "stages.inpaint.rho: 1.0 became 0.5"),
-        ("@6", ["stages.grounding.warmup_steps=0", "stages.grounding.iterations=5"], "ends after 5 steps"),
+        (
+            "@6",
+            ["stages.grounding.warmup_steps=0", "stages.grounding.iterations=5"],
+            r"stages.grounding.iterations is 5, and .*has 6 steps",
+        ),
     ],
 )
 def test_where_it_cannot_branch_off_is_said(
@@ -77,6 +82,60 @@ def test_where_it_cannot_branch_off_is_said(
 ) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         branch(f"{parent}{place}", recipe(*overrides), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["rank=8", "expert_scale=1.0", "routing=token", "source_timestep=shared", "optimizer.eight_bit=true"],
+)
+def test_a_setting_that_no_branch_can_change_is_one_message_that_names_it(
+    parent: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str
+) -> None:
+    out = tmp_path / "run"
+    assert run(data, out, "--from", f"{parent}@grounding:4", "--set", "clip=0.5", "--set", setting) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].endswith("1-grounding-00000004 holds weights of another recipe:")
+    assert lines[1].startswith(f"  {setting.partition('=')[0]}: ")
+    assert lines[2:4] == ["What may change, and did:", "  clip: 1.0 became 0.5"]
+    assert "Put that back, or begin a run of its own, without --from" in lines[4]
+    assert not (out / "recipe.json").exists()
+
+
+def test_a_branch_begins_in_the_stage_of_its_checkpoint(
+    parent: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(data, tmp_path / "run", "--from", f"{parent}@grounding:4", "--stage", "inpaint") == 1
+    assert "--from goes on in stage 1 (grounding)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at", ["", "@4", "@1:4", "@grounding:4", "@1-grounding-00000004"])
+def test_a_branch_goes_on_when_its_parent_is_pruned_or_gone(
+    parent: Path,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    at: str,
+) -> None:
+    copy, out = tmp_path / "a@run", tmp_path / "run"
+    shutil.copytree(parent, copy)
+    shutil.rmtree(copy / "checkpoints/1-grounding-00000006")
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cli, "train_stage", interrupted)
+        assert run(data, out, "--from", f"{copy}{at}") == STOPPED
+    shutil.rmtree(copy / "checkpoints/1-grounding-00000004")
+    assert run(data, out, "--from", f"{parent}{at}", "--resume") == 1
+    assert "did not branch off from" in capsys.readouterr().err
+    assert run(data, out, "--from", f"{copy}@3", "--resume") == 1
+    if at in ("", "@4"):  # once of each kind is enough
+        assert run(data, out, "--from", f"{copy}{at}", "--resume") == 0
+        assert adapter_bytes(out) == adapter_bytes(parent)
+    shutil.rmtree(copy)
+    assert run(data, out, "--from", f"{copy}{at}", "--resume") == 0
 
 
 def test_a_damaged_checkpoint_is_not_replaced_by_another(parent: Path, tmp_path: Path) -> None:

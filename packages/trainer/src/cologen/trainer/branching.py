@@ -59,7 +59,8 @@ def branch(place: str, recipe: Recipe, folder: Path) -> Branch:
 
     Raises:
         FileNotFoundError: there is no such run or checkpoint; those that there are are named.
-        ValueError: the checkpoint is damaged, or the recipe has weights of another shape or other finished stages.
+        ValueError: the checkpoint is damaged, or the recipe has weights of another shape, other finished stages, or
+            fewer steps than were done.
     """
     run, wanted = _parted(place)
     if run.resolve() == folder.resolve():
@@ -69,19 +70,34 @@ def branch(place: str, recipe: Recipe, folder: Path) -> Branch:
     finished = frozenset(number for number in finished_stages(run) if number < before.stage)
     found = changes(before.recipe, recipe.model_dump(mode="json"), finished=before.stage, begun=before.stage + 1)
     if wrong := [change for change in found if change.effect is Effect.SHAPE]:
-        raise another_run(f"{checkpoint.folder} holds weights of another recipe", run, wrong, found)
+        advice = "Put that back, or begin a run of its own, without --from: no branch can have other weights."
+        raise another_run(f"{checkpoint.folder} holds weights of another recipe", run, wrong, found, advice)
     stage = recipe.stages[before.stage]
     if stage.iterations < before.step:
         raise ValueError(
-            f"stage {stage.task} ends after {stage.iterations} steps, {checkpoint.folder} has {before.step}"
+            f"stages.{stage.task}.iterations is {stage.iterations}, and {checkpoint.folder} has {before.step} steps: "
+            "raise it, or branch off from an earlier checkpoint"
         )
     return Branch(run, checkpoint, finished, tuple(found))
 
 
-def is_branch(folder: Path, found: Branch) -> bool:
-    """Whether the run in a folder branched off there."""
+def branched_from(place: str, folder: Path) -> bool:
+    """Whether the run in a folder branched off at ``place``, by what it says itself.
+
+    It has its own copy of the checkpoint: the other run may have deleted that one since, or be gone.
+
+    Raises:
+        ValueError: the file that says so is damaged.
+    """
     path = folder / PARENT
-    return path.is_file() and read_sealed(path) == _parent(found)
+    if not path.is_file():
+        return False
+    parent = read_sealed(path)
+    checkpoint = Path(parent["checkpoint"])
+    run, _, wanted = place.rpartition("@")
+    return parent["run"] == str(Path(place).resolve()) or (
+        parent["run"] == str(Path(run).resolve()) and _is_meant(checkpoint, wanted, stage_of(checkpoint))
+    )
 
 
 def branch_off(folder: Path, recipe: Recipe, found: Branch, model: CoLoGenTransformer2DModel, fingerprint: str) -> None:

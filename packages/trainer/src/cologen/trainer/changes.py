@@ -61,15 +61,21 @@ def refused(found: Sequence[Change], *, remedies: bool, accepted: Collection[str
     ]
 
 
-def another_run(said: str, folder: Path, wrong: Sequence[object], found: Sequence[object]) -> ValueError:
-    """The error that names what is ``wrong`` among all that was ``found``, and says what to do with the run."""
+def another_run(
+    said: str, folder: Path, wrong: Sequence[object], found: Sequence[object], advice: str | None = None
+) -> ValueError:
+    """The error that names what is ``wrong`` among all that was ``found``, and says what to do with the run.
+
+    Args:
+        advice: what to do; None: what can be done with a run that was to go on.
+    """
     words = "".join(f"\n  {each}" for each in wrong)
     if allowed := [each for each in found if each not in wrong]:
         words += "\nWhat may change, and did:" + "".join(f"\n  {each}" for each in allowed)
-    return ValueError(
-        f"{said}:{words}\nPut that back, branch off a new run (--from {folder} --out ELSEWHERE), choose another --out, "
-        "or start over with --fresh."
-    )
+    if advice is None:
+        elsewhere = f"branch off a new run (--from {folder} --out ELSEWHERE), choose another --out"
+        advice = f"Put that back, {elsewhere}, or start over with --fresh."
+    return ValueError(f"{said}:{words}\n{advice}")
 
 
 def record(folder: Path, found: Sequence[Change], after: str | None) -> None:

@@ -25,7 +25,7 @@ from cologen.datagen.interrupts import STOPPED, second_one_ends
 from cologen.datagen.printable import LogLines, console
 from cologen.datagen.usage import require_device, require_gpus, require_range
 from cologen.trainer.bases import open_base
-from cologen.trainer.branching import Branch, branch, branch_off, is_branch
+from cologen.trainer.branching import Branch, branch, branch_off, branched_from
 from cologen.trainer.checkpoint import ADAPTER, BASE
 from cologen.trainer.curriculum import Recipe
 from cologen.trainer.distributed import PATIENCE, Processes, Strategy, joined
@@ -234,12 +234,18 @@ def _branch(options: TrainOptions, recipe: Recipe, folder: Path) -> Branch | Non
     """Where the run is to branch off; None where it does not, or has done so already."""
     if options.branch is None:
         return None
+    if (folder / RECIPE).is_file():
+        if branched_from(options.branch, folder):
+            return None
+        raise ValueError(f"{folder} holds a run that did not branch off from {options.branch}: give another --out")
     found = branch(options.branch, recipe, folder)
-    if not (folder / RECIPE).is_file():
-        return found
-    if is_branch(folder, found):
-        return None
-    raise ValueError(f"{folder} holds a run that did not branch off from {found.checkpoint.folder}: give another --out")
+    number = found.checkpoint.progress.stage
+    if options.stage is not None and recipe.stages.index(recipe.stage(options.stage)) != number:
+        raise ValueError(
+            f"--from goes on in stage {number} ({recipe.stages[number].task}), with {found.checkpoint.folder}: "
+            f"--stage {options.stage} is another"
+        )
+    return found
 
 
 def _have_data(options: TrainOptions, recipe: Recipe) -> None:
