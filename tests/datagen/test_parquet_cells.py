@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cologen.datagen.parquet_cells import NONE_LOCATED, Cells, locate_cells
+from cologen.datagen.parquet_chunks import Group, read_groups
 from cologen.datagen.parquet_pages import UnknownLayoutError
 from cologen.datagen.randomness import generator
 
@@ -58,10 +59,15 @@ def write(path: Path, cells: list[bytes | None], **options: object) -> Path:
     return path
 
 
+def groups_of(path: Path) -> tuple[Group, ...]:
+    with opened(path) as file:
+        return read_groups(file)
+
+
 def located(path: Path, leaf: str) -> list[Cells]:
     with opened(path) as file:
         footer = pq.read_metadata(path)
-        return [locate_cells(file, footer, group, leaf) for group in range(footer.num_row_groups)]
+        return [locate_cells(file, footer.schema, group, leaf) for group in read_groups(file)]
 
 
 def expected(path: Path, leaf: str) -> list[bytes | None]:
@@ -126,7 +132,7 @@ def test_damage_is_refused_or_stays_inside_a_cell(tmp_path: Path, options: dict[
     """Nothing else comes of it: no other error, no endless loop, no memory beyond the file's order."""
     path = write(tmp_path / "a.parquet", random_cells(3, 30), **options)
     whole, draw = path.read_bytes(), generator(0, "damage")
-    footer = pq.read_metadata(path)
+    footer, groups = pq.read_metadata(path), groups_of(path)
     chunk = footer.row_group(0).column(0)
     start = chunk.dictionary_page_offset or chunk.data_page_offset
     places = [*range(start, start + 40), *draw.integers(start, start + chunk.total_compressed_size, 40).tolist()]
@@ -136,7 +142,7 @@ def test_damage_is_refused_or_stays_inside_a_cell(tmp_path: Path, options: dict[
         path.write_bytes(data)
         with opened(path) as file:
             try:
-                cells = locate_cells(file, footer, 0, "image.bytes")
+                cells = locate_cells(file, footer.schema, groups[0], "image.bytes")
                 found = [cells.read(file, row) for row in range(30)]
             except UnknownLayoutError:
                 continue
@@ -145,7 +151,7 @@ def test_damage_is_refused_or_stays_inside_a_cell(tmp_path: Path, options: dict[
 
 def test_a_shorter_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", random_cells(4))
-    footer = pq.read_metadata(path)
+    footer, groups = pq.read_metadata(path), groups_of(path)
     path.write_bytes(path.read_bytes()[:5000])
     with opened(path) as file, pytest.raises(UnknownLayoutError):
-        locate_cells(file, footer, 0, "image.bytes")
+        locate_cells(file, footer.schema, groups[0], "image.bytes")

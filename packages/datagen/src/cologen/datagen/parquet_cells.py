@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64
 
 from cologen.datagen.parquet_blocks import Block, plain_block, read_exactly, snappy_block
+from cologen.datagen.parquet_chunks import BYTE_ARRAY, SNAPPY, UNCOMPRESSED, Chunk, Group
 from cologen.datagen.parquet_pages import (
     DATA_V2,
     DICTIONARY,
@@ -35,7 +36,6 @@ _HEADER_BYTES, _LONG_HEADER_BYTES = 1 << 14, 1 << 20
 # Pictures hardly become smaller, and text by less than this.
 _MAX_RATIO, _MAX_SMALL_BYTES, _MAX_VALUES_PER_BYTE = 128, 16 << 20, 4096
 _LENGTH = Struct("<I")
-_CODECS = ("SNAPPY", "UNCOMPRESSED")
 _SHARED_PREFIXES = 7  # DELTA_BYTE_ARRAY
 
 Spans = Int64[np.ndarray, "_num_cells 3"]
@@ -74,24 +74,23 @@ class Cells:
 NONE_LOCATED = Cells((), np.zeros((0, 3), np.int64))
 
 
-def locate_cells(file: int, footer: pq.FileMetaData, group: int, path: str) -> Cells:
+def locate_cells(file: int, schema: pq.ParquetSchema, group: Group, path: str) -> Cells:
     """The cells of the leaf column ``path`` (``image.bytes``) in a row group; reads the chunk once.
 
     Raises:
         UnknownLayoutError: of another layout, or damaged.
     """
-    leaf = next((i for i in range(footer.num_columns) if footer.schema.column(i).path == path), None)
-    if leaf is None:
+    leaf = next((i for i, chunk in enumerate(group.chunks) if chunk.path == path), len(schema))
+    if leaf >= len(schema) or schema.column(leaf).path != path:
         raise UnknownLayoutError(f"no column {path}")
-    column, rows = footer.schema.column(leaf), footer.row_group(group)
-    chunk = rows.column(leaf)
-    _check_rows(rows.num_rows)
-    if column.max_repetition_level or chunk.physical_type != "BYTE_ARRAY" or chunk.compression not in _CODECS:
-        raise UnknownLayoutError(f"{path}: {chunk.physical_type} of {chunk.compression}")
+    column, chunk = schema.column(leaf), group.chunks[leaf]
+    _check_rows(group.num_rows)
+    if column.max_repetition_level or chunk.kind != BYTE_ARRAY or chunk.codec not in (SNAPPY, UNCOMPRESSED):
+        raise UnknownLayoutError(f"{path}: type {chunk.kind} in codec {chunk.codec}")
     blocks, dictionary, spans = list[Block](), np.zeros((0, 3), np.int64), [np.zeros((0, 3), np.int64)]
     try:
-        for page in _pages(file, chunk, rows.num_rows):
-            body = _body(file, page, column.max_definition_level, chunk.compression == "SNAPPY")
+        for page in _pages(file, chunk, group.num_rows):
+            body = _body(file, page, column.max_definition_level, chunk.codec == SNAPPY)
             found = _values(file, body, page, len(blocks), dictionary)
             blocks.append(body.block)
             if page.kind == DICTIONARY:
@@ -103,12 +102,12 @@ def locate_cells(file: int, footer: pq.FileMetaData, group: int, path: str) -> C
     except IndexError as error:
         raise UnknownLayoutError(f"{path}: {error}") from error
     cells = np.concatenate(spans)
-    if len(cells) != rows.num_rows:
-        raise UnknownLayoutError(f"{len(cells)} cells in {rows.num_rows} rows")
+    if len(cells) != group.num_rows:
+        raise UnknownLayoutError(f"{len(cells)} cells in {group.num_rows} rows")
     return Cells(tuple(blocks), cells)
 
 
-def check_pages(file: int, footer: pq.FileMetaData, group: int, names: Sequence[str]) -> tuple[int, int]:
+def check_pages(file: int, group: Group, names: Sequence[str]) -> tuple[int, int]:
     """See that no page of these columns (each with all that is in it) claims more than it can hold.
 
     Returns:
@@ -117,17 +116,16 @@ def check_pages(file: int, footer: pq.FileMetaData, group: int, names: Sequence[
     Raises:
         UnknownLayoutError: a page does.
     """
-    rows, stored, largest = footer.row_group(group), 0, 1
-    _check_rows(rows.num_rows)
-    for leaf in range(footer.num_columns):
-        path, chunk = footer.schema.column(leaf).path, rows.column(leaf)
-        if any(path == name or path.startswith(f"{name}.") for name in names):
-            if chunk.num_values > max(MAX_GROUP_ROWS, _MAX_VALUES_PER_BYTE * chunk.total_compressed_size):
-                raise UnknownLayoutError(f"{chunk.num_values:,} values in {chunk.total_compressed_size:,} bytes")
+    stored, largest = 0, 1
+    _check_rows(group.num_rows)
+    for chunk in group.chunks:
+        if any(chunk.path == name or chunk.path.startswith(f"{name}.") for name in names):
+            if chunk.num_values > max(MAX_GROUP_ROWS, _MAX_VALUES_PER_BYTE * chunk.stored_size):
+                raise UnknownLayoutError(f"{chunk.num_values:,} values in {chunk.stored_size:,} bytes")
             for page in _pages(file, chunk, chunk.num_values):
                 if page.kind == DICTIONARY or page.encoding == _SHARED_PREFIXES:
                     largest = max(largest, page.raw_size)
-            stored += chunk.total_compressed_size
+            stored += chunk.stored_size
     return stored, largest
 
 
@@ -145,10 +143,10 @@ class _Body:
     start: int
 
 
-def _pages(file: int, chunk: pq.ColumnChunkMetaData, num_values: int) -> Iterator[Page]:
+def _pages(file: int, chunk: Chunk, num_values: int) -> Iterator[Page]:
     """The pages of a chunk, their starts counted from the start of the file; all of their sizes can be true."""
-    place = chunk.dictionary_page_offset or chunk.data_page_offset
-    end = place + chunk.total_compressed_size
+    place = chunk.start
+    end = place + chunk.stored_size
     if not 0 <= place <= end <= os.fstat(file).st_size:
         raise UnknownLayoutError(f"a chunk from byte {place} to {end}")
     while place < end:
@@ -157,7 +155,7 @@ def _pages(file: int, chunk: pq.ColumnChunkMetaData, num_values: int) -> Iterato
         if place > end or page.num_values > (page.raw_size if page.kind == DICTIONARY else num_values):
             raise UnknownLayoutError(f"a page of {page.num_values} values ends at {place}, its chunk at {end}")
         num_values -= 0 if page.kind == DICTIONARY else page.num_values
-        _check_sizes(page, chunk.compression)
+        _check_sizes(page, chunk.codec)
         yield page
 
 
@@ -170,9 +168,9 @@ def _page(file: int, place: int) -> Page:
     return replace(page, start=place + page.start)
 
 
-def _check_sizes(page: Page, codec: str) -> None:
+def _check_sizes(page: Page, codec: int) -> None:
     stored, raw = page.stored_size - page.levels_size, page.raw_size - page.levels_size
-    most = max(_MAX_SMALL_BYTES, _MAX_RATIO * stored) if page.compressed and codec != "UNCOMPRESSED" else stored
+    most = max(_MAX_SMALL_BYTES, _MAX_RATIO * stored) if page.compressed and codec != UNCOMPRESSED else stored
     if min(stored, raw) < 0 or raw > most:
         raise UnknownLayoutError(f"a page of {page.stored_size:,} bytes claims to hold {page.raw_size:,}")
 

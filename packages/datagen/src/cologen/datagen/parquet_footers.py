@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cologen.datagen import local_files
+from cologen.datagen.parquet_chunks import Group, read_groups
+from cologen.datagen.parquet_pages import UnknownLayoutError
 from cologen.datagen.records import Reason, RejectedError
 
 MAX_FOOTER_BYTES = 64 << 20
@@ -78,6 +80,28 @@ def open_schema(path: str) -> pa.Schema:
     """
     with open_parquet(path) as file:
         return readable(path, lambda: file.schema_arrow)
+
+
+def open_groups(path: str) -> tuple[Group, ...]:
+    """The row groups of a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        RejectedError: as ``open_parquet``.
+    """
+    name = Path(path).name
+    with open_parquet(path) as file:
+        counts = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+    descriptor = local_files.open_regular(path, name)
+    try:
+        groups = read_groups(descriptor)
+    except UnknownLayoutError as error:
+        raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: {error}") from None
+    finally:
+        os.close(descriptor)
+    if [group.num_rows for group in groups] != counts:
+        raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: its row groups cannot be told")
+    return groups
 
 
 def _check_length(descriptor: int, name: str) -> None:

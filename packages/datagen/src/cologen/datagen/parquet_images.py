@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from cologen.datagen import local_files
 from cologen.datagen.parquet_cells import NONE_LOCATED, Cells, check_pages, locate_cells
-from cologen.datagen.parquet_footers import open_parquet, open_schema, readable
+from cologen.datagen.parquet_footers import open_groups, open_parquet, open_schema, readable
 from cologen.datagen.parquet_pages import UnknownLayoutError
 from cologen.datagen.records import Reason, RejectedError
 
@@ -113,10 +113,10 @@ class _File:
     def __init__(self, path: str, changed_ns: int) -> None:
         self._path, self.changed_ns = path, changed_ns
         self._file, self._schema = open_parquet(path), open_schema(path)
-        metadata = self._file.metadata
         self.descriptor = local_files.open_regular(path, Path(path).name)
         weakref.finalize(self, os.close, self.descriptor)
-        self._ends = list(accumulate(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)))
+        self._groups = open_groups(path)
+        self._ends = list(accumulate(group.num_rows for group in self._groups))
 
     @property
     def num_groups(self) -> int:
@@ -145,7 +145,7 @@ class _File:
     def cells(self, group: int, leaf: str) -> Cells:
         """Where the pictures of a row group lie; none of them where only Arrow can tell."""
         try:
-            return locate_cells(self.descriptor, self._file.metadata, group, leaf)
+            return locate_cells(self.descriptor, self._file.schema, self._groups[group], leaf)
         except UnknownLayoutError:
             return NONE_LOCATED
 
@@ -158,7 +158,7 @@ class _File:
         """Columns of a row group, or a member of a struct as ``column.member``."""
         name = Path(self._path).name
         try:
-            stored, largest = check_pages(self.descriptor, self._file.metadata, group, columns)
+            stored, largest = check_pages(self.descriptor, self._groups[group], columns)
         except UnknownLayoutError as error:
             raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: {error}") from None
         most = max(_MAX_DECODED_BYTES, _MAX_DECODED_RATIO * stored)

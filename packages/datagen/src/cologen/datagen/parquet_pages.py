@@ -89,7 +89,7 @@ def parse_levels(data: bytes, width: int, count: int) -> Levels:
     found, total, place, octets = list[Levels](), 0, 0, -(-width // 8)
     while total < count:
         try:
-            head, place = _varint(data, place)
+            head, place = varint(data, place)
         except IndexError:
             raise UnknownLayoutError(f"{total} levels, expected {count}") from None
         if head & 1:
@@ -115,14 +115,14 @@ def _struct(data: bytes, place: int, depth: int = 0) -> tuple[Fields, int]:
         if head >> 4:
             number += head >> 4
         else:
-            number, place = _signed(data, place)
+            number, place = signed(data, place)
         kind = head & 15
         if kind in (1, 2):  # a truth value is its own type
             fields[number] = 2 - kind
         elif kind in (4, 5, 6):
-            fields[number], place = _signed(data, place)
+            fields[number], place = signed(data, place)
         elif kind == 8:
-            length, place = _varint(data, place)
+            length, place = varint(data, place)
             place += length
         elif kind == 12:
             fields[number], place = _struct(data, place, depth + 1)
@@ -131,12 +131,24 @@ def _struct(data: bytes, place: int, depth: int = 0) -> tuple[Fields, int]:
     return fields, place + 1
 
 
-def _signed(data: bytes, place: int) -> tuple[int, int]:
-    value, place = _varint(data, place)
+def signed(data: bytes, place: int) -> tuple[int, int]:
+    """A whole number of Thrift, and where it ends.
+
+    Raises:
+        IndexError: the data ends before it.
+        UnknownLayoutError: as ``varint``.
+    """
+    value, place = varint(data, place)
     return value >> 1 ^ -(value & 1), place
 
 
-def _varint(data: Sequence[int], place: int) -> tuple[int, int]:
+def varint(data: Sequence[int], place: int) -> tuple[int, int]:
+    """A number of seven bits to a byte, the lowest first, and where it ends.
+
+    Raises:
+        IndexError: the data ends before it.
+        UnknownLayoutError: it has more than 63 bits.
+    """
     value, shift = 0, 0
     while (octet := data[place]) & 0x80:
         value |= (octet & 0x7F) << shift

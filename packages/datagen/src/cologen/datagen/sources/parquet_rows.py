@@ -22,7 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cologen.datagen import parquet_images
-from cologen.datagen.parquet_footers import open_parquet
+from cologen.datagen.parquet_chunks import Group
+from cologen.datagen.parquet_footers import open_groups, open_parquet
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.sources.fields import Record
 from cologen.datagen.sources.index import Listing, Row, encodable, open_index
@@ -72,7 +73,10 @@ class ParquetRows:
         if self._held != (file.path, group):
             self._batches = parquet_images.read_group(str(self._root / file.path), group, self._values)
             self._held = file.path, group
-        batch, place = divmod(offset, self._batches[0].num_rows)
+        batch, place = divmod(offset, self._batches[0].num_rows if self._batches else 1)
+        if batch >= len(self._batches) or place >= self._batches[batch].num_rows:
+            detail = f"{Path(file.path).name}: row group {group} ends before its row {offset}"
+            raise RejectedError(Reason.TRUNCATED_IMAGE, detail)
         return _row(self._batches[batch], place)
 
     def fingerprint(self) -> str:
@@ -160,26 +164,24 @@ def _digest(values: Sequence[str], path: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
     try:
         footer = _footer(path)
+        spans = _spans(open_groups(str(path)), values)
     except RejectedError as error:
         return f"damaged: {error.detail}"
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        for start, length in [(size - footer.serialized_size - 8, size), *_spans(footer, values)]:
+        for start, length in [(size - footer.serialized_size - 8, size), *spans]:
             if 0 <= start < size and length >= 0:
                 file.seek(start)
                 digest.update(file.read(min(length, size - start)))
     return digest.hexdigest()
 
 
-def _spans(footer: pq.FileMetaData, values: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _spans(groups: Sequence[Group], values: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Where the chunks of columns ``values`` start, and how long they are, in bytes."""
-    for group in range(footer.num_row_groups):
-        row_group = footer.row_group(group)
-        for place in range(row_group.num_columns):
-            column = row_group.column(place)
-            if column.path_in_schema.partition(".")[0] in values:
-                starts = [column.data_page_offset, column.dictionary_page_offset]
-                yield min(start for start in starts if start is not None), column.total_compressed_size
+    for group in groups:
+        for chunk in group.chunks:
+            if chunk.path.partition(".")[0] in values:
+                yield chunk.start, chunk.stored_size
 
 
 def _row(batch: pa.RecordBatch, place: int) -> Record:
