@@ -2,7 +2,8 @@
 
 A program of its own, since the tests' type checks at run time are nothing a compiler could see through. ``reading``
 compiles the read pass without a break in its graph, whole and block by block; the graph is what is tried, not the code
-made of it, which would take a minute. ``training`` makes that code, since it decides which tensors are saved.
+made of it, which would take a minute. ``training`` also divides the graph as a compiler does, which decides the tensors
+that are saved for the backward pass and those that are computed anew.
 ``adapters`` loads one into a pipeline that is already compiled.
 """
 
@@ -41,7 +42,7 @@ def gradients(compiled: bool) -> dict[str, torch.Tensor]:
     weights = model.freeze_for(1)
     model.enable_gradient_checkpointing()
     if compiled:
-        model.compile_repeated_blocks()
+        model.compile_repeated_blocks(backend="aot_eager_decomp_partition")
     given = inputs(dtype=torch.float32)
     noise = torch.zeros(len(given.pooled) * len(given.sources), model.num_blocks, 2)
     output = model(**given.stock(), source=given.sources, routing_noise=noise)
