@@ -1,5 +1,6 @@
 """Random masks hide something and never everything, cover what LaMa's cover, and keep to their preset's numbers."""
 
+import math
 from dataclasses import replace
 
 import cv2
@@ -70,6 +71,22 @@ def test_strokes_draw_from_the_whole_of_their_spans_and_no_further():
     areas = sorted(int(mask.sum()) for mask in found)
     assert areas[0] < 10 * 8 + 3 * 8 * 8
     assert 3 * 69 * 24 / 2 < areas[-1] < 5 * (69 + 24) * 25
+
+
+def test_a_stroke_has_one_to_five_segments_in_four_directions():
+    """Lines of 100 pixels of length and one of width, on a picture so large that few are cut off at its border."""
+    one = Strokes(num_strokes=(1, 1), length_span=1, width_span=1, minimum_length=100, minimum_width=1)
+    found = masks(RandomMaskPreset(strokes=one, reference_side=None), 3000, 3000, 300)
+    areas = [int(mask.sum()) for mask in found]  # a line covers as many pixels as its longer side has
+    assert 4 * 101 < max(areas) <= 5 * 101
+    steps = [(100 * abs(math.sin(0.01 + k)), 100 * abs(math.cos(0.01 + k))) for k in range(4)]
+    seen = set[int]()
+    for mask in (mask for mask, area in zip(found, areas, strict=True) if 80 < area <= 101):
+        width, height = cv2.boundingRect(mask)[2:]
+        off = [max(abs(width - across), abs(height - down)) for across, down in steps]
+        assert min(off) <= 3
+        seen.add(off.index(min(off)))
+    assert len(seen) == 4
 
 
 @pytest.mark.parametrize("name", SCALED)
