@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from rich.table import Table
 
-from cologen.datagen.usage import require_range
+from cologen.datagen.usage import require_range, require_unused
 from cologen.datagen.world.layouts import World, ensure, is_complete
 from pipelines.console import CONSOLE, progress_over_scenes, run
 
@@ -65,6 +65,8 @@ class Options:
 
     def __post_init__(self) -> None:
         require_range(self, "workers", "scenes", least=1)
+        if "journeydb" not in self.layouts:
+            require_unused(self, "archives", without="journeydb among the --layouts")
         # The world checks its own sizes; a ValueError here is shown as wrong usage.
         _ = self.world
 

@@ -14,7 +14,7 @@ from cologen.datagen.control.edges import ThresholdRanges
 from cologen.datagen.control.policy import ANYWHERE, KINDS, ConditionMix, ControlPolicy
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.stages.map_networks import MapWeights
-from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range
+from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range, require_unused
 from pipelines.options import BuildOptions
 
 HUB = "lllyasviel/Annotators"
@@ -86,6 +86,16 @@ class MapOptions:
         require_range(self, "batch_size", "actors", least=1)
         require_gpus(self, "gpus_per_actor")
         require_device(self)
+        if not self.precompute:
+            require_unused(self, "hed_weights", "lineart_weights", without="--precompute")
+        if not self.precompute and self.dpt is None:
+            require_unused(
+                self,
+                "batch_size",
+                "actors",
+                "gpus_per_actor",
+                without="maps drawn now: --precompute or --dpt",
+            )
 
     def available(self, source_kinds: Collection[ConditionKind]) -> frozenset[ConditionKind]:
         """What can be had of a source that has maps of these kinds."""

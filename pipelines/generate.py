@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import Literal
 import torch
 from PIL import Image
 
-from cologen.datagen.usage import require_device, require_range
+from cologen.datagen.usage import require_device, require_picture, require_range, require_unused
 from cologen.model.bundle import build
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.presets import preset
@@ -88,12 +87,14 @@ class Options:
             raise ValueError(f"--size is WIDTHxHEIGHT in pixels, such as 1024x768, got {self.size!r}")
         self._refuse_useless()
         self._refuse_lacking()
-        _require_writable(self.out)
+        require_picture(self, "out")
 
     def _refuse_useless(self) -> None:
         """What would be ignored, for lack of something else."""
         if self.base is not None and self.weights is not None:
             raise ValueError("--weights are of a model of the world: a --base brings its own")
+        if self.base is not None:
+            require_unused(self, "preset", without="a model of the world, in place of --base")
         if self.stage is not None and self.adapter is None:
             raise ValueError("--stage is one of an adapter's: give its folder with --adapter")
         if (self.negative is not None) != (self.true_cfg > 1):
@@ -196,23 +197,6 @@ def _open(path: Path) -> Image.Image:
             return image.copy()
     except (*DAMAGED, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is not a picture that can be read: {error}") from error
-
-
-def _require_writable(path: Path) -> None:
-    """Pictures can be written there, as far as its name says: some kinds can only be read, or hold no colours.
-
-    Raises:
-        ValueError: they cannot.
-    """
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind is None:
-        raise ValueError(f"--out {path} does not say which kind of picture it is: end it in .png")
-    try:
-        Image.new("RGB", (16, 16)).save(io.BytesIO(), kind)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"--out {path}: a picture cannot be written as {kind}: end it in .png") from error
-    if path.is_dir():
-        raise ValueError(f"--out {path} is a folder: give the name of a picture in it")
 
 
 if __name__ == "__main__":

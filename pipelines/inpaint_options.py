@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ from cologen.datagen.stages.concepts import ConceptRecipe, ConceptStage
 from cologen.datagen.stages.reading import SourceReader
 from cologen.datagen.stages.segmenters import GroundedFiles, SaliencyRecipe
 from cologen.datagen.storage import Folder
-from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range
+from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range, require_unused
 from pipelines.options import BuildOptions
 
 
@@ -87,7 +87,10 @@ class ConceptOptions:
         require_range(self, "mask_iou", least=0, most=1)
         require_gpus(self, "gpus_per_actor")
         require_device(self)
-        _ = self._files()
+        if self._files() is None:
+            files, detector = "the three files of GroundingDINO + SAM", (each.name for each in fields(self.detector))
+            require_unused(self, "text_encoder", "mask_iou", "actors", "gpus_per_actor", without=files)
+            require_unused(self.detector, *detector, without=files)
 
     def stage(self, reader: SourceReader, out: Folder) -> ConceptStage:
         """The concept stage over these pictures, beside the manifest that will use it."""

@@ -12,7 +12,7 @@ from cologen.datagen.cluster import Cluster, FailurePolicy
 from cologen.datagen.local_files import limit_pictures
 from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.storage import Folder, require_local
-from cologen.datagen.usage import require_range
+from cologen.datagen.usage import require_range, require_unused
 from cologen.datagen.world.layouts import ensure
 from cologen.datagen.world.layouts.drawing import SIDE_LIMITS, SPLITS, split_of
 from pipelines.console import CONSOLE, progress_over_scenes, working
@@ -70,10 +70,10 @@ class BuildOptions:
         require_range(self, "seed", "max_failed_parts", least=0)
         require_range(self, "part_timeout", above=0)
         require_range(self, "scene_size", least=SIDE_LIMITS[0], most=SIDE_LIMITS[1])
-        if self.root is not None and self.scenes is not None:
-            raise ValueError("--scenes is of the synthetic world, and --root names a dataset: give one of them")
-        if self.address is not None and self.cpus is not None:
-            raise ValueError("--cpus is of this machine alone, and --address names a cluster: give one of them")
+        if self.root is not None:
+            require_unused(self, "scenes", "scene_size", without="the synthetic world, in place of --root")
+        if self.address is not None:
+            require_unused(self, "cpus", without="a cluster of this machine alone, in place of --address")
 
     @property
     def cluster(self) -> Cluster:

@@ -1,8 +1,8 @@
 """``python -m pipelines.train_on_ray --workers 8 -- --recipe cologen-flux …``: the command ``train`` on a Ray cluster.
 
-Ray Train starts the processes, tells them of each other, and starts all of them again when one is lost; the loop is the
-one of ``train``, which goes on from its newest checkpoint. Paths are the nodes' own: give absolute ones, and a folder
-for the run (--out) that all of them see.
+Ray Train starts the processes and tells them of each other; when one is lost, all are started again, and go on from the
+newest checkpoint, as ``train`` does. A mistake in the command ends it at the first try. Paths are the nodes' own: give
+absolute ones, and a folder for the run (--out) that all of them see.
 """
 
 from __future__ import annotations
@@ -51,35 +51,71 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _train(options: RayTrainOptions, arguments: Sequence[str]) -> int:
+    arguments = [*arguments, *([] if "--resume" in arguments else ["--resume"])]
+    _refuse(arguments)
     os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
     with connected(Cluster(address=options.address)):
-        from ray.train import FailureConfig, RunConfig, ScalingConfig
-        from ray.train.torch import TorchTrainer
-        from ray.train.v2.api.exceptions import TrainingFailedError
-
-        resources = {"CPU": options.cpus_per_worker} | (
-            {"GPU": options.gpus_per_worker} if options.gpus_per_worker else {}
-        )
-        trainer = TorchTrainer(
-            _worker,
-            train_loop_config={"arguments": [*arguments, *([] if "--resume" in arguments else ["--resume"])]},
-            scaling_config=ScalingConfig(
-                num_workers=options.workers,
-                use_gpu=options.gpus_per_worker > 0,
-                resources_per_worker=resources,
-            ),
-            run_config=RunConfig(
-                storage_path=str(options.storage.resolve()),
-                failure_config=FailureConfig(max_failures=options.max_failures),
-            ),
-        )
-        try:
-            trainer.fit()
-        except TrainingFailedError as error:
-            failures = list(getattr(error, "worker_failures", {}).values())
-            raise RuntimeError(f"training failed: {first_line(failures[0] if failures else error)}") from error
+        for left in reversed(range(options.max_failures + 1)):
+            try:
+                _fit(options, arguments)
+                break
+            except ProcessLostError as error:
+                if not left:
+                    raise
+                CONSOLE.print(f"{error}. Starting again from the newest checkpoint, {left} times at most.")
     CONSOLE.print("Done: the run's own folder (--out) holds its report and what it made.")
     return 0
+
+
+def _refuse(arguments: Sequence[str]) -> None:
+    """Say what is wrong with the arguments of ``train`` as far as this machine can tell, before Ray is started."""
+    from cologen.trainer import cli  # here and not above: torch takes seconds to import, and --help needs none of it
+    from cologen.trainer.recipes import load_recipe
+
+    options = cli.parsed(arguments)
+    recipe = load_recipe(options.recipe, options.set)
+    if options.stage is not None:
+        recipe.stage(options.stage)
+    if options.dry_run:
+        raise ValueError("--dry-run trains nothing: give it to train itself, without Ray")
+
+
+class ProcessLostError(RuntimeError):
+    """A training process has died, or failed for what may be no fault of the command."""
+
+
+def _fit(options: RayTrainOptions, arguments: Sequence[str]) -> None:
+    """Train once, in as many processes as asked for.
+
+    Raises:
+        ValueError, FileNotFoundError: the command is wrong, as one process says; another try would end as this one.
+        ProcessLostError: another try may succeed.
+    """
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+    from ray.train.v2.api.exceptions import TrainingFailedError
+
+    gpus = {"GPU": options.gpus_per_worker} if options.gpus_per_worker else {}
+    trainer = TorchTrainer(
+        _worker,
+        train_loop_config={"arguments": arguments},
+        scaling_config=ScalingConfig(
+            num_workers=options.workers,
+            use_gpu=options.gpus_per_worker > 0,
+            resources_per_worker={"CPU": options.cpus_per_worker} | gpus,
+        ),
+        run_config=RunConfig(
+            storage_path=str(options.storage.resolve()),
+            failure_config=FailureConfig(max_failures=0),  # tries are counted here, where mistakes are told apart
+        ),
+    )
+    try:
+        trainer.fit()
+    except TrainingFailedError as error:
+        failures = list(getattr(error, "worker_failures", {}).values())
+        if mistakes := [each for each in failures if isinstance(each, ValueError | FileNotFoundError)]:
+            raise mistakes[0] from error
+        raise ProcessLostError(f"training failed: {first_line(failures[0] if failures else error)}") from error
 
 
 def _worker(config: dict[str, Any]) -> None:

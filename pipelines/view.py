@@ -15,7 +15,7 @@ from cologen.datagen.manifest import REPORT_NAME, load_manifest
 from cologen.datagen.report import write_report
 from cologen.datagen.sheet import Selection, chosen_rows, sheet_of
 from cologen.datagen.storage import Folder, require_local
-from cologen.datagen.usage import require_range
+from cologen.datagen.usage import require_picture, require_range, require_unused
 from pipelines.console import CONSOLE, print_summary, run
 
 
@@ -42,6 +42,9 @@ class ViewOptions:
 
     def __post_init__(self) -> None:
         require_range(self, "per_kind", "columns", least=1)
+        require_picture(self, "sheet")
+        if self.sheet is None:
+            require_unused(self, "columns", without="--sheet")
 
 
 def main(args: Sequence[str] | None = None) -> int:

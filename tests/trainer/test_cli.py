@@ -43,6 +43,9 @@ def test_options_say_who_makes_the_batches_and_where_pictures_lie():
     [
         (["--resume", "--fresh"], "starts over"),
         (["--root", "/data"], "--root takes MANIFEST=FOLDER"),
+        (["--root", "=/data"], "--root takes MANIFEST=FOLDER"),
+        (["--root", "inpaint-cocostuff="], "--root takes MANIFEST=FOLDER"),
+        (["--from", "runs/world", "--dry-run"], "--from begins in the midst of one"),
         (["--gpus", "0"], "--gpus must be at least 1"),
         (["--gpu", "tpu"], "no GPU is called 'tpu': expected one of rtx4090"),
         (["--utilization", "0"], "--utilization must be above 0 and at most 1, got 0.0"),
@@ -165,6 +168,11 @@ def test_a_second_run_in_the_same_folder_is_told_who_is_there(
             error = fails([*arguments(data, tmp_path), *more], capsys)
             assert f"another process is training in {tmp_path}" in error
             assert f'"pid": {os.getpid()}' in error
+
+
+def test_a_root_of_no_manifest_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = fails(["--out", str(tmp_path), "--root", "inpaint-coco=/data", "--dry-run"], capsys)
+    assert "--root names inpaint-coco; the recipe's manifests are inpaint-cocostuff, grounding-refcoco" in error
 
 
 @contextlib.contextmanager

@@ -6,8 +6,12 @@ import math
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from pydantic import ValidationError
 
 
@@ -56,6 +60,40 @@ def require_device(options: object, name: str = "device", kinds: tuple[str, ...]
     value = getattr(options, name)
     if not re.fullmatch(rf"auto|({'|'.join(kinds)})(:\d+)?", value):
         raise ValueError(f"{option(name)} must be auto, {' or '.join(kinds)}, got {value!r}")
+
+
+def require_unused(options: Any, *names: str, without: str) -> None:
+    """Each of these fields of a dataclass has its default, since nothing would come of another ``without`` something.
+
+    Raises:
+        ValueError: one has another value, which would be ignored.
+    """
+    defaults = {field.name: field.default for field in fields(options)}
+    for name in names:
+        if getattr(options, name) != defaults[name]:
+            raise ValueError(f"{option(name)} is of no use without {without}")
+
+
+def require_picture(options: object, name: str) -> None:
+    """The field, unless it is None, is a path where an RGB picture can be written, as far as its name says.
+
+    Some kinds of files can only be read, or hold no colours.
+
+    Raises:
+        ValueError: it is not.
+    """
+    path: Path | None = getattr(options, name)
+    if path is None:
+        return
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None:
+        raise ValueError(f"{option(name)} {path} does not say which kind of picture it is: end it in .png")
+    try:
+        Image.new("RGB", (16, 16)).save(BytesIO(), kind)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{option(name)} {path}: a picture cannot be written as {kind}: end it in .png") from error
+    if path.is_dir():
+        raise ValueError(f"{option(name)} {path} is a folder: give the name of a picture in it")
 
 
 @contextmanager

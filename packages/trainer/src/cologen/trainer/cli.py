@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -120,6 +121,8 @@ class TrainOptions:
             raise ValueError("--resume goes on and --fresh starts over: give one of them")
         if self.branch and self.fresh:
             raise ValueError("--from begins a new run in an empty folder: give another --out instead of --fresh")
+        if self.branch and self.dry_run:
+            raise ValueError("--dry-run plans whole stages, and --from begins in the midst of one: leave it out")
         require_range(self, "workers", "control_workers", least=0)
         require_range(self, "wait_minutes", above=0, most=_YEAR)
         require_range(self, "gpus", least=1)
@@ -130,7 +133,7 @@ class TrainOptions:
         if not self.control_workers and (self.control_gpus or self.address is not None):
             raise ValueError("--control-gpus and --address are of --control-workers, of which there are none")
         for each in self.root:
-            if "=" not in each:
+            if not re.fullmatch("[^=]+=.+", each):
                 raise ValueError(f"--root takes MANIFEST=FOLDER, got {each!r}")
 
     @property
@@ -189,9 +192,14 @@ def train(options: TrainOptions) -> int:
     """Train, or plan to; return the exit code of a run that ended, or was stopped, as it should."""
     recipe = load_recipe(options.recipe, options.set)
     folder = options.out or Path("runs") / recipe.name
+    manifests = dict.fromkeys(name for stage in recipe.stages for name in stage.manifests)
+    if unknown := options.roots.keys() - manifests:
+        raise ValueError(
+            f"--root names {', '.join(sorted(unknown))}; the recipe's manifests are {', '.join(manifests)}"
+        )
     if options.dry_run:
         if options.stage is None:
-            stages = stages_to_train(folder, recipe, None)
+            stages = stages_to_train(folder, recipe, None, finished=set[int]() if options.fresh else None)
         else:  # what it stands on is part of what may be missing
             stages = [recipe.stages.index(recipe.stage(options.stage))]
         setup = Setup(
