@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from PIL import Image
 
+from cologen.datagen.concepts.weights import device_named
 from cologen.datagen.usage import require_device, require_picture, require_range, require_unused
 from cologen.model.bundle import build
 from cologen.model.pipeline import CoLoGenPipeline
@@ -160,7 +161,7 @@ def _generate(options: Options) -> int:
 
 def _pipeline(options: Options) -> CoLoGenPipeline:
     """The base, said in the first line, with its adapter, on its device."""
-    device = options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    device = str(device_named(options.device))
     dtype_name = options.dtype if options.dtype != "auto" else "bfloat16" if device.startswith("cuda") else "float32"
     dtype = _DTYPES[dtype_name]
     if options.base is None:

@@ -88,6 +88,7 @@ def test_a_flux_folder_is_a_base_and_words_alone_are_enough(tmp_path: Path, caps
         (["--image", "nowhere.png"], "no picture at nowhere.png"),
         (["--image", __file__], "is not a picture that can be read"),
         (["--adapter", "nowhere"], "no adapter in nowhere"),
+        (["--device", "cuda:99"], "no CUDA device cuda:99 on this machine"),
         (["--base", "./nowhere"], "no FLUX folder at ./nowhere"),
         (["--weights", "nowhere.safetensors"], "nowhere.safetensors"),
     ],

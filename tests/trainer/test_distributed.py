@@ -35,7 +35,10 @@ def test_without_a_launcher_there_is_one_process(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_device_that_is_not_there_is_said_so():
-    with pytest.raises(ValueError, match="no CUDA device on this machine: use --device cpu"), joined("cuda"):
+    with (
+        pytest.raises(ValueError, match="no CUDA device cuda:0 on this machine, which has 0: use --device cpu"),
+        joined("cuda"),
+    ):
         pass
 
 

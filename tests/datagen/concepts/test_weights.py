@@ -71,6 +71,8 @@ def test_filling_forgives_too_much_and_never_too_little() -> None:
 
 def test_auto_is_a_device_of_this_machine() -> None:
     assert torch.zeros(1, device=device_named("auto")).device.type in {"cpu", "cuda"}
+    with pytest.raises(ValueError, match=r"no CUDA device cuda:99 on this machine, which has \d+: use --device cpu"):
+        device_named("cuda:99")
     assert device_named("cpu") == torch.device("cpu")
 
 

@@ -20,6 +20,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from cologen.datagen.concepts.weights import device_named
 from cologen.model.transformer import CoLoGenTransformer2DModel
 
 Strategy = Literal["ddp", "fsdp"]
@@ -191,8 +192,7 @@ def clip(parameters: Iterable[nn.Parameter], largest: float) -> float:
 
 
 def _device(name: str, local_rank: int) -> torch.device:
+    """The device of that name: of GPUs without a number, the one of this process."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("no CUDA device on this machine: use --device cpu")
-    return torch.device("cuda", local_rank) if name == "cuda" else torch.device(name)
+    return device_named(f"cuda:{local_rank}" if name == "cuda" else name)

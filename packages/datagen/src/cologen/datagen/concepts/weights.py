@@ -23,10 +23,19 @@ _MAX_MESSAGE = 300  # characters
 
 
 def device_named(name: str) -> torch.device:
-    """The device of that name; ``auto`` is the GPU where there is one, else the CPU."""
+    """The device of that name; ``auto`` is the GPU where there is one, else the CPU.
+
+    Raises:
+        ValueError: it is a GPU that this machine does not have.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"no CUDA device {name} on this machine, which has {torch.cuda.device_count()}: use --device cpu"
+        )
+    return device
 
 
 def read_state_dict(checkpoint: Path) -> StateDict:
