@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 StateDict = dict[str, Tensor]
@@ -17,7 +18,7 @@ StateDict = dict[str, Tensor]
 # What torch and the networks' own packages raise on files that were damaged or made to do harm.
 _DAMAGED = (
     pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError, ArithmeticError,
-    AssertionError, AttributeError, ImportError, LookupError, MemoryError, TypeError, ValueError,
+    AssertionError, AttributeError, ImportError, LookupError, MemoryError, SafetensorError, TypeError, ValueError,
 )  # fmt: skip
 _MAX_MESSAGE = 300  # characters
 

@@ -8,14 +8,19 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from huggingface_hub.errors import StrictDataclassError
 from jaxtyping import Float
 from torch import Tensor
 
-from cologen.datagen.concepts.weights import device_named
+from cologen.datagen.concepts.weights import device_named, named
 from cologen.datagen.control.maps import Images
 
 MEAN = STD = 0.5
 """Of every channel, as DPT was trained (Ranftl et al., Vision Transformers for Dense Prediction, 2021)."""
+
+
+MOST_LAYERS = 1000
+"""A configuration of more is damaged; they would be made one by one until memory is full."""
 
 
 def normalise(nearness: Float[Tensor, "batch height width"]) -> Images:
@@ -40,13 +45,22 @@ def load_dpt(folder: Path, *, device: str = "auto") -> Dpt:
 
     if not folder.is_dir():
         raise FileNotFoundError(f"no checkpoint folder at {folder}")
-    try:
-        config: Any = DPTConfig.from_pretrained(folder, local_files_only=True)
-        loaded: Any = DPTForDepthEstimation.from_pretrained(
-            folder, config=config, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-    except OSError as error:
-        raise FileNotFoundError(f"{folder} is not a checkpoint of DPT: {error}") from error
+    missing: OSError | None = None
+    with named(folder, "is not a checkpoint of DPT"):
+        try:
+            config: Any = DPTConfig.from_pretrained(folder, local_files_only=True)
+            if config.num_hidden_layers > MOST_LAYERS:
+                raise ValueError(f"{config.num_hidden_layers:,} layers, at most {MOST_LAYERS:,}")
+            loaded: Any = DPTForDepthEstimation.from_pretrained(
+                folder, config=config, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
+        except StrictDataclassError as error:
+            raise ValueError(str(error)) from error
+        except OSError as error:
+            missing = error
+    if missing is not None:
+        why = " ".join(str(missing).split())
+        raise FileNotFoundError(f"{folder} is not a checkpoint of DPT: {why}") from missing
     network, info = loaded
     if info["missing_keys"]:
         raise ValueError(f"{folder} lacks weights of DPT, such as {min(info['missing_keys'])!r}")
