@@ -45,13 +45,14 @@ def load_dpt(folder: Path, *, device: str = "auto") -> Dpt:
 
     if not folder.is_dir():
         raise FileNotFoundError(f"no checkpoint folder at {folder}")
+    loaded: Any = None
     missing: OSError | None = None
     with named(folder, "is not a checkpoint of DPT"):
         try:
             config: Any = DPTConfig.from_pretrained(folder, local_files_only=True)
             if config.num_hidden_layers > MOST_LAYERS:
                 raise ValueError(f"{config.num_hidden_layers:,} layers, at most {MOST_LAYERS:,}")
-            loaded: Any = DPTForDepthEstimation.from_pretrained(
+            loaded = DPTForDepthEstimation.from_pretrained(
                 folder, config=config, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
         except StrictDataclassError as error:
