@@ -41,6 +41,14 @@ def test_long_words_take_lines_but_not_all():
     assert heights[0] < heights[1] <= heights[2] == heights[3]
 
 
+@pytest.mark.parametrize("letters", ["w", "i", "ice ", "wow ", "一只猫"])
+def test_lines_are_filled_and_none_is_cut_off(letters: str):
+    row = Row({"source": picture(32, 32), "target": picture(32, 32)}, (letters * 300,))
+    dark = np.asarray(contact_sheet([row]).convert("L"))[30 + TILE :] < 128
+    width = 2 * TILE + 8
+    assert 20 + 0.9 * width < np.flatnonzero(dark.any(axis=0)).max() < 20 + width
+
+
 def test_the_file_is_the_sheet():
     sheet = contact_sheet([Row({"target": picture(32, 32)}, ("ein Würfel – dé",))])
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(png(sheet)))), np.asarray(sheet))

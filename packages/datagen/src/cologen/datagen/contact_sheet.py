@@ -17,6 +17,8 @@ TILE = 224
 """Longest side of a picture on the sheet, in pixels."""
 
 _GAP, _MARGIN, _HEADER, _LINE, _MAX_LINES = 8, 20, 30, 18, 3
+_FEWEST_LETTERS = 8
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _INK, _GREY = (27, 31, 36), (106, 115, 125)
 
 
@@ -62,12 +64,7 @@ def png(sheet: Image.Image) -> bytes:
 def _strip(row: Row, width: int) -> Image.Image:
     """One sample: its pictures, and each paragraph in as many lines as it needs, up to ``_MAX_LINES``."""
     font = ImageFont.load_default(13)
-    num_letters = int(width / font.getlength("n"))
-    words = [
-        line
-        for paragraph in row.paragraphs
-        for line in wrap(printable(paragraph), num_letters, max_lines=_MAX_LINES, placeholder=" …")
-    ]
+    words = [line for paragraph in row.paragraphs for line in _lines(printable(paragraph), font, width)]
     tiles = [_fitted(picture) for picture in row.pictures.values()]
     tall = max(tile.height for tile in tiles)
     strip = Image.new("RGB", (width, tall + 4 + _LINE * len(words) + 4), "white")
@@ -77,6 +74,17 @@ def _strip(row: Row, width: int) -> Image.Image:
     for number, line in enumerate(words):
         draw.text((0, tall + 4 + number * _LINE), line, _INK, font)
     return strip
+
+
+def _lines(text: str, font: _Font, width: int) -> list[str]:
+    """The text in lines of at most ``width`` pixels, filled well, and ``…`` where there is more of it."""
+    num_letters = int(width / font.getlength("i"))
+    while True:
+        lines = wrap(text, num_letters, max_lines=_MAX_LINES, placeholder=" …")
+        longest = max(map(font.getlength, lines), default=0.0)
+        if longest <= width or num_letters <= _FEWEST_LETTERS:
+            return lines
+        num_letters = max(_FEWEST_LETTERS, min(num_letters - 1, int(num_letters * width / longest) + 4))
 
 
 def _fitted(picture: UInt8[np.ndarray, "height width 3"]) -> Image.Image:
