@@ -36,6 +36,8 @@ from cologen.datagen.sources.parquet_rows import ParquetRows
 
 MOST_BYTES = 3 << 30
 """Address space on top of what the process has once everything is imported."""
+FEWEST_ROUNDS = 6
+"""Of each kind, however slow the machine is."""
 MOST_SECONDS = 20
 """For one picture."""
 WIDTH, HEIGHT = 48, 36
@@ -380,7 +382,7 @@ def main(folder: Path, seed: int, seconds: float) -> None:
     signal.signal(signal.SIGALRM, hung)
     counts = {kind: Counter[str]() for kind in KINDS}
     end, number_of_round = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
+    while number_of_round < FEWEST_ROUNDS or time.monotonic() < end:
         for kind in KINDS:
             try:
                 counts[kind].update(run(folder, kind, number_of_round, seed))

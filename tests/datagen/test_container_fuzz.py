@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.datagen import container_fuzzing
 
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "20"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "10"))
 
 
 def test_spoiled_files_are_refused_in_little_memory_and_time(tmp_path: Path) -> None:

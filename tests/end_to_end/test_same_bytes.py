@@ -91,8 +91,10 @@ def test_a_lost_node_changes_nothing(world: Path, tmp_path: Path, reference: lis
         on_part, acted = _after(3, lambda: cluster.remove_node(second, allow_graceful=False))
         [manifest] = build([_job(world, tmp_path / "node")], Cluster(), on_part)
         assert acted
-        assert len(ray.nodes()) == 2
-        assert sum(node["Alive"] for node in ray.nodes()) == 1
+        deadline = time.monotonic() + 60  # the build may be done before the cluster knows of its loss
+        while sum(node["Alive"] for node in ray.nodes()) > 1 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert [node["Alive"] for node in ray.nodes()].count(False) == 1
     finally:
         ray.shutdown()
         cluster.shutdown()

@@ -28,6 +28,7 @@ from cologen.datagen.control.lineart import load_lineart
 
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "3"))
+FEWEST_ROUNDS = 16
 MOST_ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "80"))
 MOST_BYTES = 2 << 30
 
@@ -124,7 +125,7 @@ def refused(load: Callable[[], Any], file: Path, kept: list[Any] | None = None) 
 
 def rounds(name: str) -> Iterator[tuple[int, Rng]]:
     end, number = time.monotonic() + SECONDS, 0
-    while time.monotonic() < end and number < MOST_ROUNDS:
+    while number < FEWEST_ROUNDS or (time.monotonic() < end and number < MOST_ROUNDS):
         yield number, Rng(f"{name} {SEED} {number}")
         number += 1
 
