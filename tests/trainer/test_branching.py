@@ -101,6 +101,18 @@ def test_a_setting_that_no_branch_can_change_is_one_message_that_names_it(
     assert not (out / "recipe.json").exists()
 
 
+def test_a_branch_is_planned_from_its_stage_on(
+    parent: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert run(data, out, "--from", f"{parent}@grounding:4", "--dry-run") == 0
+    planned = capsys.readouterr().out
+    assert "1 grounding" in planned and "0 inpaint" not in planned
+    assert run(data, out, "--from", f"{parent}@grounding:4", "--dry-run", "--set", "rank=8") == 1
+    assert "holds weights of another recipe" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_branch_begins_in_the_stage_of_its_checkpoint(
     parent: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,7 +45,6 @@ def test_options_say_who_makes_the_batches_and_where_pictures_lie():
         (["--root", "/data"], "--root takes MANIFEST=FOLDER"),
         (["--root", "=/data"], "--root takes MANIFEST=FOLDER"),
         (["--root", "inpaint-cocostuff="], "--root takes MANIFEST=FOLDER"),
-        (["--from", "runs/world", "--dry-run"], "--from begins in the midst of one"),
         (["--gpus", "0"], "--gpus must be at least 1"),
         (["--gpu", "tpu"], "no GPU is called 'tpu': expected one of rtx4090"),
         (["--utilization", "0"], "--utilization must be above 0 and at most 1, got 0.0"),

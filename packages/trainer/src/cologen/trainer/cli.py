@@ -88,7 +88,7 @@ class TrainOptions:
     RUN@STAGE:STEP, or RUN@STEP of its newest stage."""
     dry_run: bool = False
     """Say what would be trained, what it takes and what is missing, and train nothing; the exit code is 1 if anything
-    is missing or does not fit."""
+    is missing or does not fit. A stage that is begun counts as a whole one."""
     workers: int = 2
     """Processes that decode and render, beside each training process."""
     control_workers: int = 0
@@ -121,8 +121,6 @@ class TrainOptions:
             raise ValueError("--resume goes on and --fresh starts over: give one of them")
         if self.branch and self.fresh:
             raise ValueError("--from begins a new run in an empty folder: give another --out instead of --fresh")
-        if self.branch and self.dry_run:
-            raise ValueError("--dry-run plans whole stages, and --from begins in the midst of one: leave it out")
         require_range(self, "workers", "control_workers", least=0)
         require_range(self, "wait_minutes", above=0, most=_YEAR)
         require_range(self, "gpus", least=1)
@@ -198,8 +196,10 @@ def train(options: TrainOptions) -> int:
             f"--root names {', '.join(sorted(unknown))}; the recipe's manifests are {', '.join(manifests)}"
         )
     if options.dry_run:
+        branched = _branch(options, recipe, folder)
         if options.stage is None:
-            stages = stages_to_train(folder, recipe, None, finished=set[int]() if options.fresh else None)
+            finished = set[int]() if options.fresh else branched.finished if branched else None
+            stages = stages_to_train(folder, recipe, None, finished=finished)
         else:  # what it stands on is part of what may be missing
             stages = [recipe.stages.index(recipe.stage(options.stage))]
         setup = Setup(
@@ -215,6 +215,7 @@ def train(options: TrainOptions) -> int:
             base=options.base,
             folder=folder,
             setup=setup,
+            parent=branched.run if branched else None,
             roots=options.roots,
             weights={"hed": options.hed_weights, "lineart": options.lineart_weights},
             wandb=options.wandb,

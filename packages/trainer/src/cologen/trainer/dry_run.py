@@ -86,6 +86,7 @@ def plan_run(
     base: Path | None,
     folder: Path,
     setup: Setup,
+    parent: Path | None = None,
     roots: Mapping[str, Path] = MappingProxyType({}),
     weights: Mapping[ConditionKind, str | Path] = WEIGHTS,
     wandb: bool = False,
@@ -95,6 +96,7 @@ def plan_run(
     Args:
         data, roots: the folder of the manifests, and where their pictures lie, as in ``loading.open_stage``.
         base: the folder of a FLUX base, or the weights of one of the world's; None: not given.
+        parent: the run that this one branches off from, which has the stages before; None: they are in ``folder``.
         weights: of the extractors that draw conditions during training.
         wandb: whether Weights & Biases is to be logged to.
     """
@@ -110,7 +112,7 @@ def plan_run(
         else:
             lines += missing.from_rows(paths[name], found[name], roots.get(name), weights)
     planned = tuple(_stage_plan(recipe, number, found, setup) for number in stages)
-    lines += missing.from_base(recipe, base) + missing.from_stages_before(recipe, stages, folder)
+    lines += missing.from_base(recipe, base) + missing.from_stages_before(recipe, stages, parent or folder)
     lines += missing.from_packages(recipe, wandb=wandb)
     rows = {name: manifest.rows for name, manifest in found.items()}
     needed = disk(recipe, stages, folder, rows=rows, builds_data=bool(to_build))
