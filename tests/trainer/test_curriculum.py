@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from cologen.model.transformer import NEWCOMER_BIAS
 from cologen.trainer.curriculum import Optimizer, Recipe, Resolution, Stage, recipe_hash
-from cologen.trainer.recipes import RECIPES
+from cologen.trainer.recipes import RECIPES, load_recipe
 
 STAGE = Stage(
     task="editing",
@@ -168,3 +168,11 @@ def test_experts_are_counted_up_to_the_stage():
 def test_the_hash_is_of_the_values_and_survives_saving():
     assert recipe_hash(Recipe.model_validate_json(RECIPE.model_dump_json())) == recipe_hash(RECIPE)
     assert recipe_hash(RECIPE.replace(seed=1)) != recipe_hash(RECIPE)
+
+
+@pytest.mark.parametrize(
+    "override", ["clip=true", "micro_batch=true", "stages.inpaint.learning_rate=true", "name=..", "name=."]
+)
+def test_truth_is_no_number_and_dots_are_no_name(override: str):
+    with pytest.raises(ValueError, match=r"expected a number, got true or false|name"):
+        load_recipe("world", [override])

@@ -78,7 +78,29 @@ def test_a_damaged_file_of_a_run_is_named_and_never_believed(tmp_path: Path, nam
         path.write_bytes(whole)
 
 
+def test_what_belongs_to_others_stays(tmp_path: Path) -> None:
+    """Above a run's folder, below it, and beside what it writes, whatever the names look like."""
+    run = tmp_path / "run"
+    begin(run, WORLD, resume=False, fresh=False)
+    others = [
+        run / "checkpoints" / ".0-inpaint-00000006.0123abcd",  # being written by a run, seen from the folder above
+        tmp_path / ".report.html.0123abcd",  # in no run's folder
+    ]
+    others[0].mkdir(parents=True)
+    others[1].touch()
+    with held(tmp_path):
+        assert all(path.exists() for path in others)
+    mine = [run / ".holiday.12345678", run / "photos" / ".report.html.12345678", run / "adapter" / ".x.12345678"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    with held(run):
+        assert all(path.exists() for path in mine)
+        assert not others[0].exists()
+
+
 def test_a_folder_is_held_by_one_process_and_what_a_killed_one_left_is_swept(tmp_path: Path) -> None:
+    begin(tmp_path, WORLD, resume=False, fresh=False)
     left = [tmp_path / "checkpoints" / ".0-inpaint-00000006.0123abcd", tmp_path / ".report.html.0123abcd"]
     left[0].mkdir(parents=True)
     (left[0] / "state.json").touch()
@@ -89,7 +111,6 @@ def test_a_folder_is_held_by_one_process_and_what_a_killed_one_left_is_swept(tmp
         assert (tmp_path / "checkpoints" / "0-inpaint-00000004").is_dir()
         with pytest.raises(ValueError, match=rf"training in {tmp_path}: .*\"pid\": {os.getpid()}"), held(tmp_path):
             pass
-        begin(tmp_path, WORLD, resume=False, fresh=False)
         begin(tmp_path, WORLD, resume=False, fresh=True)
         with pytest.raises(ValueError, match="another process is training"), held(tmp_path):
             pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -54,6 +54,15 @@ class _Frozen(BaseModel):
         for name, field in cls.model_fields.items():
             if effect_of(cls, name) is None and parts_of(field.annotation) is None:
                 raise TypeError(f"{cls.__name__}.{name}: declare its effect (Free[…], Numbers[…] …), see effects.py")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            numbers = [name for name, field in cls.model_fields.items() if field.annotation in (int, float)]
+            if wrong := [name for name in numbers if isinstance(values.get(name), bool)]:
+                raise ValueError(f"{', '.join(wrong)}: expected a number, got true or false")
+        return values
 
     def replace(self: Model, **changes: object) -> Model:
         """The same with these fields changed, checked anew."""
@@ -176,7 +185,7 @@ class Optimizer(_Frozen):
 class Recipe(_Frozen):
     """All that decides a run, apart from where files lie and how many processes share the work."""
 
-    name: Free[str] = Field(pattern=r"^[\w.+-]+$")
+    name: Free[str] = Field(pattern=r"^[\w+-][\w.+-]*$")
     preset: Shape[str]
     """The base's shape: a preset of the model."""
     seed: Numbers[int] = Field(default=0, ge=0)

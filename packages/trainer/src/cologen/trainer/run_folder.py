@@ -32,8 +32,12 @@ from cologen.trainer.sealed_json import read_sealed, write_sealed
 
 RECIPE, FINISHED, STANDS_ON = "recipe.json", "finished.json", "base.json"
 
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
-"""The names under which files and checkpoints are written, until they are whole."""
+_TEMPORARY = {
+    ".": re.compile(r"\.[a-z]+\.(json|jsonl|html|safetensors)\.[0-9a-f]{8}"),
+    CHECKPOINTS: re.compile(r"\.\d+-[a-z_]+-\d{8,}\.[0-9a-f]{8}"),
+    ADAPTER: re.compile(r"\.(adapter\.json|(expert|router)-\d+\.safetensors)\.[0-9a-f]{8}"),
+}
+"""The names under which files and checkpoints are written until they are whole, by their folder in a run's."""
 
 
 @contextmanager
@@ -180,9 +184,14 @@ def _empty(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Delete what was written under a temporary name: only one process at a time writes here, and it is this one."""
-    for path in [each for each in folder.rglob(".*") if _TEMPORARY.fullmatch(each.name)]:
-        _delete(path)
+    """Delete what was written under a temporary name: only one process at a time writes here, and it is this one.
+
+    Only in a run's folder, at the places where a run writes: whatever else is there belongs to others.
+    """
+    if (folder / RECIPE).is_file():
+        for place, names in _TEMPORARY.items():
+            for path in [each for each in (folder / place).glob(".*") if names.fullmatch(each.name)]:
+                _delete(path)
 
 
 def _delete(path: Path) -> None:
