@@ -265,13 +265,31 @@ def test_steps_that_are_not_finite_now_and_then_do_not_stop_a_run(
     assert last.progress.num_skipped == 3
 
 
+def test_a_model_that_diverges_stops_with_advice_that_helps(data: Path, tmp_path: Path) -> None:
+    """Its routers give no numbers either."""
+    with pytest.raises(ValueError, match=r"steps had a loss or gradient that was not finite.*lower the learning rate"):
+        train(tmp_path, data, recipe("max_nonfinite=1", "stages.inpaint.learning_rate=1e30"))
+    last = latest_checkpoint(tmp_path)
+    assert last is not None
+    assert last.progress.stopped_nonfinite
+
+
+def test_a_stage_without_one_sound_step_is_not_done(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learner, "clip", lambda parameters, largest: float("nan"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="stage inpaint learned nothing"):
+            train(tmp_path, data, recipe("max_nonfinite=9"))
+
+
 def test_samples_that_could_be_loaded_again_do_not_stop_a_run_twice(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of, steps = recipe("micro_batch=4"), StageSamples.steps
     with monkeypatch.context() as patched:
         patched.setattr(StageSamples, "steps", lambda *given: (replace(each, num_failed=4) for each in steps(*given)))
-        with pytest.raises(ValueError, match=r"12 of 12 samples could not be loaded.*raise max_failed_share.*--resume"):
+        with pytest.raises(ValueError, match=r"loading failed 12 times in 12 samples.*raise max_failed_share"):
             train(tmp_path, data, of)
     assert train(tmp_path, data, of).stages == [(0, 3), (0, -1)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,20 @@ def test_skipped_steps_count_and_stay_out_of_the_means(tmp_path: Path):
     first, second = read(tmp_path / METRICS, StepMetrics)
     assert (first.loss, first.skipped, first.failed) == (1.0, 1, 1)
     assert (second.loss, second.usage, second.skipped, second.failed, second.per_task) == (None, None, 2, 5, {})
+
+
+def test_routers_without_numbers_are_left_out_of_the_log(tmp_path: Path):
+    recipe, broken = short(), report(float("nan"), skipped=True)
+    assert broken.routing is not None
+    nothing = broken.routing.probability * float("nan")
+    broken = dataclasses.replace(broken, routing=dataclasses.replace(broken.routing, probability=nothing))
+    with Tracker(tmp_path, recipe, ALONE) as tracker:
+        tracker.stage_begins(0, recipe.stages[0], 0)
+        for step in range(2):
+            tracker.step_done(0, loaded(step), broken if step else report(1.0), 0.1)
+    (found,) = read(tmp_path / METRICS, StepMetrics)
+    assert found.router
+    assert all(math.isfinite(value) for value in found.router.values())
 
 
 def test_without_a_source_there_is_no_routing(tmp_path: Path):

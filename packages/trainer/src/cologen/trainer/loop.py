@@ -141,6 +141,11 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
             raise ValueError(trouble)
         if stop and progress.step < stage.iterations:
             return False
+    if learner.num_skipped >= stage.iterations:
+        raise ValueError(
+            f"stage {stage.task} learned nothing: in none of its steps were loss and gradient finite. Start over with "
+            f"--fresh: {_LOWER}"
+        )
     _finish(run, number, learner)
     return True
 
@@ -247,6 +252,9 @@ def _refuse_other(folder: Path, before: Progress, now: Progress) -> None:
         raise another_run("the run was begun with another recipe or other data", folder, wrong, found)
 
 
+_LOWER = "lower the learning rate or the clip"
+
+
 def _trouble(
     recipe: Recipe, stage: Stage, progress: Progress, begin: int, failed_before: int, skipped_in_row: int
 ) -> str | None:
@@ -254,14 +262,13 @@ def _trouble(
     if progress.stopped_nonfinite:
         return (
             f"the last {skipped_in_row} steps had a loss or gradient that was not finite (max_nonfinite "
-            f"{recipe.max_nonfinite}; {progress.num_skipped} of the stage in all): lower the learning rate or the "
-            "clip, and --resume"
+            f"{recipe.max_nonfinite}; {progress.num_skipped} of the stage in all): {_LOWER}, and --resume"
         )
     failed, samples = progress.num_failed - failed_before, (progress.step - begin) * stage.global_batch
     if failed > max(_FEW_FAILURES, recipe.max_failed_share * samples):
         return (
-            f"{failed} of {samples:,} samples could not be loaded (max_failed_share {recipe.max_failed_share:g}): the "
-            "log names them and says why. Mend them, or raise max_failed_share (--set), and --resume."
+            f"loading failed {failed:,} times in {samples:,} samples (max_failed_share {recipe.max_failed_share:g}): "
+            "the log names them and says why. Mend them, or raise max_failed_share (--set), and --resume."
         )
     return None
 

@@ -106,7 +106,7 @@ class Tracker:
         window.reports.append(replace(report, routing=None))
         window.waited += loaded.waited
         window.num_failed += loaded.num_failed
-        if report.routing is not None and self._processes.first:
+        if report.routing is not None and self._processes.first and not report.skipped:
             window.chosen = added(window.chosen, chosen_by_task(report.routing, loaded.micro_batches[-1].tasks))
         if done % self._recipe.log_every == 0 or done == stage.iterations:
             self._log(number, done, learning_rate)
