@@ -94,3 +94,13 @@ def test_changes_are_recorded_one_after_the_other(tmp_path: Path):
         '"checkpoint": "0-inpaint-00000001", "field": "clip", "before": 1, "after": 2'
         in (tmp_path / CHANGES).read_text()
     )
+
+
+@pytest.mark.parametrize(
+    ("override", "branches"), [("rank=8", False), ("stages.inpaint.rho=0.5", False), ("seed=7", True)]
+)
+def test_no_branch_is_advised_where_none_can_be_made(override: str, branches: bool):
+    found = between(load_recipe("world", [override]), finished=1, begun=2)
+    said = str(another_run("it holds another", Path("runs/world"), refused(found, remedies=False), found))
+    assert ("--from runs/world --out NEW" in said) == branches
+    assert said.endswith("or start over with --fresh.")

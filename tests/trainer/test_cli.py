@@ -18,9 +18,9 @@ from cologen.datagen.interrupts import STOPPED
 from cologen.trainer import cli
 from cologen.trainer.checkpoint import latest_checkpoint
 from cologen.trainer.cli import main, parsed
-from cologen.trainer.run_folder import held
+from cologen.trainer.run_folder import begin, held
 from cologen.trainer.stopping import INTERRUPTED_WORDS
-from tests.trainer.small_runs import arguments
+from tests.trainer.small_runs import arguments, recipe
 
 
 def test_without_arguments_it_is_the_world():
@@ -86,6 +86,28 @@ def test_wrong_options_end_with_2_and_say_why(capsys: pytest.CaptureFixture[str]
 def test_a_dry_run_ends_with_1_if_the_run_could_not_begin(tmp_path: Path, given: list[str], code: int):
     assert main(["--dry-run", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *given]) == code
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_sees_what_the_folder_and_the_base_forbid(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, spoiled = tmp_path / "run", tmp_path / "base.safetensors"
+    begin(out, recipe(), resume=False, fresh=False)
+    (tmp_path / "file").touch()
+    spoiled.write_bytes(bytes(100))
+    plain = ["--dry-run", *arguments(data, out)]
+    for given, code, words in (
+        (plain, 1, "holds a run: --resume goes on with it"),
+        ([*plain, "--resume"], 0, "Ready"),
+        ([*plain, "--fresh"], 0, "Ready"),
+        ([*plain, "--resume", "--set", "rank=3"], 1, "rank: 16 became 3"),
+        (["--dry-run", *arguments(data, tmp_path / "file")], 1, "is a file: choose another --out"),
+        (["--dry-run", *arguments(data, tmp_path / "file" / "run")], 1, "is a file: choose another --out"),
+        (["--dry-run", *arguments(data, tmp_path / "new"), "--base", str(spoiled)], 1, "base.safetensors is damaged"),
+    ):
+        assert cli.main(given) == code, given
+        said = capsys.readouterr()
+        assert words in said.out + said.err
 
 
 SHORT = ("stages.inpaint.iterations=2", "stages.grounding.iterations=2")

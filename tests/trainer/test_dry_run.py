@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from cologen.datagen.manifest import load_manifest, save_manifest
 from cologen.datagen.storage import Folder
@@ -36,7 +38,7 @@ def of(recipe: Recipe, built: Path) -> Recipe:
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     path = tmp_path / "base.safetensors"
-    path.touch()
+    save_file({"weight": torch.zeros(1)}, path)
     return path
 
 

@@ -73,9 +73,14 @@ def another_run(
     if allowed := [each for each in found if each not in wrong]:
         words += "\nWhat may change, and did:" + "".join(f"\n  {each}" for each in allowed)
     if advice is None:
-        elsewhere = f"branch off a new run (--from {folder} --out ELSEWHERE), choose another --out"
-        advice = f"Put that back, {elsewhere}, or start over with --fresh."
+        branch = "" if any(_is_shape(each) for each in wrong) else f"branch off a new run (--from {folder} --out NEW), "
+        advice = f"Put that back, {branch}choose another --out, or start over with --fresh."
     return ValueError(f"{said}:{words}\n{advice}")
+
+
+def _is_shape(change: object) -> bool:
+    """Whether it is a change that no branch can make either."""
+    return isinstance(change, Change) and change.effect is Effect.SHAPE
 
 
 def record(folder: Path, found: Sequence[Change], after: str | None) -> None:

@@ -216,6 +216,7 @@ def train(options: TrainOptions) -> int:
             folder=folder,
             setup=setup,
             parent=branched.run if branched else None,
+            refusals=() if branched else _refusals(options, recipe, folder),
             roots=options.roots,
             weights={"hed": options.hed_weights, "lineart": options.lineart_weights},
             wandb=options.wandb,
@@ -237,6 +238,20 @@ def _refuse_entry(options: TrainOptions, recipe: Recipe, folder: Path) -> None:
     """Say what is wrong with the folder before anything is made; ``_enter`` asks again."""
     entry(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
     _branch(options, recipe, folder)
+
+
+def _refusals(options: TrainOptions, recipe: Recipe, folder: Path) -> list[str]:
+    """Why a run could not begin in its folder, or go on there; nothing is written."""
+    home = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not home.is_dir():
+        return [f"{home} is a file: choose another --out"]
+    if not os.access(home, os.W_OK):
+        return [f"{home} cannot be written: choose another --out"]
+    try:
+        entry(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
+    except (OSError, ValueError) as error:
+        return [str(error)]
+    return []
 
 
 def _branch(options: TrainOptions, recipe: Recipe, folder: Path) -> Branch | None:

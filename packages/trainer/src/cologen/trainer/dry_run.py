@@ -87,6 +87,7 @@ def plan_run(
     folder: Path,
     setup: Setup,
     parent: Path | None = None,
+    refusals: Sequence[str] = (),
     roots: Mapping[str, Path] = MappingProxyType({}),
     weights: Mapping[ConditionKind, str | Path] = WEIGHTS,
     wandb: bool = False,
@@ -97,6 +98,7 @@ def plan_run(
         data, roots: the folder of the manifests, and where their pictures lie, as in ``loading.open_stage``.
         base: the folder of a FLUX base, or the weights of one of the world's; None: not given.
         parent: the run that this one branches off from, which has the stages before; None: they are in ``folder``.
+        refusals: why the run could not begin in ``folder``, for whatever reason the caller knows.
         weights: of the extractors that draw conditions during training.
         wandb: whether Weights & Biases is to be logged to.
     """
@@ -117,7 +119,7 @@ def plan_run(
     rows = {name: manifest.rows for name, manifest in found.items()}
     needed = disk(recipe, stages, folder, rows=rows, builds_data=bool(to_build))
     problems = [*_problems(recipe, planned, setup), *_wrong_tasks(recipe, stages, found)]
-    problems += lacking(needed, recipe, folder)
+    problems += [*lacking(needed, recipe, folder), *refusals]
     return RunPlan(
         recipe=recipe,
         setup=setup,

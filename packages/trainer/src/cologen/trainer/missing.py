@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
+from safetensors import safe_open
 
 from cologen.datagen import local_files
 from cologen.datagen.control import hed, lineart
@@ -20,6 +21,7 @@ from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.records import RejectedError
 from cologen.datagen.storage import Folder
 from cologen.model.adapters import INDEX
+from cologen.model.files import damage_named
 from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
 from cologen.trainer.bases import missing_packages
@@ -173,13 +175,22 @@ def _missing_weights(folder: Path, name: str) -> list[str]:
 
 def _weights_of_world(recipe: Recipe, base: Path | None) -> list[str]:
     if base is not None:
-        return [] if base.is_file() else [f"the base's weights {base}"]
+        return _damage(base) if base.is_file() else [f"the base's weights {base}"]
     if not recipe.stages[0].trains_base:
         try:
             packaged_base(recipe.preset)
         except FileNotFoundError as error:
             return [str(error)]
     return []
+
+
+def _damage(weights: Path) -> list[str]:
+    """What is wrong with the header of a file of weights, which says where each tensor is; the tensors are not read."""
+    try:
+        with damage_named(weights), safe_open(weights, "pt"):
+            return []
+    except (OSError, ValueError) as error:
+        return [str(error)]
 
 
 def from_stages_before(recipe: Recipe, stages: Sequence[int], folder: Path) -> list[str]:

@@ -25,11 +25,11 @@ def read_recipe(path: Path) -> Recipe:
     if not path.is_file():
         raise FileNotFoundError(f"no recipe file {path}")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         if path.suffix == ".json" and isinstance(values, dict) and CHECKSUM in values:
             values = unsealed(text.encode(), path)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     return _validated(values, str(path))
 
@@ -127,6 +127,8 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except RecursionError as error:
+        raise ValueError(f"{text[:40]} … is nested too deeply") from error
 
 
 def _validated(values: Any, where: str) -> Recipe:

@@ -83,8 +83,15 @@ def _make(data: Path, names: Sequence[str], size: WorldSize, told: Told, workers
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a manifest is there and complete; all others are built."""
-    return (folder / MANIFEST_NAME).is_file() and load_manifest(Folder.open(folder)).complete
+    """Whether a manifest is there and complete; all others are built.
+
+    Raises:
+        ValueError: what is there is no manifest.
+    """
+    path = folder / MANIFEST_NAME
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, expected a file")
+    return path.is_file() and load_manifest(Folder.open(folder)).complete
 
 
 def _drawn(data: Path, layouts: Iterable[str], size: WorldSize, told: Told, workers: int) -> dict[str, Path]:
