@@ -46,6 +46,9 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 Model = TypeVar("Model", bound="_Frozen")
 
 
+_NUMBERS: tuple[Any, ...] = (int, float)
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -59,7 +62,7 @@ class _Frozen(BaseModel):
     @classmethod
     def _no_truth_for_a_number(cls, values: Any) -> Any:
         if isinstance(values, Mapping):
-            numbers = [name for name, field in cls.model_fields.items() if field.annotation in (int, float)]
+            numbers = [name for name, field in cls.model_fields.items() if field.annotation in _NUMBERS]
             if wrong := [name for name in numbers if isinstance(values.get(name), bool)]:
                 raise ValueError(f"{', '.join(wrong)}: expected a number, got true or false")
         return values
