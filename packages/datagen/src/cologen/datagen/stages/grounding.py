@@ -5,10 +5,10 @@ A row names the marks, not their pixels: boxes or a mask, a colour that can be s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from cologen.datagen.faults import attempt
 from cologen.datagen.glance import glance
 from cologen.datagen.grounding import marks
 from cologen.datagen.grounding.palette import PALETTE, Color, choose
-from cologen.datagen.grounding.phrasing import instruction
+from cologen.datagen.grounding.phrasing import Phrase, instruction
 from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.datagen.grounding.referring import Referral, draw_referrals
 from cologen.datagen.images import Picture
@@ -105,9 +105,8 @@ def ground(
 
 def _row(recipe: GroundingRecipe, sample_id: str, image: Image, referral: Referral, look: Glance) -> dict[str, Any]:
     stream = generator(recipe.seed, sample_id, "marks")
-    policy, is_mask = recipe.policy, referral.referring == "mask"
-    line_width = policy.line_pixels(stream.uniform(*policy.line_width), image.height, image.width)
-    opacity = float(np.float32(stream.uniform(*policy.opacity)))  # as Parquet keeps it
+    is_mask = referral.referring == "mask"
+    line_width, opacity = _drawn_sizes(recipe.policy, stream, image.height, image.width)
     mask = _covered(image, referral) if is_mask and referral.targets else None
     if recipe.contrast and referral.targets:
         region = _band(image, referral, line_width) if mask is None else mask
@@ -128,7 +127,8 @@ def _row(recipe: GroundingRecipe, sample_id: str, image: Image, referral: Referr
         "referring": referral.referring,
         "phrase": referral.phrase.text,
         "instruction": words,
-        "boxes": [item.box.xyxy() for item in referral.targets],
+        # Two annotations may have one box, around which there is one frame.
+        "boxes": list(dict.fromkeys(item.box.xyxy() for item in referral.targets)),
         "mask_rle": None if mask is None else rle.encode(mask),
         "color": color.name,
         "color_rgb": color.rgb,
@@ -137,6 +137,38 @@ def _row(recipe: GroundingRecipe, sample_id: str, image: Image, referral: Referr
         "inverse": referral.inverse,
         "negative": not referral.targets,
     }
+
+
+def sizes_of(recipe: GroundingRecipe, row: Mapping[str, Any]) -> tuple[int | None, float | None]:
+    """The line width and the opacity that the recipe gives to a row: one of them, the other being None."""
+    stream = generator(recipe.seed, row["sample_id"], "marks")
+    line_width, opacity = _drawn_sizes(recipe.policy, stream, row["height"], row["width"])
+    return (None, opacity) if row["referring"] == "mask" else (line_width, None)
+
+
+def instructions_of(recipe: GroundingRecipe, row: Mapping[str, Any]) -> set[str]:
+    """Every instruction that the recipe may give to a row's phrase and colour.
+
+    They are several where the row does not say what its words were drawn after: how many colours could be seen, and
+    whether its phrase asks for one mark or for several.
+    """
+    looked_at = recipe.contrast and not row["negative"]
+    numbers: tuple[Literal["one", "several"], ...] = ("one", "several")
+    found = set[str]()
+    for num_visible in range(1 if looked_at else len(PALETTE), len(PALETTE) + 1):
+        for number in numbers:
+            stream = generator(recipe.seed, row["sample_id"], "marks")
+            _drawn_sizes(recipe.policy, stream, row["height"], row["width"])
+            stream.integers(num_visible)
+            phrase = Phrase(text=row["phrase"], marks=number)
+            found.add(instruction(row["referring"], phrase, row["color"], stream, inverse=row["inverse"]))
+    return found
+
+
+def _drawn_sizes(policy: GroundingPolicy, stream: np.random.Generator, height: int, width: int) -> tuple[int, float]:
+    """A line width in pixels, and an opacity as Parquet keeps it."""
+    line_width = policy.line_pixels(stream.uniform(*policy.line_width), height, width)
+    return line_width, float(np.float32(stream.uniform(*policy.opacity)))
 
 
 def _covered(image: Image, referral: Referral) -> Mask:

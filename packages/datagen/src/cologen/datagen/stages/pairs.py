@@ -5,7 +5,7 @@ A part sees its own pairs alone. Rows carry the hashes of both pictures, by whic
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import ceil, floor
@@ -133,7 +133,7 @@ def _checked(pair: Pair, policy: PairPolicy, look: _Look) -> tuple[Likeness, Lik
 
 def _row(recipe: PairRecipe, sample_id: str, pair: Pair, source_hash: int, target_hash: int) -> dict[str, Any]:
     words = pair.instructions[int(generator(recipe.seed, sample_id, "phrasing").integers(len(pair.instructions)))]
-    row = {
+    row: dict[str, Any] = {
         "sample_id": sample_id,
         "task": recipe.task,
         "source": recipe.source.name,
@@ -154,10 +154,10 @@ def _row(recipe: PairRecipe, sample_id: str, pair: Pair, source_hash: int, targe
     }
     if recipe.task == "editing":
         return row | {"edit_type": pair.edit_type or UNNAMED}
-    return row | {"subject": pair.subject, "direction": _direction(pair)}
+    return row | {"subject": pair.subject, "direction": direction_of(row["source_box"], row["target_box"])}
 
 
-def _direction(pair: Pair) -> str:
+def direction_of(source_box: Sequence[float] | None, target_box: Sequence[float] | None) -> str:
     """Forth from the left picture of an image to its right one."""
-    backwards = pair.source_box and pair.target_box and pair.source_box.x0 > pair.target_box.x0
+    backwards = source_box and target_box and source_box[0] > target_box[0]
     return _DIRECTIONS[bool(backwards)]
