@@ -34,6 +34,12 @@ def test_the_place_is_the_innermost_line_of_ours_and_addresses_in_memory_are_lef
     assert described(ValueError(f"bad\n {object()}")) == "ValueError: bad <object object at 0x…>"
 
 
+def test_a_rejection_that_quotes_an_exception_says_the_same_at_every_run():
+    things = [object(), object()]  # both alive, so not in one place
+    details = {RejectedError(Reason.NOT_AN_IMAGE, f"cannot identify {thing!r}: 0x1f").detail for thing in things}
+    assert details == {"cannot identify <object object at 0x…>: 0x1f"}
+
+
 def test_stopping_is_no_fault():
     for kind in (KeyboardInterrupt, SystemExit):
         with pytest.raises(kind):

@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import struct
 import tarfile
 import tracemalloc
@@ -161,6 +162,20 @@ def test_a_header_longer_than_the_first_read_is_followed(tmp_path: Path) -> None
 @pytest.mark.parametrize("data", [b"<html>not here</html>", b"\xff\xd8\xff\xd9" * 5, bytes(100), b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_image_is_refused(data: bytes, tmp_path: Path) -> None:
     assert set(refusals(tmp_path, data)) <= {Reason.NOT_AN_IMAGE, Reason.TRUNCATED_IMAGE}
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
+def test_what_is_wrong_is_said_in_the_same_words_every_time(form: str) -> None:
+    whole = encoded(PIL.Image.fromarray(pattern()), form)
+    for data in (bytes(10) + whole, whole[:10], whole[: len(whole) // 2], whole[:2] + bytes(90) + whole[2:]):
+        details = set[str]()
+        places = list[io.BytesIO]()  # so that the next file object lies elsewhere in memory
+        for _ in range(3):
+            with pytest.raises(RejectedError) as error:
+                images.decode(data)
+            details.add(error.value.detail)
+            places.extend(io.BytesIO(data) for _ in range(3))
+        assert len(details) == 1 and not re.search("at 0x[0-9a-f]", details.pop())
 
 
 def test_pictures_of_16_bits_and_cmyk_are_converted(tmp_path: Path) -> None:

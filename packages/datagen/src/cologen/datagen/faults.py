@@ -8,20 +8,18 @@ memory would meet every other picture too, so these go up unchanged, for the par
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
 from cologen.datagen.local_files import is_fault_of_file
-from cologen.datagen.records import Reason, RejectedError
+from cologen.datagen.records import Reason, RejectedError, without_addresses
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _PACKAGE = "cologen."
 _MAX_MESSAGE = 300  # characters
-_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _UNREADABLE = frozenset({errno.EIO, errno.EBADMSG, errno.ENODATA, errno.EREMOTEIO, errno.EUCLEAN})
 
 
@@ -98,6 +96,6 @@ def _place(traceback: TracebackType | None) -> str:
 
 
 def _said(error: BaseException) -> str:
-    """The message without what differs from run to run (addresses in memory), so that a part stays the same bytes."""
+    """The message on one line, the same at every run, so that a part stays the same bytes."""
     words = " ".join(str(error).split())
-    return _ADDRESS.sub("0x…", words)[:_MAX_MESSAGE] or "no message"
+    return without_addresses(words)[:_MAX_MESSAGE] or "no message"

@@ -6,11 +6,19 @@ picture. Records carry names and counts, never pixels, so they travel cheaply be
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
 ObjectKind = Literal["thing", "stuff", "crowd"]
+
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+
+
+def without_addresses(words: str) -> str:
+    """An exception's words without where objects lie in memory, which differs from run to run."""
+    return _ADDRESS.sub("at 0x…", words)
 
 
 class Reason(StrEnum):
@@ -49,9 +57,13 @@ class Reason(StrEnum):
 
 
 class RejectedError(Exception):
-    """One sample or annotation cannot be used; caught where samples are looped over, and counted there."""
+    """One sample or annotation cannot be used; caught where samples are looped over, and counted there.
+
+    ``detail`` may quote another exception: what it says is the same at every run (``without_addresses``).
+    """
 
     def __init__(self, reason: Reason, detail: str) -> None:
+        detail = without_addresses(detail)
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
