@@ -92,6 +92,15 @@ def test_the_classes_of_coco() -> None:
         ("vases", "vase", "vases"),
         ("starfish", "starfish", "starfish"),
         ("deer", "deer", "deer"),
+        ("reindeer", "reindeer", "reindeer"),
+        ("crossroads", "crossroads", "crossroads"),
+        ("headquarters", "headquarters", "headquarters"),
+        ("bacteria", "bacterium", "bacteria"),
+        ("passer-by", "passer-by", "passers-by"),
+        ("passers-by", "passer-by", "passers-by"),
+        ("passerby", "passerby", "passersby"),
+        ("mother-in-law", "mother-in-law", "mothers-in-law"),
+        ("person, individual", "person", "people"),
         ("chest of drawers", "chest of drawers", "chests of drawers"),
         ("bowls with fruit", "bowl with fruit", "bowls with fruit"),
         ("man in red", "man in red", "men in red"),
@@ -114,6 +123,7 @@ def test_every_class_of_stuff_and_of_ade20k_has_both_numbers() -> None:
 WITH_ARTICLES = """
 an hour|an hourglass|an honest man|an heirloom|an herb|an egg|an umbrella|an unidentified thing|an urn|an X-ray|an SUV
 an MRI|an LED lamp|an 8-ball|an 11th man|an undershirt|an usher|an iPod|an eclair|an ottoman|an Xbox
+an HDTV|an NBA jersey|a BMW|a STOP sign|a NASA cap|a DNA strand
 a unicorn|a unicycle|a uniform|a union|a united flag|a utensil|a urinal|a user|a ukulele|a European|a one-way sign|a ewe
 a UFO|a TV|a CD player|a USB stick|a U-turn|a horse|a house|a yacht|a eucalyptus|a 7th man|a tv
 """

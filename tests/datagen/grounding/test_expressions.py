@@ -16,7 +16,9 @@ left side|blue shirt|black and white dog|orange|man's hat|left guy's arm|lady in
 can on left|trash can|standing man|skiing woman|man standing in back|parking meter on left|building on right
 painting on wall|cow you can see whole|guy that's standing|kid thats sitting|sheep whose head is down|next bus
 last guy from left|partially hidden man|only one with hat|umbrella held by girl|reflection|man, left|bus that says 52
-number 52|whole pizza|taller one|ones on the left|skis on right|pair of skis|right hand|bride"""
+number 52|whole pizza|taller one|ones on the left|skis on right
+far away boat|left half|family left|pretty girl|cut pizza|only two with hats
+pair of skis|right hand|bride"""
 
 WITH_ONE = {
     "left": "the left one",
@@ -35,10 +37,36 @@ WITH_ONE = {
     "right with hat": "the right one with hat",
     "furthest away": "the furthest one away",
     "1st": "the 1st one",
+    "far away": "the far one away",
+    "near us": "the one near us",
+    "nearest us": "the one nearest us",
+    "amongst the trees": "the one amongst the trees",
+    "on the left": "the one on the left",
+    "in the middle": "the one in the middle",
+    "between the two men": "the one between the two men",
+    "back there": "the one back there",
+    "a little left": "the one a little left",
+    "really big": "the really big one",
+    "pretty big": "the pretty big one",
+    "low left": "the low left one",
+    "slightly left": "the slightly left one",
+    "blue/white": "the blue/white one",
+    "black n white": "the black n white one",
+    "partially hidden": "the partially hidden one",
+    "barely visible": "the barely visible one",
+    "cropped": "the cropped one",
+    "cut off": "the cut off one",
+    "cut off on right": "the cut off one on right",
+    "alone": "the alone one",
+    "single": "the single one",
+    "lone": "the lone one",
+    "visible": "the visible one",
+    "only the dog": "the dog",
+    "just the dog": "the dog",
 }
 
-QUOTED = """on the left|in the middle|in front|behind guy|next to the man|near the car|left of the dog|right of tree
-between the two men|away from us|out of focus|with hat|w hat|off to the left
+QUOTED = """in front|behind guy|next to the man|near the car|left of the dog|right of tree
+whats in the bowl|hers|on the left is a man|away from us|out of focus|with hat|w hat|off to the left
 there|here|over there|the there|you|me|him|her|his|it|this|both|the|a|nobody|yes
 can't see face|cant see face|can see face|can you see him|looking at camera|holding bat|wearing red|facing us|sitting
 standing|standing on the right|lying down|bent over|talking on phone|has hat|is blue|not the dog|no hat|see legs
@@ -74,7 +102,7 @@ def test_what_is_no_noun_phrase_is_quoted(words: str) -> None:
 
 def test_quotes_stay_in_pairs() -> None:
     assert as_noun_phrase(cleaned('man "in red"')) == "the man in red"
-    assert as_noun_phrase('on the "left" side') == "what is meant by \"on the 'left' side\""
+    assert as_noun_phrase('on "left" side') == "what is meant by \"on 'left' side\""
     for words in each(QUOTED):
         sentence = instruction("box", phrase_for("expression", words, 1, generator(0)), "red", generator(1))
         assert sentence.count('"') == 2

@@ -24,13 +24,13 @@ from cologen.datagen.noun_tables import (
 )
 
 _SINGULAR = {many: one for one, many in IRREGULAR.items()}
-_AFTER_THE_HEAD = re.compile(r" (?:of|with|without|in|on|for|at|from|to|by) | (?=\()")
+_AFTER_THE_HEAD = re.compile(r" (?:of|with|without|in|on|for|at|from|to|by) | (?=\()|(?=-(?:by|in-law)$)")
 _SHORTEST_PREFIX = 3
 _ONE_IN_ES = re.compile(r"(?:ch|sh|ss|x|zz|o)es$")
 
 _CONSONANT_AT_FIRST = re.compile(r"eu|ewe|one(?![a-z])|once|u[bfkrst][aeiou]|uni(?![dmn])|uv|u[-.]")
 _VOWEL_AT_FIRST = re.compile(r"[aeiou]|heir|honest|hono|hour|herb|x-|xbox|8|1[18](?![0-9])")
-_SPELT_OUT = re.compile(r"[B-Z]{2,3}(?![A-Za-z])|[B-Z]-")
+_SPELT_OUT = re.compile(r"(?:[B-Z]{2,3}|[B-DF-HJ-NP-TV-XZ]{4,5}|[B-RT-Z][B-DF-HJ-NP-TV-Z]A)(?![A-Za-z])|[B-Z]-")
 _LETTERS_SAID_WITH_A_VOWEL = "EFHILMNORSX"
 
 
@@ -75,6 +75,7 @@ def with_article(words: str) -> str:
 
 def _parted(noun: str) -> tuple[str, str]:
     """What is counted, and what follows it: "chest" and " of drawers", "bow" and " (weapon)"."""
+    noun = noun.partition(",")[0]  # the first of several names: "person, individual"
     found = _AFTER_THE_HEAD.search(noun)
     return (noun[: found.start()], noun[found.start() :]) if found else (noun, "")
 

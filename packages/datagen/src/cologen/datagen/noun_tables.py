@@ -18,6 +18,7 @@ IRREGULAR: Mapping[str, str] = MappingProxyType(
         "half": "halves", "thief": "thieves", "hoof": "hooves", "potato": "potatoes", "tomato": "tomatoes",
         "hero": "heroes", "echo": "echoes", "buffalo": "buffaloes", "cactus": "cacti", "quiz": "quizzes",
         "axis": "axes", "crisis": "crises", "candelabrum": "candelabra",
+        "bacterium": "bacteria", "passerby": "passersby",
     }
 )  # fmt: skip
 """Plurals by singular. They hold at the end of other words too: a pocketknife, a bookshelf, a fireman."""
@@ -34,9 +35,10 @@ NOT_MEN = _words(
 """Words that end in "man" or "men" by chance."""
 
 UNCHANGED = _words(
-    "sheep deer moose bison shrimp squid salmon trout aircraft spacecraft cattle police series species tuna elk"
+    """sheep deer moose bison shrimp squid salmon trout aircraft spacecraft cattle police series species tuna elk
+    crossroads headquarters"""
 )
-UNCHANGED_ENDINGS = ("fish",)
+UNCHANGED_ENDINGS = ("fish", "deer")
 
 IN_PAIRS = _words(
     """binoculars boxers briefs chaps clippers glasses goggles headphones jeans knickers leggings overalls

@@ -22,11 +22,15 @@ _COMPLETE = _words("someone somebody something anyone whoever whatever")
 """Those that need no noun."""
 _BEFORE_ONE = _words("the that this a an any each every another")
 """Those after which qualities alone want "one"; "my left" and "two red" are no phrases either way."""
-_PRONOUNS = _words("i you u he she it we they him them me us ya y'all himself herself itself themselves")
+_POINTING = _words("the a an this that these those")
+_PRONOUNS = _words(
+    """i you u he she it we they him them me us ya y'all himself herself itself themselves mine yours hers
+    ours theirs"""
+)
 _RELATIVES = _words("who that which whose whom where what that's who's which's thats whos when whoever whatever")
 _PREPOSITIONS = _words(
     """on in at to of under over above below behind beside besides between near nearby by with without w w/
-    from inside outside out against around across along among through toward towards off up down into onto
+    from inside outside out against around across along among amongst amid through toward towards off up down into onto
     upon within beneath underneath opposite past via per like as than for about after before during until
     since close away"""
 )
@@ -36,8 +40,11 @@ _AUXILIARIES = _words(
     dont didnt cant wont aint it's its'"""
 )
 _FINITE_VERBS = _words("see wears holds looks stands sits eats faces leans carries seems appears sees gets goes comes")
+_RUN_TOGETHER = _words("whats wheres theres heres hes shes im ive youre youve theyre theyve lets")
+"""Contractions typed without their apostrophe."""
 _NOT_A_START = (
     _AUXILIARIES
+    | _RUN_TOGETHER
     | _FINITE_VERBS
     | _PRONOUNS
     | (_RELATIVES - DETERMINERS)
@@ -58,8 +65,13 @@ _QUALITIES = _words(
     sixth seventh eighth red blue green yellow purple pink brown black white gray grey beige tan dark bright
     colorful striped blonde blond big bigger small smaller large larger tall taller short shorter tiny
     little huge old older young younger long longer close closer further farther nearer other whole full
-    empty open closed half same different blurry blurred"""
+    empty open closed half same different blurry blurred low high single lone alone visible hidden cropped cut"""
 )
+_DEGREES = _words("pretty quite so too")
+_NOUNS_IN_LY = _words("family fly butterfly dragonfly belly jelly lily ally bully assembly")
+_NEAR = _words("near nearer nearest close closer closest")
+_SIDEWAYS = _words("left right up down lower higher back forward further closer")
+_JOINING = _words("and n & or")
 _QUALITY_ENDINGS = ("est", "most")
 _NOUNS_IN_EST = _words("vest nest chest guest forest test rest west pest crest quest breast priest harvest")
 _NOUNS_IN_ING = _words(
@@ -77,10 +89,15 @@ def as_noun_phrase(words: str) -> str:
     """``words``, which are not blank, as a noun phrase.
 
     "left man" becomes "the left man", "blue on right" "the blue one on right", and "a man with a hat" stays as it is.
-    What is no noun phrase is quoted: 'what is meant by "on the left"'.
+    A place gets its noun, "the one on the left". What is no noun phrase is quoted: 'what is meant by "facing us"'.
     """
+    first, _, rest = words.partition(" ")
+    if first.lower() in ("only", "just") and rest.partition(" ")[0].lower() in _POINTING:
+        return as_noun_phrase(rest)
     plain = words.replace("\u2019", "'")
     said = [word.strip(",.;:!?()\"'") for word in plain.lower().split()]
+    if _WORD.fullmatch(said[0]) and _is_place(said) and not _is_clause(said):
+        return f"the one {words}"
     if not _WORD.fullmatch(said[0]) or _starts_otherwise(said) or _is_clause(said):
         inner = words.replace('"', "'")
         return f'what is meant by "{inner}"'
@@ -95,6 +112,20 @@ def as_noun_phrase(words: str) -> str:
         first, rest = words.split()[:num_qualities], words.split()[num_qualities:]
         return f"the {' '.join(first)} one {' '.join(rest)}"
     return f"the {words}"
+
+
+def _is_place(said: list[str]) -> bool:
+    """Whether the words say where it is, and the noun is all they lack: "near us", "back there", "a little left"."""
+    first, rest = said[0], said[1:]
+    if not rest:
+        return False
+    if first == "a" and rest[0] in ("little", "bit"):
+        return len(rest) > 1 and set(rest[1:]) <= _SIDEWAYS
+    if first in _PREPOSITIONS and first not in _QUALITIES and rest[0] in _POINTING:
+        return len(rest) > 1
+    if first in _NEAR and rest[0] in _PRONOUNS:
+        return True
+    return rest in (["there"], ["here"]) and first in _QUALITIES
 
 
 def _starts_otherwise(said: list[str]) -> bool:
@@ -139,12 +170,31 @@ def _is_clause(said: list[str]) -> bool:
 def _num_qualities(said: list[str]) -> int:
     """How many words at the start only qualify: three of "red and white with hat"."""
     number = 0
-    while number < len(said) and _is_quality(said[number]):
-        joins = said[number + 1 : number + 2] == ["and"] and _is_quality("".join(said[number + 2 : number + 3]))
-        number += 2 if joins else 1
+    while number < len(said) and (_is_quality(said[number]) or _is_degree(said[number : number + 2])):
+        if said[number] == "half" and number:  # "left half" has its noun
+            break
+        number += 1
+        following, after = (*said[number:], "", "")[:2]
+        if (following in _JOINING and _is_quality(after)) or _belongs(said[number - 1], following, after):
+            number += 1
     return number
 
 
+def _belongs(quality: str, following: str, after: str) -> bool:
+    """Whether a quality has a second word: "cut off", and "far away" before a noun."""
+    return (quality, following) == ("cut", "off") or (
+        (quality, following) == ("far", "away") and bool(after) and after not in _PREPOSITIONS
+    )
+
+
+def _is_degree(said: list[str]) -> bool:
+    """Whether the first word says how much of the quality after it: "really big", "partially hidden"."""
+    word, following = (*said, "")[:2]
+    return _is_quality(following) and (word in _DEGREES or (word.endswith("ly") and word not in _NOUNS_IN_LY))
+
+
 def _is_quality(word: str) -> bool:
+    if "/" in word:
+        return all(map(_is_quality, word.split("/")))
     ends = word.endswith(_QUALITY_ENDINGS) and word not in _NOUNS_IN_EST
     return word in _QUALITIES or ends or _ORDINAL.fullmatch(word) is not None
