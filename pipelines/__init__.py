@@ -1,1 +1,18 @@
-"""Command lines: each composes rooms of `packages/` into one job and holds no logic of its own."""
+"""Command lines: each composes rooms of `packages/` into one job and holds no logic of its own.
+
+For ``python -m pipelines.NAME``, Ctrl-C is one line from here on, while the command's imports still take seconds.
+``console.run`` puts its own handler over it. Nothing is changed for anyone else who imports this package.
+"""
+
+import signal
+import sys
+
+from cologen.datagen.interrupts import ending_with
+
+# While python looks for the module of -m, which imports this package, "-m" stands in the place of its path.
+if (
+    sys.argv[:1] == ["-m"]
+    and any(word.startswith("pipelines.") for word in sys.orig_argv)
+    and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+):
+    signal.signal(signal.SIGINT, ending_with("Interrupted before the command began."))

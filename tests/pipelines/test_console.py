@@ -88,6 +88,27 @@ def test_a_second_ctrl_c_does_not_wait_for_the_cleanup(tmp_path: Path):
     assert said == "Stopped. What is committed is kept: run the same command again to continue.\n"
 
 
+@pytest.mark.parametrize("command", ["build_world", "build_inpaint"])
+@pytest.mark.parametrize("module", ["dataclasses", "tyro"])
+def test_ctrl_c_while_a_command_imports_is_one_line(command: str, module: str, tmp_path: Path):
+    """The signal comes as the command's first import, or one of its last, begins."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r} and "pipelines" in sys.modules:
+            os.kill(os.getpid(), signal.SIGINT)
+for name in [name for name in sys.modules if name == {module!r}]:
+    del sys.modules[name]
+sys.meta_path.insert(0, Interrupting())
+""")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}
+    ended = subprocess.run(
+        [sys.executable, "-m", f"pipelines.{command}", "--help"], env=environment, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stderr) == (STOPPED, "Interrupted before the command began.\n")
+
+
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What is printed, into no terminal and with a heartbeat every few milliseconds."""
