@@ -147,6 +147,79 @@ def test_a_png_damaged_in_the_middle_is_refused_when_decoded() -> None:
     assert error.value.reason is Reason.TRUNCATED_IMAGE
 
 
+def _kept_as(data: bytes) -> tuple[bytes, bytes] | None:
+    """The pixels as a picture and as a label map; None where both are refused."""
+    try:
+        picture = images.decode(data).tobytes()
+    except RejectedError:
+        with pytest.raises(RejectedError):
+            images.decode_map(data)
+        return None
+    return picture, images.decode_map(data).tobytes()
+
+
+def _pngs() -> list[bytes]:
+    """RGB, palette with a transparent index, with text and EXIF behind the pixels, animated."""
+    picture = PIL.Image.fromarray(pattern())
+    late = png()[:-12] + chunk(b"tEXt", b"Comment\0what is here") + chunk(b"eXIf", turned_block(6)) + png()[-12:]
+    animated = encoded(picture, "PNG", save_all=True, append_images=[picture.transpose(PIL.Image.Transpose.ROTATE_180)])
+    return [png(), encoded(picture.quantize(16), "PNG", transparency=3), late, animated]
+
+
+def turned_block(orientation: int) -> bytes:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()[6:]
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_no_flipped_bit_of_a_png_gives_other_pixels(index: int) -> None:
+    whole = _pngs()[index]
+    sound = _kept_as(whole)
+    assert sound is not None
+    kept = set[int]()
+    step = max(1, 8 * len(whole) // 3000) | 1  # odd, so that all the bits of a byte have their turn
+    for place in [*range(8 * 80), *range(8 * 80, 8 * len(whole), step)]:
+        data = bytearray(whole)
+        data[place // 8] ^= 1 << place % 8
+        found = _kept_as(bytes(data))
+        assert found in (None, sound), place
+        if found is not None:
+            kept.add(place // 8)
+    text = whole.find(b"tEXt")
+    assert kept <= (set(range(text, text + 40)) if text >= 0 else set())
+
+
+@pytest.mark.parametrize("hole", [1, 16, 100])
+def test_a_png_with_a_hole_of_zeros_is_refused(hole: int) -> None:
+    grain = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    whole = encoded(PIL.Image.fromarray(grain), "PNG")
+    sound = _kept_as(whole)
+    for start in range(0, len(whole), 37):
+        data = whole[:start] + bytes(hole) + whole[start + hole :]
+        assert _kept_as(data) == (sound if data == whole else None)
+
+
+def test_a_png_whose_text_alone_is_damaged_is_kept() -> None:
+    text = bytearray(chunk(b"tEXt", b"Comment\0what is here"))
+    text[12] ^= 1
+    np.testing.assert_array_equal(images.decode(png()[:-12] + bytes(text) + png()[-12:]), pattern())
+
+
+def test_interlaced_pngs_of_many_chunks_are_kept() -> None:
+    """Adam7 as the format defines it: seven passes, each with its own filter bytes."""
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    rows = [row for x, y, dx, dy in passes for row in pattern()[y::dy, x::dx]]
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    pieces = [chunk(b"IDAT", packed[start : start + 50]) for start in range(0, len(packed), 50)]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 48, 32, 8, 2, 0, 0, 1))
+    whole = png()[:8] + header + b"".join(pieces) + chunk(b"IEND", b"")
+    for data in (whole, whole + b"appended"):
+        np.testing.assert_array_equal(images.decode(data), pattern())
+    with pytest.raises(RejectedError, match="damaged"):
+        images.decode(whole.replace(pieces[3], pieces[3][:-1] + bytes([pieces[3][-1] ^ 1])))
+
+
 @pytest.mark.parametrize("trailer", [bytes(3), bytes(1000), b"SEFT camera data" * 20])
 @pytest.mark.parametrize("whole", [jpeg(), png()], ids=["jpeg", "png"])
 def test_what_cameras_append_does_no_harm(whole: bytes, trailer: bytes, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the first bytes of a JPEG, PNG or WEBP say of the picture, read without decoding it: size, depth, EXIF turn.
+"""What a JPEG, PNG or WEBP says of its picture, read without decoding it: size, depth, EXIF turn, a PNG's checksums.
 
 Every other format is left to Pillow in ``images``.
 """
@@ -17,6 +17,7 @@ _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_END = b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
+_PNG_REMARKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"tIME"})
 # Baseline, extended and progressive Huffman frames: what libjpeg decodes to 8 bits.
 _DECODABLE_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 # Frames share 0xC0-0xCF with three markers of other meaning: Huffman tables, a reserved one, arithmetic conditioning.
@@ -111,6 +112,26 @@ def parse(data: bytes, tail: bytes = b"") -> Header | None:
     except (IndexError, struct.error):
         raise IncompleteError from None
     return None
+
+
+def check_png(data: bytes) -> None:
+    """Hold each chunk of a PNG against its checksum; Pillow checks those of the pixels neither by CRC nor by Adler.
+
+    Text may be damaged: nothing is said about the pixels. (In front of them Pillow refuses it nevertheless.)
+
+    Raises:
+        RejectedError: a chunk is damaged, or the chunks do not reach the end marker.
+    """
+    view, position, kind = memoryview(data), len(_PNG_SIGNATURE), b""
+    while kind != b"IEND":
+        if position + 12 > len(data):
+            raise RejectedError(Reason.TRUNCATED_IMAGE, f"PNG: breaks off after {len(data)} bytes")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 8 + length
+        sum_ = int.from_bytes(view[end : end + 4], "big")
+        if end + 4 > len(data) or (kind not in _PNG_REMARKS and zlib.crc32(view[position + 4 : end]) != sum_):
+            raise RejectedError(Reason.TRUNCATED_IMAGE, f"PNG: the chunk at byte {position} is damaged")
+        position = end + 4
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:

@@ -232,7 +232,11 @@ def _open_pillow(data: bytes) -> ImageFile:
     webp_size = image_headers.webp_size(data)
     if webp_size is not None:
         _check_size(*webp_size)  # Pillow makes room for the pixels when it opens one
-    formats = ("PNG",) if image_headers.is_png(data) else _OTHER_FORMATS
+    if image_headers.is_png(data):
+        image_headers.check_png(data)
+        formats = ("PNG",)
+    else:
+        formats = _OTHER_FORMATS
     try:
         with warnings.catch_warnings():
             # Sizes are ours to judge, and broken metadata does not matter to the pixels.
