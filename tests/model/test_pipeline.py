@@ -252,6 +252,11 @@ IMAGE, MASK = picture(1), torch.ones(32, 48)
         ({"generator": [torch.Generator()] * 2}, "2 generators for 1 pictures"),
         ({"latents": torch.zeros(1, 5, 64)}, r"latents are \(1, 5, 64\), expected \(1, 6, 64\)"),
         ({"prompt": []}, "prompt is an empty list"),
+        ({"negative_prompt": [], "true_cfg_scale": 2.0}, "negative_prompt is an empty list"),
+        ({"sigmas": []}, "sigmas must be finite"),
+        ({"sigmas": [1.0, float("nan")]}, "sigmas must be finite"),
+        ({"guidance_scale": float("nan")}, "guidance_scale must be finite"),
+        ({"latents": torch.full((1, 6, 64), float("nan"))}, "latents hold a value that is not finite"),
         ({"prompt": ["a", "b"], "prompt_2": ["c"]}, "1 second prompts for 2 prompts"),
         (
             {"prompt": None, "prompt_embeds": torch.zeros(2, 5, 24), "pooled_prompt_embeds": torch.zeros(1, 16)},

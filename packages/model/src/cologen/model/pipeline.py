@@ -10,6 +10,7 @@ FLUX's, run through the same call: ``CoLoGenPipeline.from_bundle(build(preset("w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -242,12 +243,16 @@ class CoLoGenPipeline(FluxPipeline):
             ValueError: something is missing, too much, or does not fit together.
         """
         codec, usual = self._codec, self._usual
+        if guidance_scale is not None and not math.isfinite(guidance_scale):
+            raise ValueError(f"guidance_scale must be finite, got {guidance_scale}")
         self._guidance_scale = usual.guidance if guidance_scale is None else guidance_scale
         self._joint_attention_kwargs = joint_attention_kwargs or {}
         self._current_timestep, self._interrupt = None, False
         layout, chosen = Layout.of(self.transformer, codec), task_for(task, image, mask)
         if prompt == []:
             raise ValueError("prompt is an empty list: give at least one prompt")
+        if negative_prompt == []:
+            raise ValueError("negative_prompt is an empty list: give at least one, or None")
         if prompt is None and prompt_embeds is None and chosen is not None and chosen.wordless:
             prompt = ""
         self.check_inputs(

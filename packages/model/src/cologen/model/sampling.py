@@ -138,7 +138,7 @@ def starting_noise(
     """What denoising begins with, drawn as FLUX's pipeline draws it, or ``given`` in tokens; placed and typed ``like``.
 
     Raises:
-        ValueError: generators are not one for each picture, or ``given`` has another shape.
+        ValueError: generators are not one for each picture, or ``given`` has another shape or is not finite.
     """
     shape = layout.latent_shape(num_draws, size)
     if isinstance(generator, list) and len(generator) != num_draws:
@@ -149,6 +149,8 @@ def starting_noise(
     expected = pack(torch.empty(shape, device="meta"), layout.patch).shape
     if given.shape != expected:
         raise ValueError(f"latents are {tuple(given.shape)}, expected {tuple(expected)}: (pictures, tokens, channels)")
+    if not given.isfinite().all():
+        raise ValueError("latents hold a value that is not finite")
     return given.to(like)
 
 
@@ -158,11 +160,13 @@ def step_times(
     """The timesteps of a call as FLUX's pipeline sets them: shifted by the number of tokens, where the base does that.
 
     Raises:
-        ValueError: there is no step.
+        ValueError: there is no step, or a sigma is not finite.
     """
     if num_steps < 1:
         raise ValueError(f"there must be at least one step, got {num_steps}")
     config, asked = scheduler.config, None if sigmas is None else list(sigmas)
+    if asked is not None and not (asked and np.isfinite(asked).all()):
+        raise ValueError(f"sigmas must be finite numbers, at least one, got {asked}")
     if asked is None and not config.get("use_flow_sigmas", False):
         asked = np.linspace(1.0, 1 / num_steps, num_steps).tolist()
     growth: Any = calculate_shift  # its annotations are narrower than what it takes
