@@ -94,6 +94,7 @@ def test_ctrl_c_while_a_command_imports_is_one_line(command: str, module: str, t
     """The signal comes as the command's first import, or one of its last, begins."""
     (tmp_path / "sitecustomize.py").write_text(f"""
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background, it is ignored
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
         if name == {module!r} and "pipelines" in sys.modules:
