@@ -46,7 +46,7 @@ def killed_in() -> Callable[[Path, list[str]], int]:
         address = ray.get_runtime_context().gcs_address
         line = [sys.executable, "-m", *command, "--address", address]
         driver = subprocess.Popen(line, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while len(list(folder.glob("rejected-*"))) < 2:
             assert driver.poll() is None, driver.stdout and driver.stdout.read().decode()
             assert time.monotonic() < deadline

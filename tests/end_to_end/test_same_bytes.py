@@ -114,7 +114,7 @@ def test_a_killed_driver_is_continued(world: Path, tmp_path: Path, reference: li
     ]
     command += ["--out", str(out), "--part-size", str(PART_SIZE), "--variants", str(VARIANTS), "--cpus", "1"]
     driver = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while len(list(out.glob("rejected-*"))) < 2:
         assert driver.poll() is None, driver.stdout and driver.stdout.read().decode()
         assert time.monotonic() < deadline
