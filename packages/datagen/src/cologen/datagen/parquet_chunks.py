@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from cologen.datagen import local_files
-from cologen.datagen.parquet_pages import UnknownLayoutError, signed, varint
+from cologen.datagen.parquet_pages import UnknownLayoutError, field_head, signed, varint
 
 UNCOMPRESSED, SNAPPY = 0, 1
 BYTE_ARRAY = 6
@@ -86,13 +86,9 @@ def _struct(data: bytes, place: int, wanted: _Wanted, depth: int) -> tuple[dict[
     if depth > _MAX_DEPTH:
         raise UnknownLayoutError(f"{depth} structs within each other in a footer")
     fields, number = dict[int, Any](), 0
-    while head := data[place]:
-        place += 1
-        if head >> 4:
-            number += head >> 4
-        else:
-            number, place = signed(data, place)
-        value, place = _value(data, place, head & 15, wanted.get(number), depth)
+    while data[place]:
+        number, kind, place = field_head(data, place, number)
+        value, place = _value(data, place, kind, wanted.get(number), depth)
         if number in wanted:
             fields[number] = value
     return fields, place + 1

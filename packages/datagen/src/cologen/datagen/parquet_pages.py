@@ -110,13 +110,8 @@ def _struct(data: bytes, place: int, depth: int = 0) -> tuple[Fields, int]:
     if depth > _MAX_DEPTH:
         raise UnknownLayoutError(f"{depth} structs within each other in a page header")
     fields, number = Fields(), 0
-    while head := data[place]:
-        place += 1
-        if head >> 4:
-            number += head >> 4
-        else:
-            number, place = signed(data, place)
-        kind = head & 15
+    while data[place]:
+        number, kind, place = field_head(data, place, number)
         if kind in (1, 2):  # a truth value is its own type
             fields[number] = 2 - kind
         elif kind in (4, 5, 6):
@@ -129,6 +124,15 @@ def _struct(data: bytes, place: int, depth: int = 0) -> tuple[Fields, int]:
         else:
             raise UnknownLayoutError(f"type {kind} in a page header")
     return fields, place + 1
+
+
+def field_head(data: bytes, place: int, number: int) -> tuple[int, int, int]:
+    """Number and type of a struct's next field, the one before being ``number``, and where its value begins."""
+    head, place = data[place], place + 1
+    if head >> 4:
+        return number + (head >> 4), head & 15, place
+    number, place = signed(data, place)
+    return number, head & 15, place
 
 
 def signed(data: bytes, place: int) -> tuple[int, int]:
