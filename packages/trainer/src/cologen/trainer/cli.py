@@ -216,7 +216,7 @@ def train(options: TrainOptions) -> int:
             folder=folder,
             setup=setup,
             parent=branched.run if branched else None,
-            refusals=() if branched else _refusals(options, recipe, folder),
+            refusals=_refusals(options, recipe, folder),
             roots=options.roots,
             weights={"hed": options.hed_weights, "lineart": options.lineart_weights},
             wandb=options.wandb,
@@ -248,7 +248,7 @@ def _refusals(options: TrainOptions, recipe: Recipe, folder: Path) -> list[str]:
     if not os.access(home, os.W_OK):
         return [f"{home} cannot be written: choose another --out"]
     try:
-        entry(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
+        _refuse_entry(options, recipe, folder)
     except (OSError, ValueError) as error:
         return [str(error)]
     return []
