@@ -1,4 +1,8 @@
-"""The processes that Ray runs below this one, for tests that kill them."""
+"""Processes of others, for tests that stop or kill them."""
+
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
 
 import psutil
 
@@ -13,3 +17,16 @@ def ray_processes(role: str) -> list[psutil.Process]:
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return found
+
+
+def interrupted_twice(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Exit code and last words of a program that says ``begun``, and on Ctrl-C ``cleaning`` before a long cleanup."""
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "cleaning\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    return process.returncode, said

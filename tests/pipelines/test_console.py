@@ -18,6 +18,7 @@ from cologen.datagen.dispatch import AtWork, Status
 from cologen.datagen.manifest import Manifest, PartReport
 from cologen.datagen.printable import console
 from pipelines.console import STOPPED, print_summary, progress_over, progress_over_scenes, run, working
+from tests.processes import interrupted_twice
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -72,20 +73,8 @@ sys.exit(run(Options, command, []))
 def test_a_second_ctrl_c_does_not_wait_for_the_cleanup(tmp_path: Path):
     (tmp_path / "slow.py").write_text(SLOW)
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen(
-        [sys.executable, str(tmp_path / "slow.py")],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None and process.stdout.readline() == "begun\n"
-    process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "cleaning\n"
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == STOPPED
-    assert said == "Stopped. What is committed is kept: run the same command again to continue.\n"
+    stopped = "Stopped. What is committed is kept: run the same command again to continue.\n"
+    assert interrupted_twice([sys.executable, str(tmp_path / "slow.py")], environment) == (STOPPED, stopped)
 
 
 @pytest.mark.parametrize("command", ["build_world", "build_inpaint"])

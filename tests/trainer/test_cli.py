@@ -3,13 +3,11 @@
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -20,6 +18,7 @@ from cologen.trainer.checkpoint import latest_checkpoint
 from cologen.trainer.cli import main, parsed
 from cologen.trainer.run_folder import begin, held
 from cologen.trainer.stopping import INTERRUPTED_WORDS
+from tests.processes import interrupted_twice
 from tests.trainer.small_runs import arguments, recipe
 
 
@@ -156,13 +155,7 @@ sys.exit(cli.main([]))
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_cleanup() -> None:
-    with subprocess.Popen([sys.executable, "-c", SLOW], stdout=PIPE, stderr=PIPE, text=True) as process:
-        assert process.stdout is not None and process.stdout.readline() == "begun\n"
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "cleaning\n"
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-    assert (process.returncode, said) == (STOPPED, f"{INTERRUPTED_WORDS}\n")
+    assert interrupted_twice([sys.executable, "-c", SLOW]) == (STOPPED, f"{INTERRUPTED_WORDS}\n")
 
 
 def test_stage_by_stage_nothing_needs_to_be_resumed(
