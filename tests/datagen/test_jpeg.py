@@ -1,8 +1,10 @@
 """JPEG decodes as in Pillow and OpenCV; what was lost in the middle of a file is noticed, and good files pass."""
 
 import io
+import itertools
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -80,9 +82,61 @@ def test_a_file_without_its_middle_is_refused(way: str, mode: str):
         assert is_refused(data[:cut] + bytes(len(data) - cut - 2) + END)
     for cut in (body(data) + length // 3, body(data) + length // 2):
         assert is_refused(data[:cut] + data[cut + 600 :])
-        if mode == "RGB":  # in a dense file, zeros may decode as just as many blocks
-            assert is_refused(data[:cut] + bytes(600) + data[cut + 600 :])
+        assert is_refused(data[:cut] + bytes(600) + data[cut + 600 :])
         assert is_refused(data[:cut] + generator(cut).bytes(600) + data[cut + 600 :])
+
+
+HOLES = ["baseline", "444", "422", "optimized", "restarts"]
+
+
+@pytest.mark.parametrize("way", HOLES)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("length", [32, 64, 512])
+def test_zeros_anywhere_in_a_photograph_are_noticed(way: str, mode: str, length: int):
+    """They are valid code, so the decoder goes on with other blocks, and may end at the same byte as before."""
+    data = jpeg(mode, **WAYS[way])
+    draw = generator(1, "holes", way, mode, length)
+    for start in draw.integers(body(data), len(data) - length - 12, 30):
+        assert is_refused(data[:start] + bytes(length) + data[start + length :])
+
+
+def test_zeros_in_a_progressive_file_are_noticed_but_for_short_ones_in_corrections():
+    """A scan that refines holds raw bits, of which zeros are as good as any."""
+    data = jpeg(progressive=True)
+    first, kept = images.decode(data).astype(int), 0
+    for start in generator(2, "holes").integers(body(data), len(data) - 150, 60):
+        assert is_refused(data[:start] + bytes(140) + data[start + 140 :])
+        try:
+            pixels = images.decode(data[:start] + bytes(32) + data[start + 32 :])
+        except RejectedError:
+            continue
+        kept += 1
+        assert (np.abs(pixels - first).max(-1) > 8).mean() < 0.1
+    assert kept < 30
+
+
+def flat_pictures() -> Iterator[PIL.Image.Image]:
+    """One colour, rectangles, and ramps: their code has long runs of zeros."""
+    draw = generator(0, "flat")
+    for num_shapes in range(6):
+        pixels = np.full((360, 480, 3), draw.integers(0, 256, 3), np.uint8)
+        for _ in range(num_shapes):
+            top, left = draw.integers(0, 300, 2)
+            pixels[top : top + 150, left : left + 120] = draw.integers(0, 256, 3)
+        yield PIL.Image.fromarray(pixels)
+    ramp = np.linspace(0, 255, 700).astype(np.uint8)
+    for pixels in (np.tile(ramp, (500, 1)), np.tile(ramp[:, None], (1, 900))):
+        yield PIL.Image.fromarray(pixels).convert("RGB")
+
+
+def test_zeros_that_are_the_code_of_a_flat_picture_pass():
+    num_with_zeros = 0
+    for picture, options, quality in itertools.product(flat_pictures(), WAYS.values(), (20, 75, 90)):
+        file = io.BytesIO()
+        picture.save(file, "JPEG", **{"quality": quality} | options)
+        num_with_zeros += bytes(24) in file.getvalue()
+        images.decode(file.getvalue(), reduction=8)
+    assert num_with_zeros > 20
 
 
 def test_a_progressive_file_without_its_last_scans_is_refused():

@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from cologen.datagen import archives, image_headers, jpeg, local_files, parquet_images
+from cologen.datagen import archives, image_headers, jpeg, local_files, parquet_images, tiff_blocks
 from cologen.datagen.image_headers import Header, IncompleteError
 from cologen.datagen.records import Reason, RejectedError
 from cologen.pictures.rgb import DAMAGED, MODES, orientation, rgb
@@ -38,7 +38,6 @@ _HEAD_BYTES = 16 << 10
 _TAIL_BYTES = 64
 _PNG_TAIL_BYTES = 64 << 10  # a PNG may have its EXIF behind its pixels
 _OTHER_FORMATS = ("WEBP", "BMP", "GIF", "TIFF")
-_TIFF_TILE_SIDES = (322, 323)
 _ORIENTATION_TAG = 0x0112
 
 
@@ -110,7 +109,7 @@ def decode_map(data: bytes, size: tuple[int, int] | None = None) -> LabelMap:
         image = _open_pillow(data)
         if image.mode in ("I", "F") or ";16" in str(image.tile):  # the raw mode that Pillow is about to unpack
             raise RejectedError(Reason.UNSUPPORTED_MODE, f"{image.format} of more than 8 bits, mode {image.mode}")
-        turned = _load(image)
+        turned = _load(image, data)
         return _turned_back(np.asarray(image).astype(np.uint8, copy=False), turned)
 
 
@@ -208,15 +207,17 @@ def _settle(stored: tuple[int, int, int], size: tuple[int, int] | None) -> tuple
 
 def _decode_other(data: bytes) -> Picture:
     image = _open_pillow(data)
-    turned = _load(image)
+    turned = _load(image, data)
     try:
         return _turned_back(rgb(image), turned)
     except ValueError as error:
         raise RejectedError(Reason.UNSUPPORTED_MODE, f"{image.format} of mode {image.mode}: {error}") from None
 
 
-def _load(image: ImageFile) -> int:
+def _load(image: ImageFile, data: bytes) -> int:
     """Decode the pixels; the turn that Pillow has given them, for it turns a TIFF by itself."""
+    if isinstance(image, TiffImageFile):
+        tiff_blocks.check_pixels(data, image)
     turned = orientation(image) if image.format == "TIFF" else 1
     try:
         with warnings.catch_warnings():
@@ -248,17 +249,8 @@ def _open_pillow(data: bytes) -> ImageFile:
         detail = f"{len(data)} bytes starting with {data[:8]!r}: {error}"
         raise RejectedError(Reason.NOT_AN_IMAGE, detail) from None
     if isinstance(image, TiffImageFile):
-        _check_tiles(image)
+        tiff_blocks.check_tiles(image, MAX_PIXELS)
     return image
-
-
-def _check_tiles(image: TiffImageFile) -> None:
-    """A TIFF's tiles may be larger than the picture, and are decoded whole."""
-    sides = [image.tag_v2.get(tag, 0) for tag in _TIFF_TILE_SIDES]
-    if not all(isinstance(side, int) for side in sides):
-        raise RejectedError(Reason.NOT_AN_IMAGE, f"TIFF tiles of {sides}")
-    if sides[0] * sides[1] > MAX_PIXELS:
-        raise RejectedError(Reason.TOO_LARGE, f"TIFF tiles of {sides[0]}x{sides[1]}, at most {MAX_PIXELS} pixels")
 
 
 def _turned_back(pixels: LabelMap, turned: int) -> UInt8[np.ndarray, "stored_height stored_width *channels"]:

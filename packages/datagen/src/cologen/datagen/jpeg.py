@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,6 +14,8 @@ import PIL.Image
 import simplejpeg
 
 from cologen.datagen.image_headers import Header
+from cologen.datagen.jpeg_holes import find_hole
+from cologen.datagen.jpeg_scans import Scan, walk
 from cologen.datagen.records import Reason, RejectedError
 from cologen.pictures.rgb import DAMAGED, Rgb, rgb
 
@@ -22,10 +23,6 @@ _PROGRESSIVE = 0xC2
 # Each scan goes through all blocks, whatever its length: a small file of many scans would take hours. Encoders write
 # some ten; libjpeg-turbo's documentation names this limit.
 _MOST_SCANS = 500
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-_END = b"\xff\xd9"
-# Inside a scan 0xFF is followed by zero, or by one of the eight restart markers.
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 # Warnings about metadata, and chroma sampling that TurboJPEG does not know: nothing is said about the pixels.
 _UNJUDGED = re.compile(
@@ -38,16 +35,6 @@ _MOST_STRAY_BYTES = 4
 _OTHER_DATA = bytes(range(1, 65))
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    """Which coefficients of which components it brings, down to which bit."""
-
-    components: bytes
-    first: int
-    last: int
-    low_bit: int
-
-
 def decode(data: bytes, header: Header, reduction: int = 1) -> Rgb:
     """The picture as stored, in RGB, at ``1 / reduction`` (1, 2, 4 or 8) of its sides, rounded up.
 
@@ -57,7 +44,11 @@ def decode(data: bytes, header: Header, reduction: int = 1) -> Rgb:
         RejectedError: data is missing, or damaged such that the decoder notices.
     """
     if header.frame == _PROGRESSIVE or data[header.pixels_at + 4] < header.components:
-        _check_scans(_walk(data, header)[0], header)
+        _check_scans(walk(data)[0], header)
+    hole = find_hole(data, lambda shorter: _starves(shorter, header))
+    if hole is not None:
+        detail = f"JPEG: the {len(hole)} bytes from {hole.start} on are zeros and no part of the picture"
+        raise RejectedError(Reason.TRUNCATED_IMAGE, detail)
     try:
         return _decode(data, header, reduction)
     except ValueError as error:
@@ -82,13 +73,22 @@ def _decode(data: bytes, header: Header, reduction: int) -> Rgb:
     return simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width)
 
 
+def _starves(data: bytes, header: Header) -> bool:
+    """Whether the decoder runs out of data; True also where it cannot judge."""
+    try:
+        simplejpeg.decode_jpeg(data, "CMYK" if header.components == 4 else "GRAY", min_height=1, min_width=1)
+    except ValueError as error:
+        return "premature end" in str(error) or _UNJUDGED.search(str(error)) is not None
+    return False
+
+
 def _without_padding(data: bytes, header: Header, count: int) -> bytes:
     """The file without ``count`` bytes at the end of its last scan, if these are padding: a few, or a run of one value.
 
     Raises:
         ValueError: they are something else.
     """
-    end = _walk(data, header)[1]
+    end = walk(data)[1]
     run = end - len(data[:end].rstrip(data[end - 1 : end]))
     # Zeros in a gap decode as blocks: then the run is longer than what is left over.
     if count > _MOST_STRAY_BYTES and not count <= run <= count + _READ_AHEAD:
@@ -102,7 +102,7 @@ def _decode_by_trial(data: bytes, header: Header, reduction: int) -> Rgb:
     Other data behind the last byte must not change the picture; in the place of the last bytes it must, but for the
     last scan of a progressive file, which may be as good as empty.
     """
-    pixels, end = _decode_pillow(data), _walk(data, header)[1]
+    pixels, end = _decode_pillow(data), walk(data)[1]
     start = max(header.pixels_at + 14, end - len(_OTHER_DATA))
     more, other = (data[:place] + 2 * _OTHER_DATA + data[end:] for place in (end, start))
     starving = (_decode_pillow(more) != pixels).any()
@@ -121,7 +121,7 @@ def _decode_pillow(data: bytes) -> Rgb:
         raise RejectedError(Reason.TRUNCATED_IMAGE, f"JPEG: {error}") from None
 
 
-def _check_scans(scans: list[_Scan], header: Header) -> None:
+def _check_scans(scans: list[Scan], header: Header) -> None:
     """Refuse a file of several scans that lacks some, which its decoder takes for zeros, or that has far too many."""
     if len(scans) > _MOST_SCANS:
         raise RejectedError(Reason.UNSUPPORTED_MODE, f"JPEG of {len(scans)} scans, at most {_MOST_SCANS}")
@@ -132,26 +132,3 @@ def _check_scans(scans: list[_Scan], header: Header) -> None:
     if len(missing) < header.components or any(each.any() for each in missing.values()):
         detail = f"JPEG: the last of its scans are missing, {len(scans)} are there"
         raise RejectedError(Reason.TRUNCATED_IMAGE, detail)
-
-
-def _walk(data: bytes, header: Header) -> tuple[list[_Scan], int]:
-    """The scans of a file, and where its end marker is."""
-    scans, position = list[_Scan](), header.pixels_at
-    while (found := _MARKER.search(data, position)) is not None:
-        position, marker = found.start() + 2, data[found.start() + 1]
-        if marker == _END_OF_IMAGE:
-            return scans, found.start()
-        length = int.from_bytes(data[position : position + 2], "big")
-        if marker == _START_OF_SCAN:
-            scans.append(_scan(data[position + 2 : position + length], header.frame == _PROGRESSIVE))
-        position += max(2, length)
-    return scans, len(data)
-
-
-def _scan(segment: bytes, progressive: bool) -> _Scan:
-    num_components = segment[0] if segment else 0
-    components = segment[1 : 1 + 2 * num_components : 2]
-    spectrum = segment[1 + 2 * num_components :]
-    if not progressive or len(spectrum) < 3:
-        return _Scan(components, 0, 63, 0)
-    return _Scan(components, spectrum[0], spectrum[1], spectrum[2] & 15)
