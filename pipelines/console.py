@@ -59,12 +59,13 @@ class BuildProgress:
     def __init__(self, num_parts: int, shown: Callable[[BuildProgress], None]) -> None:
         self._num_parts, self._shown = num_parts, shown
         self._status: Status | None = None
-        self.done = self.made = self.rejected = 0
+        self.done = self.made = self.rejected = self.reused = 0
 
     def on_part(self, part: PartDone) -> None:
         """Count a part that is done."""
         self.done += 1
         self.made += part.report.rows
+        self.reused += part.report.rows if part.reused else 0
         self.rejected += sum(part.report.rejected.values())
         self._shown(self)
 
@@ -164,8 +165,11 @@ def print_plan(jobs: Sequence[Job]) -> None:
         CONSOLE.print_json(json.dumps(manifest.recipe))
 
 
-def print_summary(manifest: Manifest, out: object, seconds: float | None = None) -> None:
-    """Rows, the mix asked and achieved, what was rejected and why; then the paths of manifest and report."""
+def print_summary(manifest: Manifest, out: object, seconds: float | None = None, num_built: int = 0) -> None:
+    """Rows, the mix asked and achieved, what was rejected and why; then the paths of manifest and report.
+
+    ``seconds`` are those of the ``num_built`` samples that were not there before.
+    """
     table = Table(show_header=False)
     table.add_row("samples", f"{manifest.rows:,} in {len(manifest.parts):,} parts")
     for kind, achieved in manifest.mix.achieved.items():
@@ -175,7 +179,8 @@ def print_summary(manifest: Manifest, out: object, seconds: float | None = None)
     for reason, count in manifest.rejected.items():
         table.add_row(f"  {reason}", f"{count:,}")
     if seconds:
-        table.add_row("time", f"{seconds:.1f} s, {manifest.rows / seconds:,.0f} samples/s")
+        rate = f", {num_built / seconds:,.0f} samples/s" if num_built else ""
+        table.add_row("time", f"{seconds:.1f} s{rate}")
     CONSOLE.print(f"{manifest.task} from {manifest.source}")
     CONSOLE.print(table)
     CONSOLE.print(f"manifest: {out}/{MANIFEST_NAME}")

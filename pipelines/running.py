@@ -27,12 +27,12 @@ def run_jobs(jobs: Sequence[Job], options: BuildOptions, root: Path, first: Sequ
         return 0
     jobs = [*first, *jobs]
     with timed() as seconds:
-        manifests = _in_turn(jobs, len(first), options) if first else _run(jobs, options)
+        manifests, num_built = _in_turn(jobs, len(first), options) if first else _run(jobs, options)
     with working("drawing the report"):
         for job, manifest in zip(jobs, manifests, strict=True):
             write_report(job.stage.folder, manifest, root)
             write_card(job.stage.folder, manifest, synthetic=options.root is None)
-    print_summary(manifests[-1], jobs[-1].stage.folder, seconds())
+    print_summary(manifests[-1], jobs[-1].stage.folder, seconds(), num_built)
     return _warned(manifests[-1], jobs[-1].stage.folder)
 
 
@@ -50,10 +50,12 @@ def _warned(manifest: Manifest, folder: Folder) -> int:
             f"Warning: {unreadable:,} rejected as unreadable, since the disk failed to read them: {where}. "
             "Once it reads them again, --fresh takes them too."
         )
+    if not manifest.rows:
+        CONSOLE.print("Warning: no sample is left. The report says why each was rejected.")
     return 1 if (errors or unreadable) and not manifest.rows else 0
 
 
-def _in_turn(jobs: Sequence[Job], num_first: int, options: BuildOptions) -> list[Manifest]:
+def _in_turn(jobs: Sequence[Job], num_first: int, options: BuildOptions) -> tuple[list[Manifest], int]:
     """Build the first of the jobs, then the others, with Ray started once, and not at all where nothing is to do."""
     jobs = prepare(jobs)
     with ExitStack() as stack:
@@ -64,9 +66,10 @@ def _in_turn(jobs: Sequence[Job], num_first: int, options: BuildOptions) -> list
         return _run(jobs, options)
 
 
-def _run(jobs: Sequence[Job], options: BuildOptions) -> list[Manifest]:
-    """Build under a bar of the last job's parts."""
+def _run(jobs: Sequence[Job], options: BuildOptions) -> tuple[list[Manifest], int]:
+    """Build under a bar of the last job's parts; returns the number of samples that were not there before, too."""
     stage = jobs[-1].stage
     CONSOLE.print(f"Building into {stage.folder}")
     with progress_over(stage.manifest().num_parts) as progress:
-        return build(jobs, options.cluster, progress.on_part, progress.on_status)
+        manifests = build(jobs, options.cluster, progress.on_part, progress.on_status)
+    return manifests, progress.made - progress.reused

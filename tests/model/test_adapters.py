@@ -328,3 +328,14 @@ def test_weights_that_are_elsewhere_are_neither_saved_nor_replaced(saved: Path, 
 def test_another_model_has_no_adapter(saved: Path):
     with pytest.raises(TypeError, match="got FluxTransformer2DModel"):
         load_adapter(FluxTransformer2DModel(**SHAPE), saved)
+
+
+def test_numbers_that_loading_would_refuse_are_not_saved(tmp_path: Path):
+    model = tiny(1, dtype=torch.float32)
+    with pytest.raises(ValueError, match="floating type"):
+        save_adapter(model, tmp_path / "integers", dtype=torch.int8)
+    with torch.no_grad():
+        next(weight for name, weight in model.named_parameters() if ".prw.experts." in name).fill_(math.inf)
+    with pytest.raises(ValueError, match="no finite numbers"):
+        save_adapter(model, tmp_path / "infinite")
+    assert not (tmp_path / "integers").exists() and not (tmp_path / "infinite").exists()

@@ -491,3 +491,18 @@ def test_attention_that_was_reset_sees_a_source_again(pipeline: CoLoGenPipeline)
     assert torch.equal(edited(pipeline), expected)
     with pytest.raises(ValueError, match="IP adapters replace the attention that sees a source"):
         pipeline.load_ip_adapter("anything")
+
+
+def test_a_part_that_is_missing_or_wrapped_for_training_is_named(folder: Path):
+    pipe = quiet(CoLoGenPipeline.from_pretrained(folder))
+    cases = [
+        ("transformer", None, "the pipeline has no transformer"),
+        ("transformer", torch.nn.DataParallel(pipe.transformer), "wrapped by DataParallel"),
+        ("scheduler", None, "the pipeline has no scheduler"),
+    ]
+    for name, wrong, message in cases:
+        right = getattr(pipe, name)
+        setattr(pipe, name, wrong)
+        with pytest.raises((TypeError, ValueError), match=message):
+            pipe("a cup", num_inference_steps=1)
+        setattr(pipe, name, right)

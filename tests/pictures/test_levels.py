@@ -45,3 +45,10 @@ def test_what_is_no_brightness_is_refused(values: np.ndarray, message: str):
 def test_floats_stay_exact():
     values = np.array([0, 0.1, 1], np.float32)
     np.testing.assert_array_equal(unit_floats(values), values)
+
+
+def test_a_rounding_error_beyond_the_range_is_clipped():
+    values = np.array([-1e-7, 0.5, 1.0000001])
+    np.testing.assert_array_equal(unit_floats(values), np.array([0, 0.5, 1], np.float32))
+    with pytest.raises(ValueError, match=r"got 0 to 1\.001"):
+        unit_floats(np.array([0, 1.001]))

@@ -149,6 +149,7 @@ def test_a_summary_ends_with_paths_that_can_be_copied(width: int | None, log: io
     manifest = Manifest.empty("inpaint", "cocostuff", Recipe(), num_parts=1, root=tmp_path, mix={"object": 1.0})
     print_summary(manifest, out, 2.0)
     lines = log.getvalue().splitlines()
+    assert "samples/s" not in log.getvalue()  # none was built
     assert lines[0] == "inpaint from cocostuff"
     assert lines[-2:] == [f"manifest: {out}/manifest.json", f"report: {out}/report.html"]
     assert "…" not in log.getvalue()

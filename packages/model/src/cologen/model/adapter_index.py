@@ -79,7 +79,7 @@ def refuse_other(there: Mapping[str, Any], here: Mapping[str, Any], folder: Path
 def _check(index: Any) -> None:
     """Refuse what cannot be an adapter's index, by whatever error comes of it."""
     if index["format"] not in (1, FORMAT):
-        raise ValueError(f"format {index['format']} there, {FORMAT} here: made by another version")
+        raise ValueError(f"format {index['format']!r} there, {FORMAT} here: made by another version")
     if index["format"] == 1:
         index["files"] = {}
     elif with_sum({name: value for name, value in index.items() if name != "sum"})["sum"] != index["sum"]:

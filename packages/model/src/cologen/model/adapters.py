@@ -53,8 +53,8 @@ def save_adapter(
         notes: whatever else is to be known of it (base, step, recipe); kept in the JSON.
 
     Raises:
-        ValueError: the model has no expert, its weights are offloaded, or the folder holds the adapter of another
-            model.
+        ValueError: the model has no expert, its weights are offloaded or not finite, ``dtype`` is no floating type, or
+            the folder holds the adapter of another model.
         TypeError: another kind of model.
     """
     own, folder = _cologen(model), Path(folder)
@@ -64,8 +64,12 @@ def save_adapter(
     before = read_index(folder) if (folder / INDEX).exists() else None
     if before is not None:
         refuse_other(before, index, folder)
+    if dtype is not None and not dtype.is_floating_point:
+        raise ValueError(f"experts are saved in a floating type, got {dtype}")
     given = {plain_name(name): weight for name, weight in weights.items()}
     state = _own_weights(own, given) | {name: weight.detach().to("cpu") for name, weight in given.items()}
+    for name, weight in state.items():
+        _refuse_non_finite(name, weight, "the model")
     folder.mkdir(parents=True, exist_ok=True)
     files = {} if before is None else dict(before["files"])
     for number in range(stage + 1):
@@ -188,9 +192,14 @@ def _read(path: Path, expected_sum: str | None) -> dict[str, Tensor]:
     with _opened(path) as file:
         weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     for name, weight in weights.items():
-        if not weight.is_floating_point() or not weight.isfinite().all():
-            raise ValueError(f"{path} holds {name} with values that are no finite numbers: its training went wrong")
+        _refuse_non_finite(name, weight, path)
     return weights
+
+
+def _refuse_non_finite(name: str, weight: Tensor, where: object) -> None:
+    """A floating type that lacks infinity (float8) is judged in a larger one."""
+    if not weight.is_floating_point() or not weight.float().isfinite().all():
+        raise ValueError(f"{where} holds {name} with values that are no finite numbers: its training went wrong")
 
 
 @contextmanager

@@ -242,6 +242,7 @@ class CoLoGenPipeline(FluxPipeline):
         Raises:
             ValueError: something is missing, too much, or does not fit together.
         """
+        self._refuse_missing_parts()
         codec, usual = self._codec, self._usual
         if guidance_scale is not None and not math.isfinite(guidance_scale):
             raise ValueError(f"guidance_scale must be finite, got {guidance_scale}")
@@ -343,6 +344,15 @@ class CoLoGenPipeline(FluxPipeline):
         words = Words(embeds=prompt_embeds.to(like), pooled=pooled_prompt_embeds.to(like), ids=ids)
         words = words.repeated(num_images_per_prompt)
         return words.embeds, words.pooled, ids
+
+    def _refuse_missing_parts(self) -> None:
+        """Raise ValueError or TypeError for a part without which nothing can be generated."""
+        if self.transformer is None or self.scheduler is None:
+            missing = "transformer" if self.transformer is None else "scheduler"
+            raise ValueError(f"the pipeline has no {missing}: load it, no image can be generated without")
+        if isinstance(self.transformer, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            kind = type(self.transformer).__name__
+            raise TypeError(f"the transformer is wrapped by {kind}, which is for training: give its module")
 
     @property
     def _codec(self) -> Codec:

@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 _SIXTEEN_BITS = 65535
+_ROUNDING = 1e-6
+"""So far beyond [0, 1] numbers may be that were computed in float32; they are clipped."""
 
 
 def eight_bits(values: np.ndarray) -> UInt8[np.ndarray, "..."]:
@@ -31,18 +33,18 @@ def eight_bits(values: np.ndarray) -> UInt8[np.ndarray, "..."]:
 
 
 def unit_floats(values: np.ndarray) -> Float32[np.ndarray, "..."]:
-    """Floats in [0, 1] as float32.
+    """Floats in [0, 1] as float32; what lies outside by a rounding error is clipped.
 
     Raises:
         ValueError: they are outside [0, 1] or not finite.
     """
     if not np.isfinite(values).all():
         raise ValueError(f"expected numbers in [0, 1]: {(~np.isfinite(values)).sum()} are NaN or infinite")
-    if values.size and (values.min() < 0 or values.max() > 1):
+    if values.size and (values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING):
         raise ValueError(
-            f"expected numbers in [0, 1], or uint8: got {values.min():.3g} to {values.max():.3g} as {values.dtype}"
+            f"expected numbers in [0, 1], or uint8: got {values.min():.7g} to {values.max():.7g} as {values.dtype}"
         )
-    return values.astype(np.float32)
+    return values.astype(np.float32).clip(0, 1)
 
 
 def _sixteen_bits(values: np.ndarray) -> UInt8[np.ndarray, "..."]:

@@ -35,6 +35,7 @@ def array_hole(values: np.ndarray) -> Mask:
     Raises:
         ValueError: there is no hole, or it is of another shape, type or range.
     """
+    values = np.asarray(values)
     if values.ndim != 2 or not values.size:
         raise ValueError(f"a mask is (height, width): got {values.shape}")
     found = _is_hole(values).astype(np.uint8)

@@ -71,7 +71,7 @@ def rgb(image: PIL.Image.Image) -> Rgb:
     """The colours as stored, not turned.
 
     Raises:
-        ValueError: numbers that are no brightness (mode I or F), or a mode without a conversion (LAB).
+        ValueError: numbers that are no brightness (mode I or F), or a mode without a conversion.
     """
     if image.mode in _DEEP_MODES:
         return _grey_rgb(image)
@@ -90,6 +90,7 @@ def array_rgb(values: np.ndarray) -> Rgb | Float32[np.ndarray, "_height _width 3
     Raises:
         ValueError: of another shape, type or range.
     """
+    values = np.asarray(values)  # a matrix cannot have three dimensions
     channels = values[..., None] if values.ndim == 2 else values
     if channels.ndim != 3 or not 1 <= channels.shape[2] <= 4 or not channels.size:
         raise ValueError(f"an image is (height, width) or (height, width, 1 to 4): got {values.shape}")

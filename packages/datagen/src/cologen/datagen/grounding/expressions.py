@@ -106,6 +106,8 @@ def as_noun_phrase(words: str) -> str:
     if said[0] in DETERMINERS or said[0].isdigit() or (said[0] == "half" and said[1:2] in (["a"], ["the"], ["of"])):
         return words
     num_qualities = _num_qualities(said)
+    if said == ["alone"]:
+        return "the one alone"
     if num_qualities == len(said):
         return f"the {words} one"
     if num_qualities and said[num_qualities] in _PREPOSITIONS and said[num_qualities] != "of":
@@ -181,9 +183,9 @@ def _num_qualities(said: list[str]) -> int:
 
 
 def _belongs(quality: str, following: str, after: str) -> bool:
-    """Whether a quality has a second word: "cut off", and "far away" before a noun."""
+    """Whether a quality has a second word: "cut off", and "far away" before a noun or the end."""
     return (quality, following) == ("cut", "off") or (
-        (quality, following) == ("far", "away") and bool(after) and after not in _PREPOSITIONS
+        (quality, following) == ("far", "away") and after not in _PREPOSITIONS
     )
 
 
