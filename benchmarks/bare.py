@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 
 from cologen.datagen import images
-from cologen.trainer.buckets import Work
-from cologen.trainer.fetching import OpenedSource
+from cologen.trainer.data.fetching import OpenedSource
+from cologen.trainer.schedule.buckets import Work
 
 
 @dataclass(frozen=True, slots=True)

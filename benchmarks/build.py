@@ -21,16 +21,16 @@ import psutil
 from rich.console import Console
 
 from cologen.datagen import rle
-from cologen.datagen.build import Cluster, Job, PartDone, build, connected
+from cologen.datagen.engine.build import Cluster, Job, PartDone, build, connected
 from cologen.datagen.manifest import PartContent, commit_part
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.drawing import Canvas, DrawnMask
 from cologen.datagen.masks.mixture import draw_masks
 from cologen.datagen.masks.policy import MaskPolicy
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.reading import SourceReader
 from cologen.datagen.records import ObjectMask, RejectedError
-from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.stages.reading import SourceReader
-from cologen.datagen.storage import Folder
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.world.formats import ensure
 
 SCENES, SIDE = 100, 512
 SMALL, LARGE, PART_SIZE = 2_000, 20_000, 512

@@ -25,18 +25,18 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bare import Bare
+from cologen.datagen.engine.parts import Stage as BuildStage
 from cologen.datagen.manifest import commit_part, save_manifest
-from cologen.datagen.parts import Stage as BuildStage
-from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.stages.pairs import PairRecipe, PairStage
-from cologen.datagen.stages.reading import PairReader, SourceReader
-from cologen.datagen.storage import Folder
-from cologen.datagen.world.layouts import ensure
-from cologen.trainer.crew import in_order
-from cologen.trainer.curriculum import PairTask, Resolution
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.pairs import PairRecipe, PairStage
+from cologen.datagen.passes.reading import PairReader, SourceReader
+from cologen.datagen.world.formats import ensure
+from cologen.trainer.data.loading import Loading, StageSamples, open_stage
+from cologen.trainer.data.workers import in_order
 from cologen.trainer.distributed import Processes
-from cologen.trainer.loading import Loading, StageSamples, open_stage
-from cologen.trainer.recipes import world
+from cologen.trainer.recipes.catalog import world
+from cologen.trainer.recipes.curriculum import PairTask, Resolution
 
 SCENES, WIDTH, HEIGHT, SIDE = 64, 640, 480, 512
 GRAINS = {"flat": 0.0, "grainy": 9.0}

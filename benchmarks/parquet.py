@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from cologen.datagen import images, parquet_images
+from cologen.datagen import images
+from cologen.datagen.images.parquet import files
 from cologen.datagen.randomness import generator
 
 ROUNDS, ROWS_READ, SIDE = 5, 1000, 512
@@ -65,7 +66,7 @@ def _through_parquet(root: Path, codec: str, rows: list[int]) -> float:
     (root / name).hardlink_to(root / f"{codec}.parquet")
     start = time.perf_counter()
     for row in rows:
-        images.decode(images.read_bytes(root, parquet_images.cell_uri(name, row, "image")))
+        images.decode(images.read_bytes(root, files.cell_uri(name, row, "image")))
     seconds = time.perf_counter() - start
     (root / name).unlink()
     return seconds

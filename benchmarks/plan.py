@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cologen.datagen.manifest import Manifest, PartContent, commit_part, part_file, rejected_file, save_manifest
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.randomness import generator
-from cologen.datagen.storage import Folder
-from cologen.trainer.manifests import open_manifest
-from cologen.trainer.plan import Plan, PlannedSource
+from cologen.trainer.data.manifests import open_manifest
+from cologen.trainer.schedule.plan import Plan, PlannedSource
 
 STEPS, REPEATS = (0, 10**3, 10**6, 10**9), 300
 NUM_ROWS, ROWS_PER_PART, ROWS_READ = 3_000_000, 512, 5000

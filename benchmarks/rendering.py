@@ -23,16 +23,16 @@ from rich.console import Console
 from rich.table import Table
 
 from cologen.datagen import images
+from cologen.datagen.engine.parts import Stage
 from cologen.datagen.images import Picture
-from cologen.datagen.parts import Stage
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest.schemas import SCHEMAS
+from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.pairs import PairRecipe, PairStage
+from cologen.datagen.passes.reading import PairReader, SourceReader
 from cologen.datagen.samples import render
-from cologen.datagen.schemas import SCHEMAS
-from cologen.datagen.stages.grounding import GroundingRecipe, GroundingStage
-from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.stages.pairs import PairRecipe, PairStage
-from cologen.datagen.stages.reading import PairReader, SourceReader
-from cologen.datagen.storage import Folder
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.world.formats import ensure
 
 SCENES, WIDTH, HEIGHT, SIDE = 80, 640, 480, 512
 ROUNDS, ROWS = 15, 24

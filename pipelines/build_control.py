@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cologen.datagen.build import Job
-from cologen.datagen.stages.control import ControlRecipe, ControlStage
+from cologen.datagen.engine.build import Job
+from cologen.datagen.passes.control import ControlRecipe, ControlStage
 from pipelines.console import run
 from pipelines.control_options import ControlOptions
 from pipelines.running import run_jobs

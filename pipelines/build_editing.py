@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from cologen.datagen.stages.pairs import PairRecipe
+from cologen.datagen.passes.pairs import PairRecipe
 from cologen.datagen.usage import require_range
 from pipelines.console import run
 from pipelines.options import BuildOptions

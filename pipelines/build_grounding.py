@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from cologen.datagen.build import Job
+from cologen.datagen.engine.build import Job
 from cologen.datagen.grounding.policy import GroundingPolicy, ReferringMix
-from cologen.datagen.stages.grounding import GroundingRecipe, GroundingStage
+from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
 from cologen.datagen.usage import refusals_named, require_range
 from pipelines.console import run
 from pipelines.options import BuildOptions

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cologen.datagen.build import Job
-from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.engine.build import Job
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from pipelines.console import run
 from pipelines.inpaint_options import InpaintOptions
 from pipelines.running import run_jobs

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from rich.table import Table
 
 from cologen.datagen.usage import require_range, require_unused
-from cologen.datagen.world.layouts import World, ensure, is_complete
+from cologen.datagen.world.formats import World, ensure, is_complete
 from pipelines.console import CONSOLE, progress_over_scenes, run
 
 Layout = Literal[

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from cologen.datagen import model_files
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.model_files import ModelFile, download
-from cologen.datagen.storage import Folder
 from pipelines.console import CONSOLE, run
 from pipelines.model_catalog import CATALOG
 

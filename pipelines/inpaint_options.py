@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from cologen.datagen.build import Job
 from cologen.datagen.concepts.detector_settings import DetectorSettings
+from cologen.datagen.engine.build import Job
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.policy import MaskMix, MaskPolicy
-from cologen.datagen.stages.concepts import ConceptRecipe, ConceptStage
-from cologen.datagen.stages.reading import SourceReader
-from cologen.datagen.stages.segmenters import GroundedFiles, SaliencyRecipe
-from cologen.datagen.storage import Folder
+from cologen.datagen.passes.concepts import ConceptRecipe, ConceptStage
+from cologen.datagen.passes.reading import SourceReader
+from cologen.datagen.passes.segmenters import GroundedFiles, SaliencyRecipe
 from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range, require_unused
 from pipelines.options import BuildOptions
 

@@ -8,13 +8,13 @@ from math import ceil
 from pathlib import Path
 from typing import TypeVar
 
-from cologen.datagen.cluster import Cluster, FailurePolicy
-from cologen.datagen.local_files import limit_pictures
-from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
-from cologen.datagen.storage import Folder, require_local
+from cologen.datagen.engine.cluster import Cluster, FailurePolicy
+from cologen.datagen.images.addresses import limit_pictures
+from cologen.datagen.manifest.folder import Folder, require_local
+from cologen.datagen.passes.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.usage import require_range, require_unused
-from cologen.datagen.world.layouts import ensure
-from cologen.datagen.world.layouts.drawing import SIDE_LIMITS, SPLITS, split_of
+from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats.drawing import SIDE_LIMITS, SPLITS, split_of
 from pipelines.console import CONSOLE, progress_over_scenes, working
 
 DATA = Path("data")

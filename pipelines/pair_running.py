@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cologen.datagen.build import Job
-from cologen.datagen.stages.distinct import DistinctStage
-from cologen.datagen.stages.pairs import PairRecipe
-from cologen.datagen.stages.reading import PairReader
-from cologen.datagen.storage import Folder
+from cologen.datagen.engine.build import Job
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.passes.distinct import DistinctStage
+from cologen.datagen.passes.pairs import PairRecipe
+from cologen.datagen.passes.reading import PairReader
 from pipelines.options import BuildOptions
 from pipelines.running import run_jobs
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from cologen.datagen.build import Job, build, prepare
-from cologen.datagen.card import write_card
-from cologen.datagen.cluster import connected
+from cologen.datagen.engine.build import Job, build, prepare
+from cologen.datagen.engine.cluster import connected
 from cologen.datagen.manifest import Manifest, load_manifest
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.records import Reason
-from cologen.datagen.report import write_report
-from cologen.datagen.storage import Folder
+from cologen.datagen.review.card import write_card
+from cologen.datagen.review.report import write_report
 from pipelines.console import CONSOLE, print_plan, print_summary, progress_over, timed, working
 from pipelines.options import BuildOptions
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cologen.datagen.cluster import Cluster, connected, first_line
+from cologen.datagen.engine.cluster import Cluster, connected, first_line
 from cologen.datagen.usage import require_gpus, require_range
 from pipelines.console import CONSOLE, run
 
@@ -70,7 +70,7 @@ def _train(options: RayTrainOptions, arguments: Sequence[str]) -> int:
 def _refuse(arguments: Sequence[str]) -> None:
     """Say what is wrong with the arguments of ``train`` as far as this machine can tell, before Ray is started."""
     from cologen.trainer import cli  # here and not above: torch takes seconds to import, and --help needs none of it
-    from cologen.trainer.recipes import load_recipe
+    from cologen.trainer.recipes.catalog import load_recipe
 
     options = cli.parsed(arguments)
     recipe = load_recipe(options.recipe, options.set)

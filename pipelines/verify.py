@@ -12,9 +12,9 @@ import tyro
 from rich.progress import Progress
 
 from cologen.datagen.manifest import inspect_manifest
-from cologen.datagen.storage import Folder, require_local
+from cologen.datagen.manifest.folder import Folder, require_local
+from cologen.datagen.review.verify import Finding, verify
 from cologen.datagen.usage import require_range
-from cologen.datagen.verify import Finding, verify
 from pipelines.console import CONSOLE, run
 
 MAX_SHOWN = 50

@@ -12,9 +12,9 @@ from typing import Annotated
 import tyro
 
 from cologen.datagen.manifest import REPORT_NAME, load_manifest
-from cologen.datagen.report import write_report
-from cologen.datagen.sheet import Selection, chosen_rows, sheet_of
-from cologen.datagen.storage import Folder, require_local
+from cologen.datagen.manifest.folder import Folder, require_local
+from cologen.datagen.review.report import write_report
+from cologen.datagen.review.sheet import Selection, chosen_rows, sheet_of
 from cologen.datagen.usage import require_picture, require_range, require_unused
 from pipelines.console import CONSOLE, print_summary, run
 

@@ -28,11 +28,13 @@ import PIL.Image
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cologen.datagen import images, parquet_images, rle
-from cologen.datagen.glance import glance
+from cologen.datagen import images, rle
+from cologen.datagen.datasets.coco import objects
+from cologen.datagen.datasets.files import fields
+from cologen.datagen.datasets.files.parquet_rows import ParquetRows
+from cologen.datagen.images.glance import glance
+from cologen.datagen.images.parquet import files
 from cologen.datagen.records import RejectedError
-from cologen.datagen.sources import coco_objects, fields
-from cologen.datagen.sources.parquet_rows import ParquetRows
 
 MOST_BYTES = 3 << 30
 """Address space on top of what the process has once everything is imported."""
@@ -271,8 +273,8 @@ def read_parquet(folder: Path, name: str) -> Iterator[Callable[[], object]]:
     for row in (0, 1, 3, 5, 6, 10**17):
         for column in ("image", "plain", "words"):
             yield lambda row=row, column=column: consistent(folder, f"{name}#row={row}&column={column}")
-    yield lambda: parquet_images.read_columns(str(folder / name), ["words"])
-    yield lambda: parquet_images.read_columns(str(folder / name), ["image.path"])
+    yield lambda: files.read_columns(str(folder / name), ["words"])
+    yield lambda: files.read_columns(str(folder / name), ["image.path"])
     yield lambda: read_rows(folder, folder / name)
 
 
@@ -292,7 +294,7 @@ def read_annotation(folder: Path, name: str) -> Iterator[Callable[[], object]]:
 
 def masked(value: object) -> object:
     """What is accepted is a mask of the picture's size, for pycocotools too."""
-    made = coco_objects.read_object(value, {"1": "dog"}, (WIDTH, HEIGHT))
+    made = objects.read_object(value, {"1": "dog"}, (WIDTH, HEIGHT))
     mask = rle.decode(made.rle, HEIGHT, WIDTH)
     assert mask.shape == (HEIGHT, WIDTH)
     assert rle.area(made.rle) == int(mask.sum()) > 0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cologen.datagen.parquet_pages import DATA, PLAIN, parse_page
+from cologen.datagen.images.parquet.pages import DATA, PLAIN, parse_page
 
 
 def varint(value: int) -> bytes:

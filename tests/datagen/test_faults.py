@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cologen.datagen.faults import attempt, attempt_each, described, is_fault_of_machine
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.records import Reason, RejectedError
-from cologen.datagen.storage import Folder
 
 
 def _raise(error: Exception) -> None:
@@ -30,7 +30,7 @@ def test_what_nobody_foresaw_is_an_internal_error_with_type_and_place(kind: type
 
 def test_the_place_is_the_innermost_line_of_ours_and_addresses_in_memory_are_left_out(tmp_path: Path):
     found = attempt(lambda: Folder.open(tmp_path).read("absent"))
-    assert isinstance(found, RejectedError) and " at cologen/datagen/storage.py:" in found.detail
+    assert isinstance(found, RejectedError) and " at cologen/datagen/manifest/folder.py:" in found.detail
     assert described(ValueError(f"bad\n {object()}")) == "ValueError: bad <object object at 0x…>"
 
 

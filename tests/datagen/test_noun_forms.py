@@ -3,8 +3,9 @@
 import pytest
 
 from cologen.datagen import noun_tables
+from cologen.datagen.datasets.ade20k import classes
+from cologen.datagen.datasets.coco import stuff_classes
 from cologen.datagen.noun_forms import is_counted, plural, singular, with_article
-from cologen.datagen.sources import ade20k_classes, coco_stuff_classes
 
 COCO = """
 person/people bicycle/bicycles car/cars motorcycle/motorcycles airplane/airplanes bus/buses train/trains truck/trucks
@@ -113,7 +114,7 @@ def test_nouns_of_every_kind_in_either_number(noun: str, one: str, many: str) ->
 
 
 def test_every_class_of_stuff_and_of_ade20k_has_both_numbers() -> None:
-    for noun in (*coco_stuff_classes.NOUNS, *ade20k_classes.NOUNS):
+    for noun in (*stuff_classes.NOUNS, *classes.NOUNS):
         one, many = singular(noun), plural(noun)
         assert one != many
         assert plural(one) == many

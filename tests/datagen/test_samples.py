@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from cologen.datagen import control_maps, rle
+from cologen.datagen import rle
+from cologen.datagen.manifest import maps
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.records import Reason, RejectedError
+from cologen.datagen.review.sheet import TILE_SIDE, fitted, sheet_of, tiles_of
 from cologen.datagen.samples import HOLE, render
-from cologen.datagen.sheet import TILE_SIDE, fitted, sheet_of, tiles_of
-from cologen.datagen.storage import Folder
 
 HEIGHT, WIDTH = 40, 60
 
@@ -156,9 +157,9 @@ def test_a_map_drawn_in_advance_lies_beside_its_row(control: dict[str, Any], tmp
     folder = Folder.open(tmp_path / "out")
     folder.create()
     grey = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH)
-    data = control_maps.encode(grey)
-    [address] = control_maps.write_maps(folder, 0, {control["sample_id"]: data}).values()
-    drawn = control | {"condition": "lineart", "condition_uri": address, "map_hash": control_maps.fingerprint(data)}
+    data = maps.encode(grey)
+    [address] = maps.write_maps(folder, 0, {control["sample_id"]: data}).values()
+    drawn = control | {"condition": "lineart", "condition_uri": address, "map_hash": maps.fingerprint(data)}
     drawn |= {"condition_width": WIDTH, "condition_height": HEIGHT}
     assert (render(drawn, tmp_path, folder).source == grey[:, :, None]).all()
     with pytest.raises(ValueError, match="manifest's folder"):

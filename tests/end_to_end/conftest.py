@@ -13,7 +13,7 @@ import pytest
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.world.formats import ensure
 
 SCENES, SIDE = 54, 96
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from cologen.datagen.build import Cluster, connected
+from cologen.datagen.engine.build import Cluster, connected
 from cologen.datagen.manifest import Manifest, iterate_rows, load_manifest, read_part
-from cologen.datagen.storage import Folder
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.world.formats import ensure
 from pipelines import build_editing, build_inpaint, verify, view
 
 pytestmark = [

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from cologen.datagen.build import Cluster, Job, PartDone, build, connected
 from cologen.datagen.control.annotators import annotator
+from cologen.datagen.engine.build import Cluster, Job, PartDone, build, connected
 from cologen.datagen.manifest import Manifest, iterate_rows, load_manifest
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.samples import render
-from cologen.datagen.storage import Folder
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.world.formats import ensure
 from pipelines import build_control, verify, view
 
 pytestmark = [

@@ -23,15 +23,15 @@ import pytest
 import ray
 import ray.cloudpickle
 
-from cologen.datagen.build import Job, PartDone, PartsFailedError, _run_stage, build
-from cologen.datagen.cluster import Cluster, FailurePolicy, connected
-from cologen.datagen.dispatch import Status
+from cologen.datagen.engine.build import Job, PartDone, PartsFailedError, _run_stage, build
+from cologen.datagen.engine.cluster import Cluster, FailurePolicy, connected
+from cologen.datagen.engine.dispatch import Status
+from cologen.datagen.engine.parts import Part
 from cologen.datagen.manifest import Manifest, PartContent, PartReport, load_manifest, read_part
-from cologen.datagen.parts import Part
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.reading import SourceReader, read_part_of
 from cologen.datagen.records import Reading
-from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.stages.reading import SourceReader, read_part_of
-from cologen.datagen.storage import Folder
 from tests.processes import ray_processes
 
 pytestmark = [

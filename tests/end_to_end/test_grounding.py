@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from cologen.datagen import rle
-from cologen.datagen.build import Cluster, connected
+from cologen.datagen.engine.build import Cluster, connected
 from cologen.datagen.manifest import iterate_rows, load_manifest, read_part
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.samples import render
-from cologen.datagen.storage import Folder
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.world.formats import ensure
 from pipelines import build_grounding, verify
 
 pytestmark = [

@@ -14,12 +14,12 @@ import pytest
 from pydantic import BaseModel
 
 from cologen.datagen import rle
-from cologen.datagen.card import card
 from cologen.datagen.manifest import Manifest, PartContent, commit_part, save_manifest
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest.schemas import MIX_COLUMNS, SCHEMAS, Task
 from cologen.datagen.records import Reason, Rejection
-from cologen.datagen.report import write_report
-from cologen.datagen.schemas import MIX_COLUMNS, SCHEMAS, Task
-from cologen.datagen.storage import Folder
+from cologen.datagen.review.card import card
+from cologen.datagen.review.report import write_report
 from pipelines import view
 
 RUN = "document.documentElement.dataset.ran=1"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cologen.datagen.build import Cluster, connected
+from cologen.datagen.engine.build import Cluster, connected
 from cologen.datagen.manifest import iterate_rows, load_manifest
-from cologen.datagen.storage import Folder
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.world.formats import ensure
 from pipelines import build_customized, build_editing, verify
 
 pytestmark = [

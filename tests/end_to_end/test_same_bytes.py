@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from cologen.datagen.build import Cluster, Job, PartDone, build
+from cologen.datagen.engine.build import Cluster, Job, PartDone, build
 from cologen.datagen.manifest import Manifest, load_manifest
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.policy import MaskPolicy
-from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.stages.reading import SourceReader
-from cologen.datagen.storage import Folder
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.reading import SourceReader
 from tests.processes import ray_processes
 
 pytestmark = [

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from cologen.model.world_base import packaged_base
 from cologen.trainer import cli
-from cologen.trainer.world_data import WorldSize, ensure_manifests
+from cologen.trainer.data.world import WorldSize, ensure_manifests
 from tests.processes import ray_processes
 
 pytestmark = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.world.formats import ensure
 from pipelines import build_control
 from pipelines.build_control import main
 

@@ -12,7 +12,7 @@ from typing import get_args
 import psutil
 import pytest
 
-from cologen.datagen.world.layouts import is_complete
+from cologen.datagen.world.formats import is_complete
 from pipelines.build_world import Layout, main
 
 SIZE = ["--width", "64", "--height", "64"]

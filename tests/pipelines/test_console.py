@@ -13,10 +13,10 @@ import pytest
 from pydantic import BaseModel
 
 import pipelines.console as console_module
-from cologen.datagen.build import PartDone
-from cologen.datagen.dispatch import AtWork, Status
+from cologen.datagen.engine.build import PartDone
+from cologen.datagen.engine.dispatch import AtWork, Status
 from cologen.datagen.manifest import Manifest, PartReport
-from cologen.datagen.printable import console
+from cologen.reports.printable import console
 from pipelines.console import STOPPED, print_summary, progress_over, progress_over_scenes, run, working
 from tests.processes import interrupted_twice
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from cologen.datagen.manifest import Manifest, PartContent, commit_part, save_manifest
-from cologen.datagen.storage import Folder
+from cologen.datagen.manifest.folder import Folder
 from pipelines.verify import main
 
 

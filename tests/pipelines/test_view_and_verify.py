@@ -7,10 +7,10 @@ from types import ModuleType
 
 import pytest
 
+from cologen.datagen.engine.parts import SourceRecipe
 from cologen.datagen.manifest import Manifest, PartContent, commit_part, save_manifest
-from cologen.datagen.parts import SourceRecipe
-from cologen.datagen.stages.grounding import GroundingRecipe
-from cologen.datagen.storage import Folder
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.passes.grounding import GroundingRecipe
 from pipelines import verify, view
 
 

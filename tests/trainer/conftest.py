@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
+from cologen.datagen.engine.parts import Stage as BuildStage
 from cologen.datagen.manifest import commit_part, save_manifest
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.pairs.filters import PairPolicy
-from cologen.datagen.parts import Stage as BuildStage
-from cologen.datagen.stages.control import ControlRecipe, ControlStage
-from cologen.datagen.stages.grounding import GroundingRecipe, GroundingStage
-from cologen.datagen.stages.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.stages.pairs import PairRecipe, PairStage
-from cologen.datagen.stages.reading import ConditionReader, PairReader, SourceReader
-from cologen.datagen.storage import Folder
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.passes.control import ControlRecipe, ControlStage
+from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.pairs import PairRecipe, PairStage
+from cologen.datagen.passes.reading import ConditionReader, PairReader, SourceReader
+from cologen.datagen.world.formats import ensure
 
 SCENES, WIDTH, HEIGHT = 16, 64, 48
 _SMALL = PairPolicy(min_side=32)

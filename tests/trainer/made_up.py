@@ -7,12 +7,12 @@ from typing import Any
 import torch
 
 from cologen.model.routing import Routing
-from cologen.trainer.batch import Batch
-from cologen.trainer.curriculum import Recipe
+from cologen.trainer.data.batch import Batch
 from cologen.trainer.distributed import Processes
-from cologen.trainer.learner import StepReport
-from cologen.trainer.loop import LoadedStep
-from cologen.trainer.recipes import world, world_base
+from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.stage import LoadedStep
+from cologen.trainer.recipes.catalog import world, world_base
+from cologen.trainer.recipes.curriculum import Recipe
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 

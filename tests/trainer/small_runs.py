@@ -9,14 +9,14 @@ import torch
 
 from cologen.model.bundle import Bundle, build
 from cologen.model.presets import preset
-from cologen.trainer.curriculum import Recipe, Stage
+from cologen.trainer.data.loading import open_stage
 from cologen.trainer.distributed import Processes, Strategy
-from cologen.trainer.learner import StepReport
-from cologen.trainer.loading import open_stage
-from cologen.trainer.loop import LoadedStep, Run, train_stage
-from cologen.trainer.recipes import load_recipe
+from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.stage import LoadedStep, Run, train_stage
+from cologen.trainer.loop.stopping import Stopping
+from cologen.trainer.recipes.catalog import load_recipe
+from cologen.trainer.recipes.curriculum import Recipe, Stage
 from cologen.trainer.run_folder import where_to_go_on
-from cologen.trainer.stopping import Stopping
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 FEW = (

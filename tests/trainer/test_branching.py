@@ -10,8 +10,8 @@ from cologen.datagen.interrupts import STOPPED
 from cologen.trainer import cli
 from cologen.trainer.branching import PARENT, branch
 from cologen.trainer.changes import CHANGES
-from cologen.trainer.metrics import lines
 from cologen.trainer.run_folder import finished_stages
+from cologen.trainer.watchers.metrics import lines
 from tests.trainer.small_runs import adapter_bytes, arguments, recipe
 
 TWO_STAGES = ("stages.control=none", "stages.customized=none", "stages.editing=none")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cologen.trainer.changes import CHANGES, Change, another_run, changes, record, recorded, refused
-from cologen.trainer.curriculum import Recipe
-from cologen.trainer.effects import Effect
-from cologen.trainer.recipes import load_recipe
+from cologen.trainer.recipes.catalog import load_recipe
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.effects import Effect
 
 WORLD = load_recipe("world")
 

@@ -14,10 +14,10 @@ import pytest
 
 from cologen.datagen.interrupts import STOPPED
 from cologen.trainer import cli
-from cologen.trainer.checkpoint import latest_checkpoint
 from cologen.trainer.cli import main, parsed
+from cologen.trainer.loop.checkpoint import latest_checkpoint
+from cologen.trainer.loop.stopping import INTERRUPTED_WORDS
 from cologen.trainer.run_folder import begin, held
-from cologen.trainer.stopping import INTERRUPTED_WORDS
 from tests.processes import interrupted_twice
 from tests.trainer.small_runs import arguments, recipe
 

@@ -21,22 +21,22 @@ from torch import nn
 from cologen.datagen.control.annotators import annotator
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
 from cologen.datagen.manifest import commit_part, iterate_rows, load_manifest, read_part, save_manifest
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.passes.control import ControlRecipe, ControlStage
+from cologen.datagen.passes.map_networks import MapWeights
+from cologen.datagen.passes.reading import ConditionReader, SourceReader
 from cologen.datagen.records import Reason, RejectedError, Rejection
+from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
-from cologen.datagen.stages.control import ControlRecipe, ControlStage
-from cologen.datagen.stages.map_networks import MapWeights
-from cologen.datagen.stages.reading import ConditionReader, SourceReader
-from cologen.datagen.storage import Folder
-from cologen.datagen.verify import verify
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.world.formats import ensure
 from cologen.model.adapters import load_adapter
 from cologen.model.bundle import build
 from cologen.model.presets import preset
 from cologen.model.world_codec import WorldCodec
 from cologen.model.world_text import WorldTextEncoder
-from cologen.trainer.caching import KeptLatents, KeptText
-from cologen.trainer.checkpoint import latest_checkpoint
-from cologen.trainer.manifests import open_manifest
+from cologen.trainer.data.manifests import open_manifest
+from cologen.trainer.loop.checkpoint import latest_checkpoint
+from cologen.trainer.loop.kept import KeptLatents, KeptText
 from cologen.trainer.run_folder import entry, finished_stages, refuse_other_base, stand_on
 from tests.trainer.small_runs import recipe, train
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from cologen.trainer.changes import recorded
-from cologen.trainer.overrides import read_recipe
-from cologen.trainer.recipes import load_recipe
+from cologen.trainer.recipes.catalog import load_recipe
+from cologen.trainer.recipes.overrides import read_recipe
 from cologen.trainer.run_folder import (
     begin,
     finish_stage,

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from cologen.trainer.curriculum import Recipe
 from cologen.trainer.distributed import Processes
+from cologen.trainer.recipes.curriculum import Recipe
 from tests.trainer.small_runs import train
 
 Case = tuple[Path, int, int | None]

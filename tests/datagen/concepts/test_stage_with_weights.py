@@ -11,8 +11,8 @@ os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 from cologen.datagen.manifest import iterate_rows, load_manifest
-from cologen.datagen.storage import Folder
-from cologen.datagen.world.layouts import ensure
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.world.formats import ensure
 from pipelines import build_inpaint, verify
 
 pytestmark = [

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
-from cologen.datagen.local_files import is_fault_of_file
+from cologen.datagen.images.addresses import is_fault_of_file
 from cologen.datagen.records import Reason, RejectedError, without_addresses
 
 _Item = TypeVar("_Item")

@@ -13,15 +13,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cologen.datagen import control_maps, images, rle
+from cologen.datagen import images, rle
 from cologen.datagen.control import alignment
 from cologen.datagen.control.edges import Thresholds, edges
 from cologen.datagen.grounding import marks
 from cologen.datagen.images import Picture
+from cologen.datagen.manifest import maps
+from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.rle import Mask
-from cologen.datagen.storage import Folder
 
 HOLE = 128  # mid-grey in pixel space; SPEC 2.12
 
@@ -99,7 +100,7 @@ def _map(row: Mapping[str, Any], root: Path, folder: Folder | None) -> bytes:
         return images.read_bytes(root, row["condition_uri"])
     if folder is None:
         raise ValueError(f"the map of {row['sample_id']} lies in the manifest's folder: give that too")
-    return control_maps.read_map(folder, row["condition_uri"], row["map_hash"])
+    return maps.read_map(folder, row["condition_uri"], row["map_hash"])
 
 
 def _pair(row: Mapping[str, Any], root: Path) -> Sample:

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cologen.trainer.curriculum import Recipe, Stage, effect_of, parts_of
-from cologen.trainer.effects import Effect
-from cologen.trainer.metrics import lines
+from cologen.trainer.recipes.curriculum import Recipe, Stage, effect_of, parts_of
+from cologen.trainer.recipes.effects import Effect
+from cologen.trainer.watchers.metrics import lines
 
 CHANGES = "changes.jsonl"
 _ABSENT = "nothing"

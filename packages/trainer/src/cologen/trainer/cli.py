@@ -20,25 +20,26 @@ import torch
 import tyro
 from safetensors import SafetensorError
 
-from cologen.datagen.cluster import Cluster
 from cologen.datagen.control.annotators import HUB
+from cologen.datagen.engine.cluster import Cluster
 from cologen.datagen.interrupts import STOPPED, second_one_ends
-from cologen.datagen.printable import LogLines, console
 from cologen.datagen.usage import require_device, require_gpus, require_range
-from cologen.trainer.bases import open_base
+from cologen.reports.printable import LogLines, console
 from cologen.trainer.branching import Branch, branch, branch_off, branched_from
-from cologen.trainer.checkpoint import ADAPTER, BASE
-from cologen.trainer.curriculum import Recipe
+from cologen.trainer.data.loading import Loading, StageSamples, open_stage
+from cologen.trainer.data.online import OnlineControl
+from cologen.trainer.data.world import WorldSize, ensure_manifests
 from cologen.trainer.distributed import PATIENCE, Processes, Strategy, joined
-from cologen.trainer.dry_run import plan_run
-from cologen.trainer.estimates import Setup, gpu_named
-from cologen.trainer.grids import Grids
-from cologen.trainer.loading import Loading, StageSamples, open_stage
-from cologen.trainer.loop import Run, Watcher, train_stage
-from cologen.trainer.online import OnlineControl
-from cologen.trainer.plan_tables import rendered
-from cologen.trainer.progress import LiveProgress
-from cologen.trainer.recipes import load_recipe
+from cologen.trainer.dry_run.estimates import Setup, gpu_named
+from cologen.trainer.dry_run.forecast import plan_run
+from cologen.trainer.dry_run.tables import rendered
+from cologen.trainer.loop.bases import open_base
+from cologen.trainer.loop.checkpoint import ADAPTER, BASE
+from cologen.trainer.loop.stage import Run, Watcher, train_stage
+from cologen.trainer.loop.stopping import INTERRUPTED_WORDS, stopped_by_signals
+from cologen.trainer.loop.watcher import Watchers
+from cologen.trainer.recipes.catalog import load_recipe
+from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.run_folder import (
     RECIPE,
     begin,
@@ -50,11 +51,10 @@ from cologen.trainer.run_folder import (
     stand_on,
     where_to_go_on,
 )
-from cologen.trainer.run_report import REPORT, Reports
-from cologen.trainer.stopping import INTERRUPTED_WORDS, stopped_by_signals
-from cologen.trainer.tracking import Tracker
-from cologen.trainer.watching import Watchers
-from cologen.trainer.world_data import WorldSize, ensure_manifests
+from cologen.trainer.watchers.grids import Grids
+from cologen.trainer.watchers.progress import LiveProgress
+from cologen.trainer.watchers.report import REPORT, Reports
+from cologen.trainer.watchers.tracking import Tracker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 
-from cologen.datagen.storage import LOCK_NAME, Folder
+from cologen.datagen.manifest.folder import LOCK_NAME, Folder
 from cologen.trainer.changes import Change, another_run, changes, record, refused
-from cologen.trainer.checkpoint import (
+from cologen.trainer.loop.checkpoint import (
     ADAPTER,
     CHECKPOINTS,
     Checkpoint,
@@ -26,8 +26,8 @@ from cologen.trainer.checkpoint import (
     newest_name,
     stage_of,
 )
-from cologen.trainer.curriculum import Recipe
-from cologen.trainer.overrides import read_recipe
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.overrides import read_recipe
 from cologen.trainer.sealed_json import read_sealed, write_sealed
 
 RECIPE, FINISHED, STANDS_ON = "recipe.json", "finished.json", "base.json"

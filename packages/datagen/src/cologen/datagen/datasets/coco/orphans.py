@@ -1,0 +1,52 @@
+"""Annotations and captions of pictures that are not listed: kept in rows of their own, rejected one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from cologen.datagen.datasets.files import fields
+from cologen.datagen.datasets.files.readings import STAGE
+from cologen.datagen.records import Reading, Reason, Rejection
+
+ORPHANS = "~orphans"
+"""How the keys of their rows begin; they sort behind the pictures' numbers."""
+
+NAMES: Mapping[str, str] = MappingProxyType({"annotations": "", "captions": "caption-"})
+"""What stands before the id of an element of each section where it is rejected."""
+
+
+class Orphan(NamedTuple):
+    """An element of ``section``, named by its id or place; ``picture`` is None where it says no picture's id."""
+
+    section: str
+    identity: str
+    picture: int | None
+
+
+def packed_orphans(orphans: Sequence[Orphan]) -> bytes:
+    """A row's payload."""
+    return json.dumps({"orphans": orphans}).encode()
+
+
+def reject_orphans(source: str, payload: bytes) -> Reading:
+    """A rejection for each, as ``source/picture@element`` with the id of the picture that is not there."""
+    orphans = (Orphan(*values) for values in fields.parse_own(payload)["orphans"])
+    return Reading(image=None, rejections=tuple(_rejection(source, orphan) for orphan in orphans))
+
+
+def _rejection(source: str, orphan: Orphan) -> Rejection:
+    picture = ORPHANS if orphan.picture is None else f"{orphan.picture:012d}"
+    why = (
+        "its image_id is no whole number"
+        if orphan.picture is None
+        else f"its picture {orphan.picture} is not among the images"
+    )
+    return Rejection(
+        sample_id=f"{source}/{picture}@{NAMES[orphan.section]}{orphan.identity}",
+        stage=STAGE,
+        reason=Reason.MALFORMED_RECORD,
+        detail=f"{orphan.section}: {why}",
+    )

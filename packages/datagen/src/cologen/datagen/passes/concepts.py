@@ -1,0 +1,112 @@
+"""The concept stage: nouns from captions, objects from pixels, kept as a manifest of their own.
+
+A row is one picture with all the objects found in it. Finding them is the slow part of the data, so it is cached apart:
+every mask policy is a cheap pass over the same concepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.manifest import Manifest, PartContent, committed_part, read_part
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.passes.reading import SourceReader, image_key, read_part_of
+from cologen.datagen.passes.segmenters import GroundedFiles, SegmenterRecipe
+from cologen.datagen.records import Box, Image, ObjectMask, Reason, Rejection
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+DECODERS = 2  # threads that read and decode ahead of the segmenter
+BATCHES_AHEAD = 2
+
+
+class ConceptRecipe(BaseModel):
+    """All that decides which objects are found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    source: SourceRecipe
+    nouns: str
+    """The noun extractor by name and version; what is installed decides it, so it is recorded resolved."""
+    segmenter: SegmenterRecipe = Field(discriminator="name")
+    batch_size: int = Field(default=8, ge=1)
+
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """Pictures have no kinds here."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConceptStage:
+    """Objects for the pictures of ``reader``, found by the recipe's segmenter."""
+
+    folder: Folder
+    recipe: ConceptRecipe
+    reader: SourceReader
+    files: GroundedFiles | None = None
+    nouns: str = "auto"
+    """A spaCy model by name or path, or ``auto``."""
+
+    def part(self, index: int) -> Part:
+        """The slice of the pictures with this number."""
+        return self.reader.recipe.part(index)
+
+    def manifest(self) -> Manifest:
+        """The empty manifest that this stage fills."""
+        source = self.recipe.source
+        return Manifest.empty(
+            "concepts",
+            source.name,
+            self.recipe,
+            num_parts=source.num_parts,
+            root=self.reader.root,
+            mix=self.recipe.mix_asked,
+        )
+
+    def open(self) -> Callable[[Part], PartContent]:
+        """Finds the objects of a part; the weights are loaded here."""
+        # Here and not above: torch and spaCy take seconds to import, and a mask stage needs neither.
+        from cologen.datagen.passes.finding import Finder
+
+        finder = Finder(self.reader, self.recipe, self.files, self.nouns)
+        source = self.reader.open()
+        return lambda part: finder.find(*read_part_of(source, part), part.skip_unreadable)
+
+
+def concepts_of(stage: ConceptStage, part: Part) -> tuple[list[Image], list[Rejection]]:
+    """The pictures of a committed concept part with their objects, and everything turned away on the way there."""
+    report = committed_part(stage.folder, part.index)
+    assert report is not None, f"part {part.index} of {stage.folder} was to be committed first"
+    prefix = image_key(stage.recipe.source.name, "")
+    images = [_image(row, prefix) for row in read_part(stage.folder, report.file).to_pylist()]
+    rejected = read_part(stage.folder, report.rejected_file).to_pylist()
+    return images, [Rejection(**{**row, "reason": Reason(row["reason"])}) for row in rejected]
+
+
+def _image(row: dict[str, Any], prefix: str) -> Image:
+    objects = tuple(
+        ObjectMask(
+            noun=one["noun"],
+            box=Box(**dict(zip(("x0", "y0", "x1", "y1"), one["box"], strict=True))),
+            rle=one["rle"],
+            score=one["score"],
+            kind=one["kind"],
+        )
+        for one in row["objects"]
+    )
+    return Image(
+        image_id=row["sample_id"].removeprefix(prefix),
+        image_uri=row["image_uri"],
+        width=row["width"],
+        height=row["height"],
+        split=row["split"],
+        captions=tuple(row["captions"]),
+        objects=objects,
+    )

@@ -1,0 +1,157 @@
+"""The stage of controllable generation, stage 2 of the curriculum: one row per picture, each with one condition.
+
+A row names the condition, not its pixels: thresholds of Canny, the address of a map, or the extractor to be run online.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cologen.datagen.control.alignment import stretch
+from cologen.datagen.control.mixture import deal
+from cologen.datagen.control.policy import ANYWHERE, ONLINE, ControlPolicy
+from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.faults import attempt
+from cologen.datagen.manifest import Manifest, PartContent
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Condition, ConditionKind
+from cologen.datagen.passes.map_networks import MapsRecipe, MapWeights
+from cologen.datagen.passes.reading import ConditionReader, image_key, read_conditions_of
+from cologen.datagen.randomness import derived_seed
+from cologen.datagen.records import Reason, RejectedError, Rejection
+
+
+class ControlRecipe(BaseModel):
+    """All that decides the rows of a control manifest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    source: SourceRecipe
+    seed: int = Field(default=0, ge=0)
+    policy: ControlPolicy = ControlPolicy()
+    maps: MapsRecipe = MapsRecipe()
+    """The networks whose maps are drawn in advance."""
+
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """The share asked of each condition."""
+        return {str(kind): share for kind, share in self.policy.mix.shares().items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlStage:
+    """Conditions for the pictures of ``reader``; ``weights`` are those of the recipe's networks."""
+
+    folder: Folder
+    recipe: ControlRecipe
+    reader: ConditionReader
+    weights: MapWeights = MapWeights()
+
+    def part(self, index: int) -> Part:
+        """The slice of the pictures with this number."""
+        return self.reader.recipe.part(index)
+
+    def manifest(self) -> Manifest:
+        """The empty manifest that this stage fills."""
+        source, mix = self.recipe.source, self.recipe.mix_asked
+        return Manifest.empty(
+            "control", source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
+        )
+
+    def open(self) -> Callable[[Part], PartContent]:
+        """Deals the conditions of a part; the weights are loaded here, where there are some."""
+        source = self.reader.open()
+        if not self.recipe.maps.kinds:
+            return lambda part: PartContent.of(
+                "control", *control(self.recipe, part, *read_conditions_of(source, part))
+            )
+        # Here and not above: torch takes seconds to import, and rows alone need none of it.
+        from cologen.datagen.passes.drawing_maps import MapDrawer
+
+        drawer = MapDrawer(self.weights, self.recipe.maps.batch_size)
+
+        def work(part: Part) -> PartContent:
+            rows, rejections = control(self.recipe, part, *read_conditions_of(source, part))
+            rows, refused = drawer.draw(rows, self.reader.root, self.folder, part.index, part.skip_unreadable)
+            return PartContent.of("control", rows, [*rejections, *refused])
+
+        return work
+
+
+def control(
+    recipe: ControlRecipe, part: Part, conditions: list[Condition], rejections: list[Rejection]
+) -> tuple[list[dict[str, Any]], list[Rejection]]:
+    """The rows of these conditions, and all that was turned away, ``rejections`` being what was met before.
+
+    A row that waits for a network's map is as it would be without that network.
+    """
+    samples = {f"{image_key(recipe.source.name, one.condition_id)}#0": one for one in conditions}
+    kinds = {sample_id: attempt(partial(_kinds, one, recipe)) for sample_id, one in samples.items()}
+    able = {sample_id: found for sample_id, found in kinds.items() if not isinstance(found, RejectedError)}
+    dealt = deal(able, recipe.policy.mix, recipe.seed, part.start)
+    rows, rejections = list[dict[str, Any]](), list(rejections)
+    for sample_id, found in kinds.items():
+        make = partial(_sample, recipe, sample_id, samples[sample_id])
+        row = found if isinstance(found, RejectedError) else attempt(partial(make, found, dealt.get(sample_id)))
+        if isinstance(row, RejectedError):
+            rejections.append(row.of(sample_id, "control"))
+        else:
+            rows.append(row)
+    return rows, rejections
+
+
+def _kinds(condition: Condition, recipe: ControlRecipe) -> frozenset[ConditionKind]:
+    """What this picture can be a sample of.
+
+    Raises:
+        RejectedError: the dataset has a map of it that a row may use, of other proportions.
+    """
+    size = None if condition.kind in ANYWHERE else condition.condition_size
+    picture = (condition.width, condition.height)
+    if size is not None and stretch(picture, size) > recipe.policy.max_stretch:
+        raise RejectedError(Reason.SIZE_MISMATCH, f"condition {size}, picture {picture}: other proportions")
+    own: frozenset[ConditionKind] = frozenset([condition.kind] if condition.kind else [])
+    return ANYWHERE | own | recipe.maps.kinds
+
+
+def _sample(
+    recipe: ControlRecipe,
+    sample_id: str,
+    condition: Condition,
+    kinds: frozenset[ConditionKind],
+    dealt: ConditionKind | None,
+) -> dict[str, Any]:
+    if dealt is None:
+        raise RejectedError(Reason.NO_CONDITION, f"fit for {', '.join(sorted(kinds))} only, whose share is full")
+    return _row(recipe, sample_id, condition, dealt)
+
+
+def _row(recipe: ControlRecipe, sample_id: str, condition: Condition, kind: ConditionKind) -> dict[str, Any]:
+    # Canny, HED and lineart are made of the picture, even where the dataset has them too.
+    own = condition if kind == condition.kind and kind not in ANYWHERE else None
+    width, height = (own and own.condition_size) or (None, None)
+    drawn = recipe.policy.thresholds.draw(recipe.seed, sample_id) if kind == "canny" else None
+    return {
+        "sample_id": sample_id,
+        "task": "control",
+        "source": recipe.source.name,
+        "split": condition.split,
+        "image_uri": condition.image_uri,
+        "width": condition.width,
+        "height": condition.height,
+        "caption": condition.prompt,
+        "seed": derived_seed(recipe.seed, sample_id),
+        "condition": kind,
+        "condition_uri": own and own.condition_uri,
+        "condition_width": width,
+        "condition_height": height,
+        "online": kind in ONLINE,
+        "canny_low": drawn and drawn.low,
+        "canny_high": drawn and drawn.high,
+        "map_hash": None,
+    }

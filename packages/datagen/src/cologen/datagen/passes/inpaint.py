@@ -1,0 +1,119 @@
+"""The mask stage of inpainting, stage 0 of the curriculum: one row per picture and variant, each with one mask.
+
+The objects come from the dataset's own annotations or from a concept manifest, by the same rule: ``images`` of a part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import cv2
+from pydantic import BaseModel, ConfigDict, Field
+
+from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.faults import attempt
+from cologen.datagen.manifest import Manifest, PartContent
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.masks.drawing import Canvas, DrawnMask
+from cologen.datagen.masks.mixture import draw_masks
+from cologen.datagen.masks.policy import MaskPolicy
+from cologen.datagen.passes.concepts import ConceptRecipe, ConceptStage, concepts_of
+from cologen.datagen.passes.reading import SourceReader, image_key, read_part_of
+from cologen.datagen.randomness import derived_seed
+from cologen.datagen.records import Image, RejectedError, Rejection
+
+
+class InpaintRecipe(BaseModel):
+    """All that decides the rows of an inpainting manifest; ``concepts`` is None where the source is annotated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    source: SourceRecipe
+    concepts: ConceptRecipe | None = None
+    seed: int = Field(default=0, ge=0)
+    variants: int = Field(default=1, ge=1)
+    """How many masks each picture gets, every one with its own caption where there are several."""
+    policy: MaskPolicy = MaskPolicy()
+
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """The share asked of each kind of mask."""
+        return self.policy.mix.model_dump()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskStage:
+    """Masks over the pictures of ``reader``; their objects from ``concepts`` if it is given."""
+
+    folder: Folder
+    recipe: InpaintRecipe
+    reader: SourceReader
+    concepts: ConceptStage | None = None
+
+    def part(self, index: int) -> Part:
+        """The slice of the pictures with this number."""
+        return self.reader.recipe.part(index)
+
+    def manifest(self) -> Manifest:
+        """The empty manifest that this stage fills."""
+        source, mix = self.recipe.source, self.recipe.mix_asked
+        return Manifest.empty(
+            "inpaint", source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
+        )
+
+    def open(self) -> Callable[[Part], PartContent]:
+        """Draws the masks of a part."""
+        cv2.setNumThreads(1)  # the engine runs one part per core already
+        if self.concepts is None:
+            source = self.reader.open()
+            return lambda part: self._draw(part, *read_part_of(source, part))
+        concepts = self.concepts
+        return lambda part: self._draw(part, *concepts_of(concepts, part))
+
+    def _draw(self, part: Part, images: list[Image], rejections: list[Rejection]) -> PartContent:
+        samples = {
+            f"{image_key(self.recipe.source.name, image.image_id)}#{variant}": image
+            for image in images
+            for variant in range(self.recipe.variants)
+        }
+        canvases = [
+            Canvas(sample_id=sample_id, height=image.height, width=image.width, objects=image.objects)
+            for sample_id, image in samples.items()
+        ]
+        rows: list[dict[str, Any]] = []
+        first = part.start * self.recipe.variants
+        masks = draw_masks(canvases, self.recipe.policy, self.recipe.seed, first)
+        for (sample_id, image), mask in zip(samples.items(), masks, strict=True):
+            row = attempt(partial(self._row, sample_id, image, mask)) if isinstance(mask, DrawnMask) else mask
+            if isinstance(row, RejectedError):
+                rejections.append(row.of(sample_id, "masks"))
+            else:
+                rows.append(row)
+        return PartContent.of("inpaint", rows, rejections)
+
+    def _row(self, sample_id: str, image: Image, mask: DrawnMask) -> dict[str, Any]:
+        seed = derived_seed(self.recipe.seed, sample_id)
+        target = mask.target
+        return {
+            "sample_id": sample_id,
+            "task": "inpaint",
+            "source": self.recipe.source.name,
+            "split": image.split,
+            "image_uri": image.image_uri,
+            "width": image.width,
+            "height": image.height,
+            "caption": image.captions[seed % len(image.captions)],
+            "seed": seed,
+            "mask_kind": mask.kind,
+            "mask_rle": mask.counts,
+            "mask_area": mask.area,
+            "object_noun": target and target.noun,
+            "object_box": target and target.box.xyxy(),
+            "object_rle": target and target.rle,
+            "object_score": target and target.score,
+            "max_object_iou": mask.max_object_iou,
+            "max_object_coverage": mask.max_object_coverage,
+        }

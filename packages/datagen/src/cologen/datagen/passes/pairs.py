@@ -1,0 +1,163 @@
+"""The stage of customized generation and of editing: one row per pair that is worth learning from, seen by itself.
+
+A part sees its own pairs alone. Rows carry the hashes of both pictures, by which ``distinct`` finds repetitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import ceil, floor
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+from pydantic import BaseModel, ConfigDict, Field
+
+from cologen.datagen import images
+from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.faults import attempt
+from cologen.datagen.images import Picture
+from cologen.datagen.images.glance import REDUCTION, glance
+from cologen.datagen.manifest import Manifest, PartContent
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Pair
+from cologen.datagen.pairs.filters import PairPolicy, check_change, check_scores, check_sizes
+from cologen.datagen.pairs.likeness import Likeness, likeness
+from cologen.datagen.passes.reading import PairReader, image_key, read_pairs_of
+from cologen.datagen.randomness import derived_seed, generator
+from cologen.datagen.records import Box, RejectedError, Rejection
+
+PairTask = Literal["customized", "editing"]
+UNNAMED = "unnamed"
+"""The edit type of datasets that name none."""
+
+_DIRECTIONS = ("forth", "back")
+_Look = Callable[[str], Picture]
+
+
+class PairRecipe(BaseModel):
+    """All that decides the rows of a manifest of pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    task: PairTask
+    source: SourceRecipe
+    seed: int = Field(default=0, ge=0)
+    policy: PairPolicy = PairPolicy()
+
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """The share asked of each direction; of edit types there is none."""
+        return {name: 1 / len(_DIRECTIONS) for name in _DIRECTIONS} if self.task == "customized" else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairStage:
+    """The pairs of ``reader`` that pass the recipe's filters."""
+
+    folder: Folder
+    recipe: PairRecipe
+    reader: PairReader
+
+    def part(self, index: int) -> Part:
+        """The slice of the pairs with this number."""
+        return self.reader.recipe.part(index)
+
+    def manifest(self) -> Manifest:
+        """The empty manifest that this stage fills."""
+        task, source, mix = self.recipe.task, self.recipe.source, self.recipe.mix_asked
+        return Manifest.empty(
+            task, source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
+        )
+
+    def open(self) -> Callable[[Part], PartContent]:
+        """Reads, filters and words the pairs of a part."""
+        cv2.setNumThreads(1)  # the engine runs one part per core already
+        source = self.reader.open()
+        # Both pictures of a pair may lie in one image, and a turn begins with what the turn before it left.
+        look = lru_cache(maxsize=2)(partial(look_at, self.reader.root))
+        return lambda part: PartContent.of(
+            self.recipe.task, *select(self.recipe, *read_pairs_of(source, part), look, part.skip_unreadable)
+        )
+
+
+def select(
+    recipe: PairRecipe, pairs: list[Pair], rejections: list[Rejection], look: _Look, skip_unreadable: bool = False
+) -> tuple[list[dict[str, Any]], list[Rejection]]:
+    """The rows of these pairs, and all that was rejected, ``rejections`` being what was met before."""
+    rows, rejections = list[dict[str, Any]](), list(rejections)
+    for pair in pairs:
+        sample_id = f"{image_key(recipe.source.name, pair.pair_id)}#0"
+        row = attempt(partial(_selected, recipe, sample_id, pair, look), skip_unreadable=skip_unreadable)
+        if isinstance(row, RejectedError):
+            rejections.append(row.of(sample_id, "pairs"))
+        else:
+            rows.append(row)
+    return rows, rejections
+
+
+def _selected(recipe: PairRecipe, sample_id: str, pair: Pair, look: _Look) -> dict[str, Any]:
+    source, target = _checked(pair, recipe.policy, look)
+    return _row(recipe, sample_id, pair, source.hash, target.hash)
+
+
+def look_at(root: Path, uri: str) -> Picture:
+    """A glance at a picture, whatever its size.
+
+    Raises:
+        RejectedError: as ``glance``.
+    """
+    return glance(root, uri, images.probe(root, uri))
+
+
+def cropped_likeness(small: Picture, box: Box | None) -> Likeness:
+    """Of what a glance shows of a box, whose coordinates are those of the whole picture; of all of it without one."""
+    if box is None:
+        return likeness(small)
+    left, top = (ceil(side / REDUCTION) for side in (box.x0, box.y0))
+    right, bottom = (floor(side / REDUCTION) for side in (box.x1, box.y1))
+    return likeness(small[top:bottom, left:right])
+
+
+def _checked(pair: Pair, policy: PairPolicy, look: _Look) -> tuple[Likeness, Likeness]:
+    """Source and target of a pair that passes."""
+    check_scores(pair.scores, policy)
+    check_sizes(pair, policy)
+    source = cropped_likeness(look(pair.source_uri), pair.source_box)
+    target = cropped_likeness(look(pair.target_uri), pair.target_box)
+    check_change(source, target, policy)
+    return source, target
+
+
+def _row(recipe: PairRecipe, sample_id: str, pair: Pair, source_hash: int, target_hash: int) -> dict[str, Any]:
+    words = pair.instructions[int(generator(recipe.seed, sample_id, "phrasing").integers(len(pair.instructions)))]
+    row: dict[str, Any] = {
+        "sample_id": sample_id,
+        "task": recipe.task,
+        "source": recipe.source.name,
+        "split": pair.split,
+        "image_uri": pair.target_uri,
+        "width": pair.width,
+        "height": pair.height,
+        "caption": words,
+        "seed": derived_seed(recipe.seed, sample_id),
+        "source_uri": pair.source_uri,
+        "target_uri": pair.target_uri,
+        "source_box": pair.source_box and pair.source_box.xyxy(),
+        "target_box": pair.target_box and pair.target_box.xyxy(),
+        "source_hash": source_hash,
+        "target_hash": target_hash,
+        "instruction": words,
+        "scores": [{"name": name, "value": value} for name, value in pair.scores],
+    }
+    if recipe.task == "editing":
+        return row | {"edit_type": pair.edit_type or UNNAMED}
+    return row | {"subject": pair.subject, "direction": direction_of(row["source_box"], row["target_box"])}
+
+
+def direction_of(source_box: Sequence[float] | None, target_box: Sequence[float] | None) -> str:
+    """Forth from the left picture of an image to its right one."""
+    backwards = source_box and target_box and source_box[0] > target_box[0]
+    return _DIRECTIONS[bool(backwards)]

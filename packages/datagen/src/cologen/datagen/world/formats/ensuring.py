@@ -1,0 +1,176 @@
+"""Worlds on disk: each layout by name, written whole or not at all, and used again where one already lies."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from cologen.datagen.world.formats import (
+    ade20k_challenge,
+    ade20k_full,
+    coco,
+    journeydb,
+    lvis,
+    magicbrush,
+    multigen,
+    omniedit,
+    refcoco,
+    subjects200k,
+    triplets,
+)
+from cologen.datagen.world.formats.drawing import Progress, World, save, silent
+
+MARKER = "world.json"
+WORLD_VERSION = 1
+"""Raised whenever the same world comes to have other bytes."""
+
+
+Writer = Callable[..., None]
+"""``writer(root, *, num_scenes, width, height, seed, workers, progress)``: writes one layout into a folder."""
+
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {
+        "journeydb": journeydb.write,
+        "journeydb_archives": journeydb.write_archives,
+        "cocostuff": coco.write,
+        "ade20k": ade20k_challenge.write,
+        "ade20k_full": ade20k_full.write,
+        "refcoco": refcoco.write,
+        "lvis": lvis.write,
+        "subjects200k": subjects200k.write,
+        "omniedit": omniedit.write,
+        "magicbrush": magicbrush.write,
+        "magicbrush_test": magicbrush.write_test,
+        "triplets": triplets.write,
+        "triplets_parquet": triplets.write_parquet,
+        "multigen": multigen.write,
+        "multigen_parquet": multigen.write_plain,
+        "multigen_depth": multigen.write_depth,
+        "captioned_cocostuff": multigen.write_captioned_cocostuff,
+    }
+)
+
+
+def is_complete(layout: str, root: Path, *, num_scenes: int, width: int, height: int, seed: int) -> bool:
+    """Whether the folder holds exactly this world; False where it is absent or empty.
+
+    Raises:
+        ValueError: it holds something else; the message names what differs.
+    """
+    wanted = _marker(layout, World(num_scenes=num_scenes, width=width, height=height, seed=seed))
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    if not (root / MARKER).is_file():
+        raise ValueError(f"{root} is not empty and holds no synthetic world: choose another folder, or empty this one")
+    found = json.loads((root / MARKER).read_text())
+    differences = [
+        f"{name} {found.get(name)}, not {value}" for name, value in wanted.items() if found.get(name) != value
+    ]
+    if differences:
+        raise ValueError(f"{root} holds another world ({'; '.join(differences)}): choose another folder, or remove it")
+    return True
+
+
+def ensure(
+    layout: str,
+    root: Path,
+    *,
+    num_scenes: int,
+    width: int,
+    height: int,
+    seed: int,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> bool:
+    """Have this world at ``root`` and return whether it had to be written.
+
+    It is written beside ``root`` and takes that name when it is whole, so that no reader ever sees a half one, and of
+    two processes that write the same world at once either may win. What a killed process left there is removed.
+
+    Raises:
+        ValueError: an unknown layout, an impossible size, or a folder that holds something else.
+    """
+    if layout not in WRITERS:
+        raise ValueError(f"unknown layout {layout!r}; there are {', '.join(WRITERS)}")
+    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
+    _sweep(root)
+    if is_complete(layout, root, **asdict(world)):
+        return False
+    with _building(root) as building:
+        try:
+            WRITERS[layout](building, **asdict(world), workers=workers, progress=progress)
+            save(building / MARKER, json.dumps(_marker(layout, world), indent=2) + "\n")
+            if _moved(building, root):
+                return True
+            return not is_complete(layout, root, **asdict(world))
+        except BaseException as error:
+            # Its frames hold the processes that draw, which end before their folder.
+            traceback.clear_frames(error.__traceback__)
+            raise
+
+
+@contextmanager
+def _building(root: Path) -> Generator[Path]:
+    """A folder beside ``root``, locked by this process, and removed if it still has its name at the end."""
+    while True:
+        building = root.with_name(f".{root.name}.{secrets.token_hex(4)}.building")
+        building.mkdir(parents=True)
+        try:
+            descriptor = os.open(building, os.O_RDONLY)
+        except FileNotFoundError:  # swept away already
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if building.exists():  # not swept away before it was locked
+                yield building
+                return
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _sweep(root: Path) -> None:
+    """Remove the half worlds beside ``root`` that no process is writing any more."""
+    if not root.parent.is_dir():
+        return
+    name = re.compile(rf"\.{re.escape(root.name)}\.[0-9a-f]{{8}}\.building")
+    for path in root.parent.iterdir():
+        if not name.fullmatch(path.name) or not path.is_dir():
+            continue
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError:  # gone meanwhile, or another user's
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def _moved(building: Path, root: Path) -> bool:
+    """Whether the name was still free; False if another process has put a world there."""
+    try:
+        building.rename(root)
+    except OSError:
+        if not (root / MARKER).is_file():
+            raise
+        return False
+    return True
+
+
+def _marker(layout: str, world: World) -> dict[str, Any]:
+    return {"layout": layout, **asdict(world), "version": WORLD_VERSION}

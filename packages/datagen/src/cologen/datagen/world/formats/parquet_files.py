@@ -1,0 +1,44 @@
+"""Rows of a world into one Parquet file per split, a row group at a time: what the Parquet layouts share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cologen.datagen.world.formats.drawing import SPLITS, Split
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""A picture in a cell: its encoded bytes, and the name of the file they came from."""
+
+FILES: Mapping[Split, str] = MappingProxyType(
+    {"train": "train-00000-of-00001.parquet", "val": "validation-00000-of-00001.parquet"}
+)
+
+_ROWS_PER_GROUP = 32
+
+
+def write_rows(
+    folder: Path,
+    schema: pa.Schema,
+    rows: Iterable[tuple[Split, dict[str, Any] | None]],
+    files: Mapping[Split, str] = FILES,
+) -> None:
+    """One file per split, the rows in the order they come; None is a scene without a row."""
+    folder.mkdir(parents=True)
+    waiting: dict[Split, list[dict[str, Any]]] = {split: [] for split in SPLITS}
+    with ExitStack() as stack:
+        writers = {split: stack.enter_context(pq.ParquetWriter(folder / files[split], schema)) for split in SPLITS}
+        for split, row in rows:
+            if row is not None:
+                waiting[split].append(row)
+            if len(waiting[split]) == _ROWS_PER_GROUP:
+                writers[split].write_table(pa.Table.from_pylist(waiting[split], schema=schema))
+                waiting[split] = []
+        for split in SPLITS:
+            writers[split].write_table(pa.Table.from_pylist(waiting[split], schema=schema))

@@ -1,0 +1,1 @@
+"""Rows of manifests to batches of pixels."""

@@ -1,0 +1,146 @@
+"""Rows to the pixels of a micro batch, in whatever process: a pure function of the rows, the stage and the seed.
+
+A row that cannot be loaded is replaced by the next candidate for its place, and said so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cologen.datagen import images
+from cologen.datagen.images import addresses
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import ConditionKind
+from cologen.datagen.randomness import derived_seed
+from cologen.datagen.records import RejectedError
+from cologen.datagen.samples import render
+from cologen.trainer.data.manifests import ManifestRows
+from cologen.trainer.data.pixels import Fractions, Pixels, fit, fit_mask
+from cologen.trainer.recipes.curriculum import StageTask
+from cologen.trainer.schedule.buckets import Assignment, Work
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSource:
+    """A manifest's rows, the folder that maps drawn in advance lie in, and when it was built."""
+
+    rows: ManifestRows
+    folder: Folder
+    built: float = math.inf
+    """Seconds since the epoch; pictures that are newer may be others than those that its rows describe."""
+
+    def changed(self, row: Mapping[str, Any]) -> str | None:
+        """The address of a picture of a row whose file was written after the manifest."""
+        names = ["image_uri", "source_uri", "target_uri"]
+        if row.get("map_hash") is None:  # else it is beside the manifest, and its hash is compared
+            names.append("condition_uri")
+        for address in filter(None, map(row.get, names)):
+            path, _ = addresses.locate(self.rows.root, address)
+            if Path(path).stat().st_mtime > self.built:
+                return address
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A row that could not be loaded."""
+
+    sample_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What goes with the pixels of one sample."""
+
+    prompt: str
+    task: str
+    online: ConditionKind | None
+    """The extractor that has still to make the source out of the picture that stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Samples in the order of the work, and the rows that had to be replaced on the way."""
+
+    places: tuple[int, ...]
+    pixels: Pixels
+    told: tuple[Told, ...]
+    failures: tuple[Failure, ...]
+    changed: tuple[tuple[str, str], ...] = ()
+    """Manifests and addresses of pictures that are newer than their manifest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetcher:
+    """Makes samples of one stage."""
+
+    sources: tuple[OpenedSource, ...]
+    seed: int
+    task: StageTask
+
+    def __call__(self, work: Work) -> Fetched:
+        """The pixels of some assignments.
+
+        Raises:
+            ValueError: none of the candidates for a place can be loaded.
+        """
+        sourced, masked = self.task != "text-to-image", self.task in ("inpaint", "mixed")
+        pixels = Pixels.blank(len(work.assignments), work.size, sourced=sourced, masked=masked)
+        failures, changed = list[Failure](), dict[tuple[str, str], None]()
+        told = [self._sample(*numbered, pixels, failures, changed) for numbered in enumerate(work.assignments)]
+        places = tuple(one.place for one in work.assignments)
+        return Fetched(places, pixels, tuple(told), tuple(failures), tuple(changed))
+
+    def _sample(
+        self,
+        number: int,
+        assignment: Assignment,
+        pixels: Pixels,
+        failures: list[Failure],
+        changed: dict[tuple[str, str], None],
+    ) -> Told:
+        """Write sample ``number`` of the pixels."""
+        source, at = self.sources[assignment.source], self._crop(assignment.place)
+        for index in assignment.candidates:
+            row = source.rows.row(index)
+            try:
+                told, address = self._fitted(row, source, at, pixels, number), source.changed(row)
+            except (RejectedError, OSError) as error:
+                failures.append(Failure(row["sample_id"], str(error)))
+                continue
+            if address:
+                changed[(str(source.folder), address)] = None
+            return told
+        last = failures[-1]
+        raise ValueError(
+            f"{source.folder}: {len(assignment.candidates)} samples in a row cannot be loaded, the last being "
+            f"{last.sample_id} ({last.reason}). Its pictures are looked for under {source.rows.root}."
+        )
+
+    def _crop(self, place: int) -> Fractions:
+        right, down = divmod(derived_seed(self.seed, "crop", self.task, place), 1 << 32)
+        return right / 2**32, down / 2**32
+
+    def _fitted(self, row: Mapping[str, Any], source: OpenedSource, at: Fractions, pixels: Pixels, number: int) -> Told:
+        root = source.rows.root
+        if pixels.source is None:
+            picture = images.decode(images.read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
+            fit(picture, pixels.target[number], at)
+            return Told(row["caption"], self.task, None)
+        sample = render(row, root, source.folder)
+        fit(sample.target, pixels.target[number], at)
+        if sample.source is sample.target:
+            pixels.source[number] = pixels.target[number]
+        else:
+            fit(sample.source, pixels.source[number], at, row.get("condition"))
+        if pixels.mask is not None:
+            if sample.mask is None:
+                pixels.mask[number] = 1
+            else:
+                fit_mask(sample.mask, pixels.mask[number], at)
+        return Told(sample.prompt, row["task"], sample.online)

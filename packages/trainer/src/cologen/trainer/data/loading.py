@@ -1,0 +1,243 @@
+"""A stage's samples, from manifests to batches on the training device, in plan order whoever makes them.
+
+A batch is a pure function of (recipe, manifests, step): neither the number of worker processes nor that of training
+processes, nor what has failed before, changes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+
+from cologen.datagen.manifest import MANIFEST_NAME
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import ConditionKind
+from cologen.trainer.data.batch import Batch, Mask, Pictures
+from cologen.trainer.data.columns import read_columns
+from cologen.trainer.data.fetching import Failure, Fetched, Fetcher, OpenedSource
+from cologen.trainer.data.manifests import ManifestRows, open_manifest
+from cologen.trainer.data.online import OnlineControl, Prepared, drawn, kinds_wanted
+from cologen.trainer.data.workers import in_order
+from cologen.trainer.distributed import Processes
+from cologen.trainer.loop.draws import with_captions_dropped
+from cologen.trainer.loop.stage import LoadedStep
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.schedule.buckets import Schedule, Work, bucket_sizes, schedule
+from cologen.trainer.schedule.plan import Plan, PlannedSource
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """Who makes the batches; it changes no batch."""
+
+    num_workers: int = 0
+    """Processes beside each training process; 0 makes batches in the training process itself."""
+    ahead: int = 2
+    """Micro batches that each of them makes in advance."""
+    online: OnlineControl = OnlineControl()
+
+    def __post_init__(self) -> None:
+        if self.num_workers < 0 or self.ahead < 1:
+            raise ValueError(f"num_workers is 0 or more and ahead at least 1, got {self.num_workers} and {self.ahead}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StageSamples:
+    """The samples of one stage: ``loop.StageData``."""
+
+    recipe: Recipe
+    number: int
+    schedule: Schedule
+    fetcher: Fetcher
+    loading: Loading
+    online_kinds: frozenset[ConditionKind]
+
+    def facts(self) -> dict[str, Any]:
+        """All that decides which samples come when, as plain values."""
+        return {"buckets": self.schedule.facts()}
+
+    def steps(self, first_step: int, processes: Processes) -> Generator[LoadedStep, None, None]:
+        """This process's micro batches from ``first_step`` to the end of the stage, on its device.
+
+        Raises:
+            FileNotFoundError: an extractor's weights are nowhere.
+            ValueError: the global batch cannot be shared among the processes, all candidates for a place fail, or
+                worker processes die over and over.
+        """
+        stage, micro_batch = self.recipe.stages[self.number], self.recipe.micro_batch
+        share = self.schedule.slice_for(processes.rank, processes.size, micro_batch)
+        per_step = (share.stop - share.start) // micro_batch
+        logged = set[str]()
+        with ExitStack() as stack:
+            prepared = stack.enter_context(closing(self._prepared(first_step, share, processes.device)))
+            for kind, drawing in stack.enter_context(
+                self.loading.online.drawings(self.online_kinds, processes.device)
+            ).items():
+                prepared = stack.enter_context(closing(drawn(prepared, kind, drawing)))
+            for step in range(first_step, stage.iterations):
+                start = time.perf_counter()
+                ready = [next(prepared) for _ in range(per_step)]
+                waited = time.perf_counter() - start
+                failures = [failure for each in ready for failure in each.failures]
+                _log_once(failures, logged)
+                yield LoadedStep(
+                    step=step,
+                    micro_batches=tuple(each.batch for each in ready),
+                    num_failed=len(failures),
+                    waited=waited,
+                    next_prompts=self._prompts(step + 1, share) if self.recipe.cache_text else (),
+                )
+
+    def _prompts(self, step: int, share: slice) -> tuple[str, ...]:
+        """Of the rows that come first in question for each place of a step, some of them dropped as in training."""
+        recipe, stage = self.recipe, self.recipe.stages[self.number]
+        if step >= stage.iterations:
+            return ()
+        assignments = self.schedule.work(step)[share].assignments
+        captions = [self.fetcher.sources[each.source].rows.row(each.candidates[0])["caption"] for each in assignments]
+        places = [each.place for each in assignments]
+        return with_captions_dropped(captions, places, recipe.seed, stage.task, recipe.caption_dropout)
+
+    def _prepared(self, first_step: int, share: slice, device: torch.device) -> Generator[Prepared, None, None]:
+        with closing(
+            in_order(self.fetcher, self._works(first_step, share), self.loading.num_workers, self.loading.ahead)
+        ) as fetched:
+            told = set[str]()
+            for each in fetched:
+                _log_changed(each, told)
+                yield _on_device(each, device)
+
+    def _works(self, first_step: int, share: slice) -> Iterator[Work]:
+        """What this process has to make, one micro batch after the other."""
+        micro_batch = self.recipe.micro_batch
+        for step in range(first_step, self.recipe.stages[self.number].iterations):
+            work = self.schedule.work(step)[share]
+            for first in range(0, len(work.assignments), micro_batch):
+                yield work[first : first + micro_batch]
+
+
+def open_stage(
+    recipe: Recipe,
+    number: int,
+    data: str | Path,
+    *,
+    roots: Mapping[str, Path] | None = None,
+    loading: Loading | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> StageSamples:
+    """The samples of stage ``number``, whose manifests lie in folders under ``data``, a path or a URI.
+
+    Args:
+        roots: where the pictures of a manifest lie, by its name, if not where they lay when it was built.
+        progress: told how many rows were just copied; only the first opening of a manifest copies them.
+
+    Raises:
+        FileNotFoundError: a manifest, one of its parts or its pictures' root is not there.
+        ValueError: a manifest is of another task or schema version, incomplete, empty or damaged.
+    """
+    stage, roots = recipe.stages[number], roots or {}
+    folders = {name: f"{str(data).rstrip('/')}/{name}" for name in stage.manifests}
+    opened = {
+        name: open_manifest(folder, stage.manifest_tasks, roots.get(name), progress) for name, folder in folders.items()
+    }
+    weights = stage.weights({name: (rows.task, rows.num_rows) for name, rows in opened.items()})
+    planned = (PlannedSource(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
+    plan = Plan(recipe.seed, tuple(planned), stage.global_batch)
+    _log_repeats(plan)
+    squares = len(bucket_sizes(recipe.resolution)) == 1
+    sizes = [] if squares else [_sizes(rows) for rows in opened.values()]
+    sources = tuple(_source(rows, Folder.open(folders[name])) for name, rows in opened.items())
+    kinds = frozenset[ConditionKind]().union(*map(kinds_wanted, opened.values()))
+    return StageSamples(
+        recipe=recipe,
+        number=number,
+        schedule=schedule(plan, recipe.resolution, sizes),
+        fetcher=Fetcher(sources=sources, seed=recipe.seed, task=stage.task),
+        loading=loading or Loading(),
+        online_kinds=frozenset() if stage.trains_base else kinds,
+    )
+
+
+def _source(rows: ManifestRows, folder: Folder) -> OpenedSource:
+    changed = folder.filesystem.get_file_info(f"{folder.path}/{MANIFEST_NAME}").mtime_ns
+    return OpenedSource(rows, folder, math.inf if changed is None else changed / 1e9)
+
+
+def _sizes(rows: ManifestRows) -> tuple[Int64[np.ndarray, "_rows"], Int64[np.ndarray, "_rows"]]:
+    columns = read_columns(rows, ["width", "height"])
+    width, height = (columns[name].to_numpy().astype(np.int64) for name in ("width", "height"))
+    return width, height
+
+
+def _on_device(fetched: Fetched, device: torch.device) -> Prepared:
+    pixels, told = fetched.pixels, fetched.told
+    target = _planes(pixels.target, device)
+    batch = Batch(
+        source=None if pixels.source is None else _planes(pixels.source, device),
+        target=target,
+        mask=_everywhere(target) if pixels.mask is None else _planes(pixels.mask[..., None], device),
+        prompts=tuple(one.prompt for one in told),
+        tasks=tuple(one.task for one in told),
+        places=fetched.places,
+    )
+    return Prepared(batch=batch, online=tuple(one.online for one in told), failures=fetched.failures)
+
+
+def _everywhere(target: Pictures) -> Mask:
+    """A mask that hides all, without memory for it."""
+    batch, _, height, width = target.shape
+    return target.new_ones(()).expand(batch, 1, height, width)
+
+
+def _planes(
+    pixels: UInt8[np.ndarray, "batch height width channels"], device: torch.device
+) -> UInt8[torch.Tensor, "batch channels height width"]:
+    """The same bytes in torch's order of axes, not of memory."""
+    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
+
+
+def _log_changed(fetched: Fetched, told: set[str]) -> None:
+    for manifest, address in fetched.changed:
+        if manifest not in told:
+            told.add(manifest)
+            _LOG.warning(
+                "%s: %s was written after the manifest was built. If it is another picture than it was, its masks, "
+                "boxes and words do not fit it: build again with --fresh",
+                manifest,
+                address,
+            )
+
+
+def _log_repeats(plan: Plan) -> None:
+    """Say so where a step holds the same rows more than once."""
+    total = sum(source.weight for source in plan.sources)
+    for source in plan.sources:
+        samples = plan.global_batch * source.weight / total
+        if samples > source.num_rows:
+            _LOG.warning(
+                "%s has %d rows, of which each step takes some %d: rows come more than once in a step. Build more, or "
+                "lower its weight or global_batch %d",
+                source.name,
+                source.num_rows,
+                samples,
+                plan.global_batch,
+            )
+
+
+def _log_once(failures: list[Failure], logged: set[str]) -> None:
+    for failure in failures:
+        if failure.sample_id not in logged:
+            logged.add(failure.sample_id)
+            _LOG.warning("%s cannot be loaded and is replaced: %s", failure.sample_id, failure.reason)

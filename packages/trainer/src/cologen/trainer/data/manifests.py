@@ -1,0 +1,180 @@
+"""Built manifests, read row by row in any order: opened at once however long they are, shared by all workers.
+
+Parquet has to be decoded a column of a part at a time, so one row out of order costs its whole part. The first opening
+therefore copies the rows into an uncompressed Arrow file in the cache folder, under the manifest's fingerprint, and
+checks every part's hash on the way; later ones map that file into memory, and a row is read where it lies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cologen.datagen import cache
+from cologen.datagen.manifest import MANIFEST_NAME, Manifest, PartReport, load_manifest, recipe_hash
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest.schemas import SCHEMAS
+
+_ROWS_FILE = "rows.arrow"
+_ROWS_PER_BATCH = 8192
+
+Progress = Callable[[int], None]
+"""Told how many rows were just copied."""
+
+
+def _unseen(_num_rows: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class ManifestRows:
+    """The rows of one manifest, in the order of parts and ids.
+
+    ``root`` is where the pictures lie; ``fingerprint`` is the same wherever the same rows were built. It travels to
+    worker processes as a few strings, and is mapped anew there.
+    """
+
+    task: str
+    source: str
+    root: Path
+    fingerprint: str
+    num_rows: int
+    file: Path
+    """The uncompressed rows in the cache folder."""
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def row(self, index: int) -> dict[str, Any]:
+        """Row ``index`` of [0, len) with every column of the task's schema.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        if not 0 <= index < self.num_rows:
+            raise IndexError(f"row {index} of {self.num_rows}")
+        batch, place = divmod(index, _ROWS_PER_BATCH)
+        return {name: column[place].as_py() for name, column in self._columns(batch)}
+
+    def rows(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """The rows of these indices, in their order."""
+        return [self.row(index) for index in indices]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
+
+    def _columns(self, batch: int) -> list[tuple[str, pa.Array]]:
+        columns = self._opened.get(batch)
+        if columns is None:
+            record_batch = self._reader.get_batch(batch)
+            columns = self._opened[batch] = list(zip(record_batch.schema.names, record_batch.columns, strict=True))
+        return columns
+
+    @cached_property
+    def _opened(self) -> dict[int, list[tuple[str, pa.Array]]]:
+        """Views into the mapped file, not copies of it."""
+        return {}
+
+    @cached_property
+    def _reader(self) -> pa.RecordBatchFileReader:
+        return pa.ipc.open_file(pa.memory_map(str(self.file)))
+
+
+def open_manifest(
+    folder: str | Path, task: str | Sequence[str], root: Path | None = None, progress: Progress = _unseen
+) -> ManifestRows:
+    """The rows of a complete manifest of ``task`` (or of one of several), local or at a pyarrow filesystem URI.
+
+    ``root`` overrides where the manifest says that its pictures lay. The first opening copies the rows and reports
+    to ``progress``; concurrent ones wait for it.
+
+    Raises:
+        FileNotFoundError: there is no manifest, one of its parts is missing, or the pictures' root is.
+        ValueError: it is of another task or schema version, incomplete, empty or damaged.
+    """
+    opened = Folder.open(folder)
+    manifest = load_manifest(opened)
+    _refuse_unusable(opened, manifest, (task,) if isinstance(task, str) else tuple(task))
+    pictures = root or Path(manifest.root)
+    if not pictures.is_dir():
+        raise FileNotFoundError(f"the pictures of {opened} are not under {pictures}: give their root")
+    fingerprint = _fingerprint(manifest)
+    kept = cache.built_once("rows", fingerprint, lambda into: _copy_rows(opened, manifest, into, progress))
+    return ManifestRows(manifest.task, manifest.source, pictures, fingerprint, manifest.rows, kept / _ROWS_FILE)
+
+
+def _refuse_unusable(folder: Folder, manifest: Manifest, tasks: tuple[str, ...]) -> None:
+    if manifest.task not in tasks:
+        raise ValueError(f"{folder} holds samples of task {manifest.task}, expected {' or '.join(tasks)}")
+    if not manifest.complete or [part.index for part in manifest.parts] != list(range(manifest.num_parts)):
+        raise ValueError(
+            f"{folder} is incomplete: {len(manifest.parts)} of {manifest.num_parts} parts. "
+            "Run its build again; it goes on where it stopped."
+        )
+    if missing := sorted({part.file for part in manifest.parts} - set(folder.names())):
+        raise FileNotFoundError(
+            f"{folder} lacks {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}: "
+            "copy it again, or run its build again with --fresh"
+        )
+    if sum(part.rows for part in manifest.parts) != manifest.rows:
+        raise ValueError(
+            f"{folder}/{MANIFEST_NAME} says {manifest.rows} rows, its parts hold another number. {_VERIFY}"
+        )
+    if not manifest.rows:
+        raise ValueError(f"{folder} has no samples: {sum(manifest.rejected.values())} were turned away, see its report")
+
+
+_VERIFY = "`python -m pipelines.verify` says what else is wrong; run its build again with --fresh."
+
+
+def _fingerprint(manifest: Manifest) -> str:
+    """A hash of all that decides the rows; not of where the pictures lay."""
+    return recipe_hash(manifest.model_dump(mode="json", exclude={"root"}))
+
+
+def _copy_rows(folder: Folder, manifest: Manifest, into: Path, progress: Progress) -> None:
+    """Write all rows in batches of one length, so that a row's batch is a division away."""
+    path, schema = into / _ROWS_FILE, SCHEMAS[manifest.task]
+    try:
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+            for batch in _even_batches(_part_rows(folder, part, schema, progress) for part in manifest.parts):
+                writer.write_table(batch)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # on a full disk, what was copied is in everyone's way
+        raise ValueError(
+            f"cannot copy the rows of {folder} to {path}: {error}. Make room (some 500 bytes for each of "
+            f"{manifest.rows:,} rows), or set COLOGEN_CACHE to a folder on another disk."
+        ) from error
+
+
+def _even_batches(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of ``_ROWS_PER_BATCH``, each in one piece; the last may be shorter."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        while sum(len(each) for each in waiting) >= _ROWS_PER_BATCH:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, _ROWS_PER_BATCH).combine_chunks()
+            waiting = [joined.slice(_ROWS_PER_BATCH)]
+    rest = pa.concat_tables(waiting)
+    if len(rest):
+        yield rest.combine_chunks()
+
+
+def _part_rows(folder: Folder, part: PartReport, schema: pa.Schema, progress: Progress) -> pa.Table:
+    """One part's rows, its bytes being those that were written."""
+    data = folder.read(part.file)
+    if hashlib.sha256(data).hexdigest() != part.sha256:
+        raise ValueError(f"{folder}/{part.file} is damaged: its bytes are not those that were written. {_VERIFY}")
+    table = pq.read_table(pa.BufferReader(data))
+    if len(table) != part.rows or not table.schema.equals(schema):
+        raise ValueError(f"{folder}/{part.file} holds other rows or columns than {MANIFEST_NAME} says. {_VERIFY}")
+    progress(len(table))
+    return table

@@ -1,0 +1,206 @@
+"""What a stage will ask of GPUs, by arithmetic alone: memory by what fills it, operations, and hours.
+
+All of it is estimated, and the assumptions are named: what autograd keeps is counted on small models (the tests count
+again), the speed is a stated share of the GPU's peak, and the codec's and text encoder's own work is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+
+from cologen.model import costs
+from cologen.model.costs import Shape, Tokens
+from cologen.model.presets import Preset, preset
+from cologen.model.world_codec import WorldCodec
+from cologen.trainer.recipes.curriculum import Recipe, Stage
+
+GIB = 2**30
+
+KEPT_FROZEN = 15
+"""Numbers that autograd keeps per block, token and channel, where the base is frozen: inputs of norms, products of
+attention and of the activation, but no input of a frozen matrix."""
+
+KEPT_TRAINED = 28
+"""The same where the base itself trains."""
+
+_FLUX_DOWNSCALE = 8
+_FLUX_TEXT = 4_762_310_656 + 123_060_480
+"""Parameters of T5-XXL's encoder and CLIP-L's text model."""
+_FLUX_CODEC = 83_819_683
+"""Parameters of FLUX's autoencoder."""
+
+_CUDA_BYTES = 1.5 * GIB
+"""What CUDA, its libraries and the allocator's waste take, about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """A kind of GPU, by its data sheet: ``peak`` is dense bf16 operations a second, ``memory`` in GB (10⁹)."""
+
+    name: str
+    peak: float
+    memory: float
+
+
+GPUS: Mapping[str, Gpu] = MappingProxyType(
+    {
+        gpu.name: gpu
+        for gpu in (
+            Gpu(name="rtx4090", peak=165.2e12, memory=24.0),
+            Gpu(name="l40s", peak=362e12, memory=48.0),
+            Gpu(name="a100", peak=312e12, memory=80.0),
+            Gpu(name="h100", peak=989e12, memory=80.0),
+            Gpu(name="h200", peak=989e12, memory=141.0),
+            Gpu(name="b200", peak=2250e12, memory=180.0),
+        )
+    }
+)
+"""By name; of those that come in several sizes, the largest SXM."""
+
+
+def gpu_named(name: str) -> Gpu:
+    """The GPU of that name.
+
+    Raises:
+        ValueError: its numbers are not known.
+    """
+    if name not in GPUS:
+        raise ValueError(f"no GPU is called {name!r}: expected one of {', '.join(GPUS)}")
+    return GPUS[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What is to be trained on: ``utilization`` is the share of the peak that is reached in the model's products."""
+
+    gpu: Gpu
+    num_gpus: int
+    sharded: bool
+    """FSDP; otherwise each GPU holds all of the model."""
+    utilization: float
+
+    def __post_init__(self) -> None:
+        if self.num_gpus < 1 or not 0 < self.utilization <= 1:
+            raise ValueError(f"expected 1 GPU or more, used in (0, 1]: got {self.num_gpus}, {self.utilization}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Bytes on each GPU."""
+
+    base: float
+    experts: float
+    encoders: float
+    gradients: float
+    optimizer: float
+    average: float
+    activations: float
+    cuda: float = _CUDA_BYTES
+
+    @property
+    def total(self) -> float:
+        """All of them."""
+        return sum(getattr(self, field.name) for field in fields(self))
+
+
+def shape_of(recipe: Recipe, stage_number: int) -> Shape:
+    """The model while a stage trains."""
+    arguments = dict(preset(recipe.preset).transformer)
+    form = {"rank": recipe.rank, "routing": recipe.routing, "num_experts": recipe.num_experts(stage_number)}
+    return Shape.of(arguments | form)
+
+
+def tokens_of(recipe: Recipe, stage: Stage) -> Tokens:
+    """A sample's tokens at the recipe's square size, with one source of that size."""
+    base = preset(recipe.preset)
+    image = (recipe.resolution.side // (_downscale(base) * base.patch)) ** 2
+    return Tokens(image=image, text=base.text_tokens, sources=() if stage.trains_base else (image,))
+
+
+def num_latents(recipe: Recipe) -> int:
+    """Numbers that a picture of the recipe's square size is encoded to."""
+    base = preset(recipe.preset)
+    out = base.transformer["out_channels"]
+    return (recipe.resolution.side // (_downscale(base) * base.patch)) ** 2 * out
+
+
+def trained_parameters(recipe: Recipe, stage_number: int) -> int:
+    """How many numbers a stage trains: its expert and the routers, or the base."""
+    found = costs.parameters(shape_of(recipe, stage_number))
+    return found.base if recipe.stages[stage_number].trains_base else found.per_expert + found.router
+
+
+def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
+    """What fills each GPU's memory.
+
+    Experts, gradients, AdamW's two averages (a byte each if in 8 bits) and the EMA are in float32, and so is a base
+    that trains. FSDP shares all of these out, and has two blocks gathered at a time; activations and encoders are each
+    GPU's own. Offloaded text encoders count for what they take beyond the activations.
+    """
+    stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
+    found = costs.parameters(shape)
+    trained, share = trained_parameters(recipe, stage_number), 1 / setup.num_gpus if setup.sharded else 1.0
+    experts = found.per_expert * recipe.num_experts(stage_number) + found.router
+    kept = kept_by_autograd(recipe, stage_number)
+    flux = preset(recipe.preset).family == "flux"
+    activations = float(kept * recipe.micro_batch * _bytes_of_activations(recipe, stage))
+    text = 2.0 * _FLUX_TEXT if flux else 0.0
+    if recipe.offload_text:  # they are there before the activations are, and in the same memory
+        text = max(0.0, text - activations)
+    return Memory(
+        base=found.base * _bytes_of_base(recipe, stage) * min(1.0, share + (2 / shape.num_blocks if share < 1 else 0)),
+        experts=4 * experts * share,
+        encoders=text + (2.0 * _FLUX_CODEC if flux else 0.0),
+        gradients=4 * trained * share,
+        optimizer=(2 if recipe.optimizer.eight_bit else 8) * trained * share,
+        average=(4 if recipe.ema_decay else 0) * trained * share,
+        activations=activations,
+    )
+
+
+def kept_by_autograd(recipe: Recipe, stage_number: int) -> int:
+    """How many numbers the backward pass of one sample needs.
+
+    ``kept · d · blocks · (joint + source)``. With checkpointing, the inputs of each block with the source's keys and
+    values, ``d · blocks · (joint + 3 · source)``, and one block as before.
+    """
+    stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
+    tokens, kept = tokens_of(recipe, stage), KEPT_TRAINED if stage.trains_base else KEPT_FROZEN
+    joint, source = tokens.image + tokens.text, sum(tokens.sources)
+    if not recipe.gradient_checkpointing:
+        return kept * shape.dim * shape.num_blocks * (joint + source)
+    return shape.dim * (shape.num_blocks * (joint + 3 * source) + kept * max(joint, source))
+
+
+def operations_per_sample(recipe: Recipe, stage_number: int) -> int:
+    """Floating-point operations of the transformer, forward and backward.
+
+    A base that trains costs its backward pass twice the forward one, and once more forward with checkpointing.
+    """
+    stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
+    tokens, again = tokens_of(recipe, stage), recipe.gradient_checkpointing
+    if stage.trains_base:
+        return costs.plain_step(shape, tokens).total * (4 if again else 3)
+    return costs.training_step(shape, tokens, checkpointing=again).total
+
+
+def seconds(operations: float, setup: Setup) -> float:
+    """How long all GPUs together take."""
+    return operations / (setup.gpu.peak * setup.utilization * setup.num_gpus)
+
+
+def _downscale(base: Preset) -> int:
+    return WorldCodec.downscale if base.family == "world" else _FLUX_DOWNSCALE
+
+
+def _bytes_of_base(recipe: Recipe, stage: Stage) -> int:
+    if recipe.quantize_base != "none" and not stage.trains_base:
+        return 1
+    return _bytes_of_activations(recipe, stage)
+
+
+def _bytes_of_activations(recipe: Recipe, stage: Stage) -> int:
+    """A base that trains is in float32, and so is what flows through it."""
+    return 4 if stage.trains_base or recipe.precision == "fp32" else 2

@@ -1,0 +1,1 @@
+"""A batch to a loss, a step, a checkpoint, a finished stage."""

@@ -1,0 +1,116 @@
+"""The frozen base that a recipe's stages stand on: in the recipe's precision, quantized or offloaded if asked."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cologen.model.bundle import Bundle, build, load
+from cologen.model.presets import preset
+from cologen.model.world_base import packaged_base
+from cologen.trainer.loop.kept import some_values
+from cologen.trainer.loop.prompt_batches import FixedBatches, Offloaded
+from cologen.trainer.recipes.curriculum import Recipe
+
+
+def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[Bundle, str]:
+    """The model of a recipe without experts, and a fingerprint of its base.
+
+    Args:
+        base: a FLUX folder, or a file of weights for the world's presets. None: what comes with the project; or, for
+            recipes that make a base, weights drawn from the seed.
+
+    Raises:
+        FileNotFoundError: the base is not there, or nothing comes with the project for this preset.
+        ValueError: it is of another shape, or cannot be quantized here.
+    """
+    require_packages(recipe)
+    chosen = preset(recipe.preset)
+    makes_base = recipe.stages[0].trains_base
+    # A base that trains is kept in float32: an optimizer's small steps are lost in half precision.
+    dtype = torch.bfloat16 if recipe.precision == "bf16" and not makes_base else torch.float32
+    if chosen.family == "world":
+        weights = base or (None if makes_base else packaged_base(recipe.preset))
+        bundle = build(chosen, seed=recipe.seed, weights=weights, device=device, dtype=dtype)
+    elif base is None:
+        raise FileNotFoundError(f"{recipe.name} stands on {recipe.preset}: give the folder of its weights with --base")
+    else:
+        # The device has to hold what is trained on, and not the whole base before it is quantized.
+        elsewhere = recipe.quantize_base != "none" or recipe.offload_text
+        bundle = load(chosen, base, device="cpu" if elsewhere else device, dtype=dtype)
+    fingerprint = _fingerprint(bundle.transformer)
+    if recipe.quantize_base != "none":
+        _quantize(bundle.transformer, recipe.quantize_base, device)
+    if chosen.family == "flux":
+        bundle = _placed(bundle, device, offload_text=recipe.offload_text)
+    bundle.transformer.rebuild(
+        0,
+        rank=recipe.rank,
+        expert_scale=recipe.expert_scale,
+        routing=recipe.routing,
+        source_timestep=recipe.source_timestep,
+        dtype=torch.float32,
+    )
+    return bundle, fingerprint
+
+
+def _fingerprint(transformer: nn.Module) -> str:
+    """A hash of each weight's name and some of its values; unlike ``caching.identity``, of no precision and place."""
+    found = hashlib.sha256()
+    for name, weight in sorted(transformer.named_parameters()):
+        found.update(name.encode() + some_values(weight).float().cpu().numpy().tobytes())
+    return found.hexdigest()[:32]
+
+
+def _placed(bundle: Bundle, device: torch.device, *, offload_text: bool) -> Bundle:
+    """All of FLUX on the device, its text encoders only while they encode if they are to be offloaded."""
+    assert isinstance(bundle.text, nn.Module) and isinstance(bundle.codec, nn.Module)
+    nn.Module.to(bundle.transformer, device)
+    nn.Module.to(bundle.codec, device)
+    text = FixedBatches(bundle.text)
+    return replace(bundle, text=Offloaded(text, device) if offload_text else text.to(device))
+
+
+def require_packages(recipe: Recipe) -> None:
+    """Check that the optional packages that a recipe needs are installed, before anything large is read.
+
+    Raises:
+        ValueError: one is not; the message names all of them.
+    """
+    if missing := missing_packages(recipe):
+        raise ValueError("; ".join(missing))
+
+
+def missing_packages(recipe: Recipe) -> list[str]:
+    """Optional packages that a recipe needs and that are not installed: why, how to install, and how to do without."""
+    wanted = {
+        "torchao": ("quantized", "quantize_base=none", recipe.quantize_base != "none"),
+        "bitsandbytes": ("eight-bit", "optimizer.eight_bit=false", recipe.optimizer.eight_bit),
+    }
+    settings = {"torchao": f"quantize_base={recipe.quantize_base}", "bitsandbytes": "optimizer.eight_bit=true"}
+    return [
+        f"{settings[name]} needs the package {name}: `uv sync --extra {extra}`, or `--set {without}`"
+        for name, (extra, without, needed) in wanted.items()
+        if needed and find_spec(name) is None
+    ]
+
+
+def _quantize(transformer: nn.Module, kind: str, device: torch.device) -> None:
+    """Weights alone, by torchao, layer by layer on ``device``; products have the precision of the hidden states."""
+    try:
+        from torchao.quantization import (  # pyright: ignore[reportMissingImports]
+            Float8WeightOnlyConfig,
+            Int8WeightOnlyConfig,
+            quantize_,
+        )
+    except ImportError as error:
+        raise ValueError(
+            f"quantize_base={kind}: torchao cannot be used with this torch ({error}). "
+            "`uv sync --extra quantized` installs one that can, or `--set quantize_base=none`"
+        ) from error
+    quantize_(transformer, Int8WeightOnlyConfig() if kind == "int8" else Float8WeightOnlyConfig(), device=device)

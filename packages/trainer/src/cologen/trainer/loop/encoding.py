@@ -1,0 +1,66 @@
+"""Pictures to latents and prompts to embeddings for training: a step's prompts together, and from disk if wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from cologen.model.bundle import Bundle
+from cologen.model.text import Prompts
+from cologen.trainer.data.batch import Batch
+from cologen.trainer.loop.kept import KeptLatents, KeptText
+from cologen.trainer.loop.loss import Latents, encode
+from cologen.trainer.recipes.curriculum import Recipe
+
+
+class Encoder:
+    """The frozen halves of a model.
+
+    ``step`` encodes all prompts of a training step at once, so that they fill the batches; ``prompts`` then finds them.
+    The empty prompt, which takes the place of dropped captions in every step, is encoded once.
+    """
+
+    def __init__(self, *, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._encoded: dict[str, tuple[Tensor, Tensor]] = {}
+        """On the CPU: those of a whole step would fill a gigabyte of a GPU."""
+        self._device = torch.device("cpu")
+
+    @classmethod
+    def of(cls, bundle: Bundle, recipe: Recipe) -> Encoder:
+        """For a recipe's runs: ``cache_text`` and ``cache_latents`` keep what was encoded in the cache folder."""
+        limit = round(recipe.cache_gb * 1e9)
+        if recipe.cache_text:
+            bundle = replace(bundle, text=KeptText(bundle.text, limit=limit))
+        if recipe.cache_latents:
+            bundle = replace(bundle, codec=KeptLatents(bundle.codec, limit=limit))
+        return cls(bundle=bundle)
+
+    def latents(self, batch: Batch) -> Latents:
+        """Of a batch on the model's device."""
+        return encode(self.bundle, batch)
+
+    def step(self, prompts: Sequence[str], following: Sequence[str] = ()) -> None:
+        """Encode a step's prompts, and begin to read those of the ``following`` step where they are kept on disk."""
+        text = self.bundle.text
+        if isinstance(text, KeptText):
+            text.ahead([prompt for prompt in following if prompt])  # the empty one is kept here
+        self._encoded = {prompt: encoded for prompt, encoded in self._encoded.items() if not prompt}
+        self._encode([prompt for prompt in prompts if prompt not in self._encoded])
+
+    def prompts(self, prompts: Sequence[str]) -> Prompts:
+        """Encoded one by one or together, they are the same."""
+        self._encode([prompt for prompt in prompts if prompt not in self._encoded])
+        embeds, pooled = (torch.cat(each) for each in zip(*(self._encoded[prompt] for prompt in prompts), strict=True))
+        return Prompts(embeds.to(self._device), pooled.to(self._device))
+
+    def _encode(self, prompts: Sequence[str]) -> None:
+        distinct = list(dict.fromkeys(prompts))
+        if distinct:
+            found = self.bundle.text.encode(distinct)
+            self._device = found.embeds.device
+            rows = zip(found.embeds.cpu().split(1), found.pooled.cpu().split(1), strict=True)
+            self._encoded |= dict(zip(distinct, rows, strict=True))

@@ -1,0 +1,145 @@
+"""One optimizer step: micro batches in, gradients over all processes, AdamW, and the moving average of what trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import nn
+from torch.distributed.tensor import DTensor
+
+from cologen.model.routing import Routing
+from cologen.model.veteran import Usage, VeteranGate
+from cologen.trainer.distributed import Processes, clip, gathering
+from cologen.trainer.loop.loss import Losses
+from cologen.trainer.recipes.curriculum import Optimizer
+
+MicroLoss = Callable[[], tuple[Losses, Sequence[str]]]
+"""Computes the losses of a micro batch, and names the task of each sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """What came of a step, over all processes where a process alone would mislead."""
+
+    loss: float
+    """L_task, the mean over the global batch."""
+    veteran: float
+    usage: float | None
+    """U_t, hard; None where no source was seen."""
+    gradient_norm: float
+    skipped: bool
+    """The loss or the gradient was not finite, so nothing was changed."""
+    routing: Routing | None
+    """Of this process's last micro batch."""
+    per_task: Mapping[str, tuple[float, int]]
+    """L_task added up over this process's samples, and their number, by task."""
+
+
+class Learner:
+    """The weights that train, their optimizer and their moving average."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        trained: Mapping[str, nn.Parameter],
+        settings: Optimizer,
+        *,
+        ema_decay: float,
+        clip: float,
+        processes: Processes,
+        gate: VeteranGate | None = None,
+    ) -> None:
+        """``gate`` is that of a stage with experts; without it, there is no veteran loss."""
+        self.model, self.trained, self.processes, self.gate = model, dict(trained), processes, gate
+        self.optimizer = _optimizer(list(self.trained.values()), settings)
+        self.average = {name: weight.detach().clone() for name, weight in self.trained.items()} if ema_decay else {}
+        self._decay, self._clip = ema_decay, clip
+        self.num_updates = 0
+        """Steps of the optimizer that were not skipped, those before a checkpoint counted in."""
+        self.num_skipped = 0
+        self.num_skipped_in_row = 0
+        """Up to now, in this process's life: a run that goes on from a checkpoint gets as many tries again."""
+
+    def step(self, micro_losses: Sequence[MicroLoss], learning_rate: float) -> StepReport:
+        """Descend L_task + L_veteran of a global batch, of which these micro batches, all equally large, are a part."""
+        count, found, per_task = len(micro_losses), list[Losses](), dict[str, tuple[float, int]]()
+        named = list[str]()
+        for number, micro_loss in enumerate(micro_losses):
+            with gathering(self.model, last=number == count - 1):
+                losses, tasks = micro_loss()
+                (losses.task / count).backward()
+            found.append(losses)
+            named.extend(tasks)
+        # Only now are numbers asked for: the GPU has its next micro batch before it is done with this one.
+        values: list[float] = torch.cat([losses.per_sample for losses in found]).tolist()
+        for task, value in zip(named, values, strict=True):
+            total, samples = per_task.get(task, (0.0, 0))
+            per_task[task] = (total + value, samples + 1)
+        loss = self.processes.sum(sum(values) / len(values)) / self.processes.size
+        usage, veteran = self._supervise([losses.routing for losses in found])
+        norm = clip(self.trained.values(), self._clip)
+        skipped = not (isfinite(loss) and isfinite(norm))
+        if skipped:
+            self.num_skipped += 1
+            self.num_skipped_in_row += 1
+        else:
+            self.num_skipped_in_row = 0
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate
+            self.optimizer.step()
+            self._follow()
+        self.optimizer.zero_grad(set_to_none=True)
+        return StepReport(
+            loss=loss,
+            veteran=veteran,
+            usage=usage,
+            gradient_norm=norm,
+            skipped=skipped,
+            routing=found[-1].routing,
+            per_task=per_task,
+        )
+
+    def _supervise(self, routings: Sequence[Routing | None]) -> tuple[float | None, float]:
+        """U_t and L_veteran of the global batch, whose gradient joins that of L_task."""
+        known = [routing for routing in routings if routing is not None]
+        if not known:
+            return None, 0.0
+        usage = Usage.total(known)
+        if self.gate is None or not self.gate.alpha:
+            return usage.share, 0.0
+        self.gate.add_gradient(self.model, usage)
+        return usage.share, self.gate.loss(usage)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        for name, average in self.average.items():
+            average.lerp_(self.trained[name].detach(), 1 - decay_at(self.num_updates, self._decay))
+        self.num_updates += 1
+
+
+def decay_at(num_updates: int, decay: float) -> float:
+    """The moving average's decay after so many updates: small at first, so that little is left of where training began.
+
+    ``min(decay, (1 + n) / (10 + n))``, as in TensorFlow's ``ExponentialMovingAverage`` with ``num_updates``.
+    """
+    return min(decay, (1 + num_updates) / (10 + num_updates))
+
+
+def _optimizer(weights: list[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
+    """AdamW; in 8 bits where that was asked for, which bitsandbytes does."""
+    options: dict[str, Any] = {"betas": settings.betas, "eps": settings.eps, "weight_decay": settings.weight_decay}
+    if not settings.eight_bit:
+        return torch.optim.AdamW(weights, lr=0.0, **options)
+    try:
+        from bitsandbytes.optim import AdamW8bit  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise ValueError(
+            "optimizer.eight_bit needs bitsandbytes: uv sync --extra eight-bit, or set it to false"
+        ) from error
+    if any(isinstance(weight, DTensor) for weight in weights):
+        raise ValueError("optimizer.eight_bit cannot be sharded: use --strategy ddp, or set it to false")
+    return AdamW8bit(weights, lr=0.0, **options)

@@ -1,0 +1,97 @@
+"""L_task of eq. 10: flow matching on the target's latent before a source. L_veteran is added to whole steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from cologen.model import flow
+from cologen.model.bundle import Bundle
+from cologen.model.layout import Layout
+from cologen.model.routing import Routing
+from cologen.model.text import Prompts
+from cologen.model.tokens import fill_target, grid_ids, pack, pack_mask, text_ids
+from cologen.trainer.data.batch import Batch, holed, signed
+from cologen.trainer.loop.draws import Draws
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """A micro batch as the codec gives it."""
+
+    target: Float[Tensor, "batch channels rows columns"]
+    source: Float[Tensor, "batch channels source_rows source_columns"] | None
+    masked: Float[Tensor, "batch channels rows columns"] | None
+    """The target with its hole in grey, for bases that read it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """``task`` is L_task, to be descended; ``per_sample`` is each sample's, without a gradient."""
+
+    task: Float[Tensor, ""]
+    per_sample: Float[Tensor, "batch"]
+    routing: Routing | None
+
+
+@torch.no_grad()
+def encode(bundle: Bundle, batch: Batch) -> Latents:
+    """The latents of a batch's pictures, at the posterior's mode."""
+    codec = bundle.codec
+    masked = codec.encode(holed(batch)) if Layout.of(bundle.transformer, codec).fill else None
+    source = None if batch.source is None else codec.encode(signed(batch.source))
+    return Latents(target=codec.encode(signed(batch.target)), source=source, masked=masked)
+
+
+def losses(
+    model: torch.nn.Module,
+    bundle: Bundle,
+    batch: Batch,
+    latents: Latents,
+    prompts: Prompts,
+    draws: Draws,
+) -> Losses:
+    """The losses of a micro batch.
+
+    Args:
+        model: the bundle's transformer, or what wraps it for several processes.
+    """
+    layout = Layout.of(bundle.transformer, bundle.codec)
+    dtype = prompts.embeds.dtype
+    target = pack(latents.target.float(), layout.patch)
+    noise = pack(draws.noise, layout.patch)
+    time = flow.logit_normal(draws.time)
+    if bundle.preset.shifted:
+        time = flow.shift(time, target.shape[1])
+    noisy = flow.interpolate(target, noise, time)
+    rows, columns = (side // layout.patch for side in latents.target.shape[2:])
+    hidden = noisy.to(dtype)
+    if latents.masked is not None:
+        hole = pack_mask(batch.mask.float(), layout.downscale, layout.patch)
+        hidden = fill_target(hidden, pack(latents.masked, layout.patch).to(dtype), hole.to(dtype))
+    source = None if latents.source is None else layout.source_of(latents.source, 1, (rows, columns), hidden)
+    output = model(
+        hidden_states=hidden,
+        encoder_hidden_states=prompts.embeds,
+        pooled_projections=prompts.pooled,
+        timestep=time.to(dtype),
+        img_ids=grid_ids(rows, columns).to(hidden.device),
+        txt_ids=text_ids(prompts.embeds.shape[1]).to(hidden.device),
+        guidance=_guidance(bundle, hidden),
+        source=source,
+        routing_noise=draws.routing if source is not None else None,
+    )
+    error = F.mse_loss(output.sample.float(), flow.velocity(target, noise), reduction="none")
+    per_sample = error.mean(dim=(1, 2))
+    return Losses(task=per_sample.mean(), per_sample=per_sample.detach(), routing=output.routing)
+
+
+def _guidance(bundle: Bundle, like: Tensor) -> Tensor | None:
+    """Distilled bases are told guidance 1 in training: the plain conditional velocity is what is learned."""
+    config: Any = bundle.transformer.config
+    return torch.ones(len(like), device=like.device, dtype=like.dtype) if config.guidance_embeds else None

@@ -1,0 +1,308 @@
+"""The training loop: a stage from its first step, or from where it was left, to its moving average in ``adapter/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from safetensors.torch import load_file
+
+from cologen.model.adapters import load_adapter, save_adapter
+from cologen.model.bundle import Bundle
+from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.veteran import VeteranGate
+from cologen.trainer.changes import another_run, changes, recorded, refused
+from cologen.trainer.data.batch import Batch
+from cologen.trainer.distributed import Processes, Strategy, loaded_into, whole, whole_experts, wrapped
+from cologen.trainer.loop.checkpoint import (
+    ADAPTER,
+    BASE,
+    Checkpoint,
+    Progress,
+    load_training,
+    prune,
+    save_base,
+    save_checkpoint,
+)
+from cologen.trainer.loop.draws import draw, with_captions_dropped
+from cologen.trainer.loop.encoding import Encoder
+from cologen.trainer.loop.learner import Learner, MicroLoss, StepReport
+from cologen.trainer.loop.loss import Latents, Losses, losses
+from cologen.trainer.loop.stopping import Stopping
+from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.overrides import differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedStep:
+    """What loading has ready for one step of this process."""
+
+    step: int
+    micro_batches: tuple[Batch, ...]
+    num_failed: int
+    """Samples of this process that could not be loaded and were replaced."""
+    waited: float
+    """Seconds that the loop stood still for it."""
+    next_prompts: tuple[str, ...] = ()
+    """Prompts that the step after it will most likely have; only where they can be read ahead."""
+
+
+@runtime_checkable
+class StageData(Protocol):
+    """The samples of one stage."""
+
+    def facts(self) -> dict[str, Any]:
+        """All that decides which samples come when: saved with a run, and compared when it goes on."""
+        ...
+
+    def steps(self, first_step: int, processes: Processes) -> Iterator[LoadedStep]:
+        """This process's micro batches from ``first_step`` to the end of the stage."""
+        ...
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """Whoever wants to know how it goes: logs, progress bars, pictures."""
+
+    def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
+        """Before the first step that this process does of a stage."""
+        ...
+
+    def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
+        """After every step."""
+        ...
+
+    def stage_ends(self, number: int, bundle: Bundle) -> None:
+        """When the stage is finished and the bundle's transformer is its moving average."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run: its folder, its recipe, and what it trains on which processes."""
+
+    folder: Path
+    recipe: Recipe
+    bundle: Bundle
+    processes: Processes
+    strategy: Strategy
+    watcher: Watcher
+
+
+def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint | None, stopping: Stopping) -> bool:
+    """Train stage ``number`` to its end; False if it was asked to stop before, and has been saved.
+
+    Raises:
+        FileNotFoundError: an earlier stage has not been trained here.
+        ValueError: the checkpoint is of another recipe or of other data, or too much went wrong: losses that are not
+            finite, samples that cannot be loaded, no room for a checkpoint.
+    """
+    stage, recipe, processes = run.recipe.stages[number], run.recipe, run.processes
+    begin = 0 if checkpoint is None else checkpoint.progress.step
+    progress = Progress(
+        stage=number,
+        task=stage.task,
+        step=begin,
+        recipe=recipe.model_dump(mode="json"),
+        plan=data.facts(),
+        num_skipped=0,
+        num_failed=0 if checkpoint is None else checkpoint.progress.num_failed,
+    )
+    failed_before = progress.num_failed  # what made a run stop may be mended when it goes on
+    if checkpoint is not None:
+        _refuse_other(run.folder, checkpoint.progress, progress)
+    learner = _learner(run, number, checkpoint)
+    encoder = Encoder.of(run.bundle, recipe)
+    run.watcher.stage_begins(number, stage, begin)
+    for loaded in data.steps(begin, processes):
+        learning_rate = stage.learning_rate_at(loaded.step)
+        run.bundle.transformer.newcomer_bias = stage.newcomer_bias_at(loaded.step) if stage.new_expert else 0.0
+        batches = [_prompted(batch, recipe, stage) for batch in loaded.micro_batches]
+        encoder.step([prompt for batch in batches for prompt in batch.prompts], loaded.next_prompts)
+        micro_losses = [_micro_loss(run, learner, encoder, stage, batch) for batch in batches]
+        report = learner.step(micro_losses, learning_rate)
+        failed = round(processes.sum(float(loaded.num_failed)))
+        progress = replace(
+            progress,
+            step=loaded.step + 1,
+            num_skipped=learner.num_skipped,
+            num_failed=progress.num_failed + failed,
+            stopped_nonfinite=learner.num_skipped_in_row > recipe.max_nonfinite,
+        )
+        run.watcher.step_done(number, loaded, report, learning_rate)
+        stop = processes.any(stopping.asked)
+        trouble = _trouble(recipe, stage, progress, begin, failed_before, learner.num_skipped_in_row)
+        if stop or trouble or progress.step % recipe.checkpoint_every == 0 or progress.step == stage.iterations:
+            _save(run, progress, learner)
+        if trouble:
+            raise ValueError(trouble)
+        if stop and progress.step < stage.iterations:
+            return False
+    if learner.num_skipped >= stage.iterations:
+        raise ValueError(
+            f"stage {stage.task} learned nothing: in none of its steps were loss and gradient finite. Start over with "
+            f"--fresh: {_LOWER}"
+        )
+    _finish(run, number, learner)
+    return True
+
+
+def _learner(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
+    """The stage's model, with only what it trains requiring gradients, and the optimizer over that."""
+    recipe, stage, model = run.recipe, run.recipe.stages[number], run.bundle.transformer
+    if stage.trains_base:
+        if checkpoint is not None:
+            model.load_state_dict(load_file(checkpoint.folder / BASE), strict=False)
+        trained = dict(model.requires_grad_(True).named_parameters())
+    else:
+        _give_experts(run, number, checkpoint)
+        trained = model.freeze_for(recipe.num_experts(number) - 1)
+    model.train()
+    if recipe.gradient_checkpointing:
+        model.enable_gradient_checkpointing()
+    if recipe.compile:
+        _compile(model)
+    wrapped_model = wrapped(model, run.processes, run.strategy)
+    named = dict(model.named_parameters())  # sharding puts others in their place
+    learner = Learner(
+        wrapped_model,
+        {name: named[name] for name in trained},
+        recipe.optimizer,
+        ema_decay=recipe.ema_decay,
+        clip=recipe.clip,
+        processes=run.processes,
+        gate=VeteranGate(rho=stage.rho, alpha=stage.alpha),
+    )
+    if checkpoint is not None:
+        load_training(checkpoint, learner)
+    return learner
+
+
+def _compile(model: CoLoGenTransformer2DModel) -> None:
+    """Each block by itself, which takes minutes less than all of them at once, and can be sharded.
+
+    A block knows its number, so that blocks share their kernels but not their graphs: there are some for each, as its
+    pass over the source, that over the target, and a bias that changes and one that stays.
+    """
+    room = 8 * model.num_blocks
+    dynamo: Any = torch._dynamo.config  # pyright: ignore[reportPrivateUsage], the limits have no public place
+    dynamo.recompile_limit = max(dynamo.recompile_limit, room)
+    dynamo.accumulated_recompile_limit = max(dynamo.accumulated_recompile_limit, room)
+    model.compile_repeated_blocks()
+
+
+def _give_experts(run: Run, number: int, checkpoint: Checkpoint | None) -> None:
+    """The experts of the stage: from the checkpoint, or those of the stages before and perhaps a new one."""
+    recipe, stage, model = run.recipe, run.recipe.stages[number], run.bundle.transformer
+    if checkpoint is not None:
+        load_adapter(model, checkpoint.folder / ADAPTER, dtype=torch.float32)
+        return
+    before = recipe.num_experts(number) - stage.new_expert
+    if before:
+        load_adapter(model, run.folder / ADAPTER, stage=before - 1, dtype=torch.float32)
+    if stage.new_expert:
+        model.add_expert(recipe.seed)
+
+
+def _prompted(batch: Batch, recipe: Recipe, stage: Stage) -> Batch:
+    """The batch with some of its captions dropped."""
+    prompts = with_captions_dropped(batch.prompts, batch.places, recipe.seed, stage.task, recipe.caption_dropout)
+    return replace(batch, prompts=prompts)
+
+
+def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batch: Batch) -> MicroLoss:
+    def compute() -> tuple[Losses, Sequence[str]]:
+        moved = batch.to(run.processes.device)
+        latents, prompts = encoder.latents(moved), encoder.prompts(moved.prompts)
+        draws = draw(
+            run.recipe.seed,
+            stage.task,
+            batch.places,
+            latent=latents.target.shape[1:],
+            routing=_routing_shape(run.bundle, latents),
+            device=run.processes.device,
+        )
+        found = losses(learner.model, run.bundle, moved, latents, prompts, draws)
+        return found, batch.tasks
+
+    return compute
+
+
+def _routing_shape(bundle: Bundle, latents: Latents) -> tuple[int, ...]:
+    """The shape of one sample's ε of eq. 2."""
+    model: Any = bundle.transformer
+    if latents.source is None:
+        return (0, 0)
+    rows, columns = latents.source.shape[2:]
+    tokens = (rows * columns // bundle.preset.patch**2,) if model.config.routing == "token" else ()
+    return (model.num_blocks, *tokens, model.num_experts)
+
+
+def _refuse_other(folder: Path, before: Progress, now: Progress) -> None:
+    """Name what changed since a checkpoint was made and may not change: its run would become another."""
+    found = changes(before.recipe, now.recipe, finished=now.stage, begun=now.stage + 1)
+    wrong = [
+        *refused(found, remedies=before.stopped_nonfinite, accepted=recorded(folder)),
+        *(f"data: {each}" for each in differences(before.plan, now.plan) if before.plan),
+    ]
+    if wrong:
+        raise another_run("the run was begun with another recipe or other data", folder, wrong, found)
+
+
+_LOWER = "lower the learning rate or the clip"
+
+
+def _trouble(
+    recipe: Recipe, stage: Stage, progress: Progress, begin: int, failed_before: int, skipped_in_row: int
+) -> str | None:
+    """Why the stage cannot go on, if so; samples that failed before step ``begin`` are not counted again."""
+    if progress.stopped_nonfinite:
+        return (
+            f"the last {skipped_in_row} steps had a loss or gradient that was not finite (max_nonfinite "
+            f"{recipe.max_nonfinite}; {progress.num_skipped} of the stage in all): {_LOWER}, and --resume"
+        )
+    failed, samples = progress.num_failed - failed_before, (progress.step - begin) * stage.global_batch
+    if failed > max(_FEW_FAILURES, recipe.max_failed_share * samples):
+        return (
+            f"loading failed {failed:,} times in {samples:,} samples (max_failed_share {recipe.max_failed_share:g}): "
+            "the log names them and says why. Mend them, or raise max_failed_share (--set), and --resume."
+        )
+    return None
+
+
+_FEW_FAILURES = 8
+"""Failed samples that say nothing yet about their share."""
+
+
+def _save(run: Run, progress: Progress, learner: Learner) -> None:
+    try:
+        save_checkpoint(run.folder, progress, run.bundle.transformer, learner, run.processes)
+    except OSError as error:
+        raise ValueError(
+            f"no checkpoint of step {progress.step} could be written: {error}. The ones before are whole: make room in "
+            f"{run.folder}, and --resume."
+        ) from error
+    if run.processes.first:
+        ends = {number: stage.iterations for number, stage in enumerate(run.recipe.stages)}
+        prune(run.folder, run.recipe.keep_last, ends)
+
+
+def _finish(run: Run, number: int, learner: Learner) -> None:
+    """A finished stage is its moving average: that is what is kept, and what the next stage stands on."""
+    final = learner.average or learner.trained
+    experts = whole_experts(run.bundle.transformer)
+    weights = experts | {name: whole(value.detach()).cpu() for name, value in final.items()}
+
+    def write() -> None:
+        if run.recipe.stages[number].trains_base:
+            save_base(run.folder / BASE, weights)
+        else:
+            notes = {"recipe": run.recipe.name}
+            save_adapter(run.bundle.transformer, run.folder / ADAPTER, weights=weights, notes=notes)
+
+    run.processes.first_does(write, "writing what the stage made")
+    loaded_into(learner.trained, final)
+    run.watcher.stage_ends(number, run.bundle)

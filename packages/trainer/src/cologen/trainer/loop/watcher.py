@@ -1,0 +1,32 @@
+"""Several watchers as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cologen.model.bundle import Bundle
+from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.stage import LoadedStep, Watcher
+from cologen.trainer.recipes.curriculum import Stage
+
+
+class Watchers:
+    """Tells each in turn: who reads what another writes comes after it."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = tuple(watchers)
+
+    def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
+        """Before the first step that this process does of a stage."""
+        for watcher in self._watchers:
+            watcher.stage_begins(number, stage, first_step)
+
+    def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
+        """After every step."""
+        for watcher in self._watchers:
+            watcher.step_done(number, loaded, report, learning_rate)
+
+    def stage_ends(self, number: int, bundle: Bundle) -> None:
+        """When the stage is finished."""
+        for watcher in self._watchers:
+            watcher.stage_ends(number, bundle)

@@ -1,0 +1,91 @@
+"""Variants of a recipe that answer what a part of it is worth: the rows of table 5, the curves of figure 4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from cologen.trainer.recipes.curriculum import PAIR_TASKS, Recipe, Stage
+
+
+def staged(base: Recipe) -> Recipe:
+    """Table 5, with R_c and R_l, the paper's own: all stages, one after the other."""
+    return _variant(base, "staged", base.stages)
+
+
+def concept_only(base: Recipe) -> Recipe:
+    """Table 5, with R_c: concepts come from inpainting; grounding, which teaches localization, is left out."""
+    return _without(base, "concept-only", "grounding")
+
+
+def localization_only(base: Recipe) -> Recipe:
+    """Table 5, with R_l: localization comes from grounding; inpainting, which teaches concepts, is left out."""
+    return _without(base, "localization-only", "inpaint")
+
+
+def neither(base: Recipe) -> Recipe:
+    """Table 5, without R_l and R_c: no pre-training stage, the three later ones only."""
+    return _without(base, "neither", "inpaint", "grounding")
+
+
+def co_training(base: Recipe) -> Recipe:
+    """Table 5, co-training (figure 1a): all tasks mixed in one stage, with as many samples and parameters as staged.
+
+    Every task has the share of samples that its stage has, and the single expert has the rank of all stages' experts
+    together; the paper does not say how it made the two comparable.
+    """
+    samples = {stage.task: stage.iterations * stage.global_batch for stage in base.stages}
+    last = base.stages[-1]
+    mixed = Stage(
+        task="mixed",
+        manifests={name: weight for stage in base.stages for name, weight in stage.manifests.items()},
+        task_shares={task: samples[task] / sum(samples.values()) for task in PAIR_TASKS if task in samples},
+        iterations=round(sum(samples.values()) / last.global_batch),
+        global_batch=last.global_batch,
+        learning_rate=last.learning_rate,
+        warmup_steps=last.warmup_steps,
+        rho=1.0,
+        alpha=0.0,
+        new_expert=True,
+    )
+    return _variant(base, "co-training", (mixed,)).replace(rank=base.rank * len(base.stages))
+
+
+ABLATIONS: Mapping[str, Callable[[Recipe], Recipe]] = {
+    "staged": staged,
+    "concept-only": concept_only,
+    "localization-only": localization_only,
+    "neither": neither,
+    "co-training": co_training,
+}
+"""The rows of table 5."""
+
+
+def sweep_alpha(base: Recipe, values: Sequence[float] = (0.0, 0.1, 0.25, 0.5, 1.0)) -> tuple[Recipe, ...]:
+    """Figure 4a: the weight α of the veteran gate loss in the last stage; the stages before are shared."""
+    return tuple(_last_stage(base, f"alpha-{value:g}", {"alpha": value}) for value in values)
+
+
+def sweep_rho(base: Recipe, values: Sequence[float] = (0.2, 0.4, 0.6, 0.8, 1.0)) -> tuple[Recipe, ...]:
+    """Figure 4c: the routing density ρ in the last stage; the stages before are shared."""
+    return tuple(_last_stage(base, f"rho-{value:g}", {"rho": value}) for value in values)
+
+
+def sweep_rank(base: Recipe, factors: Sequence[float] = (0.25, 0.5, 1.0, 2.0)) -> tuple[Recipe, ...]:
+    """Figure 4b: the experts' rank, as multiples of the recipe's. All experts of a model have one rank, so each value
+    is a whole run, where the paper changes the last stage's."""
+    ranks = [max(1, round(base.rank * factor)) for factor in factors]
+    return tuple(_variant(base, f"rank-{rank}", base.stages).replace(rank=rank) for rank in ranks)
+
+
+def _without(base: Recipe, variant: str, *tasks: str) -> Recipe:
+    """The recipe without these stages; the first that is left has one expert and no veterans, as stage 0 had."""
+    first, *rest = (stage for stage in base.stages if stage.task not in tasks)
+    return _variant(base, variant, (first.replace(rho=1.0, alpha=0.0), *rest))
+
+
+def _last_stage(base: Recipe, variant: str, changed: Mapping[str, float]) -> Recipe:
+    return _variant(base, variant, (*base.stages[:-1], base.stages[-1].replace(**changed)))
+
+
+def _variant(base: Recipe, variant: str, stages: tuple[Stage, ...]) -> Recipe:
+    return base.replace(name=f"{base.name}-{variant}", stages=stages)

@@ -1,0 +1,187 @@
+"""The runs there are: functions that return recipes, the paper's numbers among them, and variants of each.
+
+``RECIPES`` names them for the command line; ``load_recipe`` takes a name or a file, and overrides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from cologen.trainer.recipes.ablations import ABLATIONS
+from cologen.trainer.recipes.curriculum import PAIR_TASKS, PairTask, Recipe, Resolution, Stage, Weight
+from cologen.trainer.recipes.overrides import overridden, read_recipe
+
+WORLD_MANIFESTS: Mapping[PairTask, dict[str, Weight]] = {
+    "inpaint": {"inpaint-cocostuff": "by size"},
+    "grounding": {"grounding-refcoco": "by size"},
+    "control": dict.fromkeys(("control-cocostuff", "control-multigen_depth"), "by size"),
+    "customized": {"customized-subjects200k": "by size"},
+    "editing": {"editing-triplets": "by size"},
+}
+"""What the builders make of the synthetic world, under the names they give their folders."""
+
+PAPER_MANIFESTS: Mapping[PairTask, dict[str, Weight]] = {
+    "inpaint": dict.fromkeys(("inpaint-journeydb", "inpaint-ade20k", "inpaint-cocostuff"), "by size"),
+    "grounding": dict.fromkeys(
+        ("grounding-refcoco", "grounding-refcoco+", "grounding-refcocog", "grounding-lvis"), "by size"
+    ),
+    "control": dict.fromkeys(
+        ("control-multigen", "control-multigen_depth", "control-ade20k", "control-cocostuff"), "by size"
+    ),
+    "customized": {"customized-subjects200k": "by size"},
+    "editing": dict.fromkeys(("editing-omniedit", "editing-magicbrush", "editing-triplets"), "by size"),
+}
+"""Table 1; the in-house triplets are the user's own."""
+
+
+def world() -> Recipe:
+    """All five stages on the synthetic world, short: about five minutes on 2 CPU cores.
+
+    ``train``. The base comes with the project; loss falls in every stage, and U_t comes near ρ.
+    """
+    return Recipe(
+        name="world",
+        preset="world-tiny",
+        resolution=Resolution(side=32, multiple=4, max_aspect=1.0),
+        rank=16,
+        precision="fp32",  # no faster in bf16 on a CPU
+        ema_decay=0.98,
+        micro_batch=32,
+        checkpoint_every=50,
+        log_every=5,
+        stages=_stages(WORLD_MANIFESTS, dict.fromkeys(PAIR_TASKS, (120, 32)), learning_rate=5e-3, warmup_steps=20),
+    )
+
+
+def world_small() -> Recipe:
+    """All five stages on the synthetic world with some 30M parameters: minutes on one GPU.
+
+    ``train --recipe world-small --base PATH``, with the base that ``world-small-base`` made.
+    """
+    return Recipe(
+        name="world-small",
+        preset="world-small",
+        resolution=Resolution(side=64, multiple=8, max_aspect=1.0),
+        rank=32,
+        micro_batch=64,
+        checkpoint_every=500,
+        stages=_stages(WORLD_MANIFESTS, dict.fromkeys(PAIR_TASKS, (2000, 64)), learning_rate=5e-4, warmup_steps=100),
+    )
+
+
+def world_base() -> Recipe:
+    """The base of ``world``, which draws the world from text: all parameters, no source.
+
+    ``train --recipe world-base``; about twenty minutes on 2 CPU cores.
+    """
+    return _text_to_image("world-base", world(), iterations=1500, global_batch=64, learning_rate=1e-3)
+
+
+def world_small_base() -> Recipe:
+    """The base of ``world-small``: ``train --recipe world-small-base``, on one GPU."""
+    return _text_to_image("world-small-base", world_small(), iterations=20_000, global_batch=128, learning_rate=5e-4)
+
+
+def cologen_flux() -> Recipe:
+    """The paper's five stages on FLUX.1-dev (section 3.1): iterations, batches, learning rates, ρ and α are its own.
+
+    ``train --recipe cologen-flux --data DIR --base PATH --stage 0``, then 1 to 4. The paper says neither resolution
+    nor warm-up nor EMA: 512 pixels, 1,000 steps and 0.9999 are ours.
+    """
+    sizes: dict[PairTask, tuple[int, int]] = {
+        "inpaint": (200_000, 256),
+        "grounding": (200_000, 256),
+        "control": (400_000, 128),
+        "customized": (50_000, 128),
+        "editing": (200_000, 128),
+    }
+    return Recipe(
+        name="cologen-flux",
+        preset="flux-dev",
+        resolution=Resolution(side=512, multiple=16, max_aspect=2.0),
+        rank=128,
+        ema_decay=0.9999,
+        micro_batch=4,
+        gradient_checkpointing=True,
+        checkpoint_every=1000,
+        stages=_stages(PAPER_MANIFESTS, sizes, learning_rate=1e-4, warmup_steps=1000),
+    )
+
+
+_BASES: Mapping[str, Callable[[], Recipe]] = {
+    "world": world,
+    "world-small": world_small,
+    "cologen-flux": cologen_flux,
+}
+
+
+def _varied(base: Callable[[], Recipe], vary: Callable[[Recipe], Recipe]) -> Recipe:
+    return vary(base())
+
+
+RECIPES: Mapping[str, Callable[[], Recipe]] = {
+    **_BASES,
+    "world-base": world_base,
+    "world-small-base": world_small_base,
+    **{
+        f"{base}-{variant}": partial(_varied, make, vary)
+        for base, make in _BASES.items()
+        for variant, vary in ABLATIONS.items()
+    },
+}
+"""Every recipe by the name it carries."""
+
+
+def load_recipe(which: str, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of this name, or of a ``.toml`` or ``.json`` file, with ``dotted.name=value`` overrides.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: no such name, or a mistake in the file or the overrides; all of them at once.
+    """
+    if Path(which).suffix in (".toml", ".json"):
+        return overridden(read_recipe(Path(which)), overrides)
+    if which not in RECIPES:
+        raise ValueError(f"no recipe {which!r}; there are {', '.join(RECIPES)}, or give a .toml file")
+    return overridden(RECIPES[which](), overrides)
+
+
+def _stages(
+    manifests: Mapping[PairTask, dict[str, Weight]],
+    sizes: Mapping[PairTask, tuple[int, int]],
+    *,
+    learning_rate: float,
+    warmup_steps: int,
+) -> tuple[Stage, ...]:
+    """The five stages, given iterations and global batch of each; ρ and α are the paper's (section 3.1)."""
+    return tuple(
+        Stage(
+            task=task,
+            manifests=manifests[task],
+            iterations=sizes[task][0],
+            global_batch=sizes[task][1],
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            rho=1.0 if number == 0 else 0.8,
+            alpha=0.0 if number == 0 else 0.5,
+            new_expert=True,
+        )
+        for number, task in enumerate(PAIR_TASKS)
+    )
+
+
+def _text_to_image(name: str, of: Recipe, *, iterations: int, global_batch: int, learning_rate: float) -> Recipe:
+    stage = Stage(
+        task="text-to-image",
+        manifests=of.stages[0].manifests,
+        iterations=iterations,
+        global_batch=global_batch,
+        learning_rate=learning_rate,
+        warmup_steps=100,
+        rho=0.0,
+        alpha=0.0,
+        new_expert=False,
+    )
+    return of.replace(name=name, stages=(stage,), ema_decay=0.998, checkpoint_every=250)

@@ -1,0 +1,281 @@
+"""The curriculum as values: what each stage trains on, for how long and how, and the recipe of a whole run.
+
+Table 1 and section 3.1 of the paper give five stages; ``recipes`` holds their numbers. A recipe is all that decides a
+run apart from where files lie; the resolved one is saved with the run. Each field declares whether it may change when
+the run goes on (``effects``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from cologen.datagen.manifest import recipe_hash as _hash_of
+from cologen.trainer.recipes.effects import Effect, Free, Numbers, Remedy, Shape
+
+PairTask = Literal["inpaint", "grounding", "control", "customized", "editing"]
+StageTask = Literal["inpaint", "grounding", "control", "customized", "editing", "mixed", "text-to-image"]
+PAIR_TASKS: tuple[PairTask, ...] = get_args(PairTask)
+"""The paper's five tasks, each a source and a prompt to a target."""
+
+
+def _weight(value: object) -> object:
+    if value == "by size" or (isinstance(value, int | float) and value > 0):
+        return value
+    raise ValueError("expected a positive number or 'by size'")
+
+
+SMALLEST, LARGEST = 2.0**-126, (2 - 2.0**-23) * 2.0**127
+"""Of the normal positive numbers of float32."""
+
+
+def _of_float32(value: float) -> float:
+    if value and not SMALLEST <= abs(value) <= LARGEST:
+        raise ValueError(f"it is computed with in float32, whose numbers go from {SMALLEST:.3g} to {LARGEST:.3g}")
+    return value
+
+
+Weight = Annotated[float | Literal["by size"], BeforeValidator(_weight)]
+Float32 = Annotated[float, AfterValidator(_of_float32)]
+"""A number by which weights, gradients or logits are multiplied, or which is added to them. Shares, betas and decays
+enter as differences from 1, computed in float64."""
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Model = TypeVar("Model", bound="_Frozen")
+
+
+_NUMBERS: tuple[Any, ...] = (int, float)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        for name, field in cls.model_fields.items():
+            if effect_of(cls, name) is None and parts_of(field.annotation) is None:
+                raise TypeError(f"{cls.__name__}.{name}: declare its effect (Free[…], Numbers[…] …), see effects.py")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            numbers = [name for name, field in cls.model_fields.items() if field.annotation in _NUMBERS]
+            if wrong := [name for name in numbers if isinstance(values.get(name), bool)]:
+                raise ValueError(f"{', '.join(wrong)}: expected a number, got true or false")
+        return values
+
+    def replace(self: Model, **changes: object) -> Model:
+        """The same with these fields changed, checked anew."""
+        return type(self).model_validate(dict(self) | changes)
+
+
+def effect_of(model: type[BaseModel], field: str) -> Effect | None:
+    """What is declared of a field; None for one whose value is a model, whose own fields declare it."""
+    return next((each for each in model.model_fields[field].metadata if isinstance(each, Effect)), None)
+
+
+def parts_of(annotation: object) -> type[BaseModel] | None:
+    """The model that a field holds, once or several times; None for a field of plain values."""
+    kinds = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]
+    return next((kind for kind in kinds if issubclass(kind, _Frozen)), None)
+
+
+class Stage(_Frozen):
+    """One step t of the curriculum.
+
+    ``mixed`` trains all tasks of ``task_shares`` at once (figure 1a); ``text-to-image`` trains the base itself, on the
+    captions and pictures of inpainting manifests, without a source.
+    """
+
+    task: Shape[StageTask]
+    manifests: Numbers[dict[str, Weight]]
+    """Manifest folders under the data folder, each with its weight: all "by size" (SPEC 2.14), or all numbers."""
+    task_shares: Numbers[dict[PairTask, float]] = {}
+    """Of a mixed stage: each task's share of the samples, relative to the others'; weights count within a task."""
+    iterations: Numbers[int] = Field(ge=1)
+    """Optimizer steps."""
+    global_batch: Numbers[int] = Field(ge=1)
+    """Samples per optimizer step, over all processes."""
+    learning_rate: Remedy[Float32] = Field(gt=0)
+    warmup_steps: Numbers[int] = Field(ge=0)
+    """Steps in which the learning rate rises to its value and the newcomer's bias to 0."""
+    rho: Numbers[float] = Field(ge=0, le=1)
+    """ρ of eq. 9: the routing density asked of the newest expert, as a share of all blocks."""
+    alpha: Numbers[Float32] = Field(ge=0)
+    """α of eq. 9: the weight of the veteran gate loss."""
+    new_expert: Shape[bool]
+    """Whether the stage adds the expert it trains, or goes on with the newest one there is."""
+    newcomer_bias: Numbers[Float32] = Field(default=-8.0, le=0)
+    """What is added to a new expert's router logit at first, so that it changes the function little (SPEC 2.7)."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Stage:
+        if self.warmup_steps > self.iterations:
+            raise ValueError(f"warmup_steps {self.warmup_steps} exceeds iterations {self.iterations}")
+        if len({weight == "by size" for weight in self.manifests.values()}) != 1:
+            raise ValueError(f"manifests are one or more, weighted all by numbers or all 'by size': {self.manifests}")
+        if (self.task == "mixed") != bool(self.task_shares) or any(s <= 0 for s in self.task_shares.values()):
+            raise ValueError(f"task_shares are positive, and for a mixed stage only: {self.task}, {self.task_shares}")
+        if self.trains_base and (self.new_expert or self.alpha):
+            raise ValueError("a text-to-image stage trains the base: it has new_expert = false and alpha = 0")
+        return self
+
+    @property
+    def trains_base(self) -> bool:
+        """Whether all parameters of the base train, and no expert."""
+        return self.task == "text-to-image"
+
+    @property
+    def manifest_tasks(self) -> tuple[str, ...]:
+        """The tasks whose manifests the stage can read."""
+        if self.task == "mixed":
+            return tuple(self.task_shares)
+        return ("inpaint",) if self.trains_base else (self.task,)
+
+    def weights(self, found: Mapping[str, tuple[str, int]]) -> dict[str, float]:
+        """Each manifest's weight in the mix, given what was ``found`` in each: its task and its number of rows.
+
+        Raises:
+            ValueError: a task of a mixed stage has no manifest.
+        """
+        plain = {
+            name: float(found[name][1]) if weight == "by size" else weight for name, weight in self.manifests.items()
+        }
+        if self.task != "mixed":
+            return plain
+        totals = {str(task): sum(plain[name] for name in plain if found[name][0] == task) for task in self.task_shares}
+        if lacking := [task for task, total in totals.items() if not total]:
+            raise ValueError(f"no manifest holds samples of {', '.join(lacking)}; add one, or leave its share out")
+        scales = {str(task): share / totals[task] for task, share in self.task_shares.items()}
+        return {name: weight * scales[found[name][0]] for name, weight in plain.items()}
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of ``step`` (from 0): rising in a line over the warm-up, then constant."""
+        return self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1))
+
+    def newcomer_bias_at(self, step: int) -> float:
+        """The bias of ``step`` (from 0): from ``newcomer_bias`` in a line to 0 at the end of the warm-up."""
+        return self.newcomer_bias * max(0.0, 1 - step / self.warmup_steps) if self.warmup_steps else 0.0
+
+
+class Resolution(_Frozen):
+    """The sizes in pixels that pictures are resized to: sides are multiples of ``multiple``, areas about ``side``²."""
+
+    side: Numbers[int] = Field(ge=16)
+    multiple: Numbers[int] = Field(ge=1)
+    max_aspect: Numbers[float] = Field(ge=1)
+    """The longest side ratio that has a bucket of its own; 1 makes every picture a square."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Resolution:
+        if self.side % self.multiple:
+            raise ValueError(f"side {self.side} is not a multiple of {self.multiple}")
+        return self
+
+
+class Optimizer(_Frozen):
+    """AdamW."""
+
+    betas: Numbers[tuple[Beta, Beta]] = (0.9, 0.999)
+    eps: Numbers[Float32] = Field(default=1e-8, gt=0)
+    weight_decay: Numbers[Float32] = Field(default=0.01, ge=0)
+    eight_bit: Shape[bool] = False
+
+
+class Recipe(_Frozen):
+    """All that decides a run, apart from where files lie and how many processes share the work."""
+
+    name: Free[str] = Field(pattern=r"^[\w+-][\w.+-]*$")
+    preset: Shape[str]
+    """The base's shape: a preset of the model."""
+    seed: Numbers[int] = Field(default=0, ge=0)
+    resolution: Resolution
+    rank: Shape[int] = Field(ge=1)
+    """Rank of each expert's key and value projections."""
+    expert_scale: Shape[Float32] = Field(default=2.0, gt=0)
+    """What an expert's output is multiplied by: the paper's LoRA alpha over rank."""
+    routing: Shape[Literal["sample", "token"]] = "sample"
+    source_timestep: Shape[Literal["zero", "shared"]] = "zero"
+    stages: tuple[Stage, ...]
+
+    precision: Numbers[Literal["bf16", "fp32"]] = "bf16"
+    quantize_base: Numbers[Literal["none", "int8", "fp8"]] = "none"
+    optimizer: Optimizer = Optimizer()
+    clip: Remedy[Float32] = Field(default=1.0, gt=0)
+    """The largest norm of the gradient over all trained parameters."""
+    ema_decay: Numbers[float] = Field(default=0.999, ge=0, lt=1)
+    """Of the moving average of what trains, per step, after a warm-up (``learner.decay_at``); 0 keeps the last
+    weights."""
+    caption_dropout: Numbers[float] = Field(default=0.1, ge=0, le=1)
+    """The share of samples that train with the empty prompt, as classifier-free guidance needs."""
+    micro_batch: Free[int] = Field(ge=1)
+    """Samples per forward pass on one device."""
+    gradient_checkpointing: Free[bool] = False
+    compile: Free[bool] = False
+    """Compile the transformer's blocks: minutes at the beginning of each stage, and faster steps."""
+    cache_text: Free[bool] = False
+    """Keep text embeddings on disk."""
+    cache_latents: Free[bool] = False
+    """Keep latents of pictures on disk."""
+    cache_gb: Free[float] = Field(default=50.0, gt=0, allow_inf_nan=False)
+    """The most that kept text may take on disk, and kept latents likewise, in GB (10⁹); then no more is kept."""
+    offload_text: Free[bool] = False
+    """Have the text encoders' weights on the GPU only while they encode: FLUX's take 10 GB."""
+
+    max_nonfinite: Free[int] = Field(default=10, ge=0)
+    """Steps in a row skipped for a loss or gradient that is not finite, after which the run stops."""
+    max_failed_share: Free[float] = Field(default=0.01, ge=0, le=1)
+    """The share of a stage's samples that may fail to load before the run stops."""
+    checkpoint_every: Free[int] = Field(ge=1)
+    """Steps between checkpoints; the end of a stage always writes one."""
+    keep_last: Free[int] = Field(default=2, ge=1)
+    """Checkpoints kept beside the one of each finished stage."""
+    log_every: Free[int] = Field(default=10, ge=1)
+    num_samples: Free[int] = Field(default=8, ge=1)
+    """Rows of the sample grid drawn at the end of each stage."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Recipe:
+        tasks = [stage.task for stage in self.stages]
+        if not tasks:
+            raise ValueError("a recipe needs at least one stage")
+        if repeated := [task for task, times in Counter(tasks).items() if times > 1]:
+            raise ValueError(f"stages are called by their tasks, and {repeated[0]} is there more than once")
+        if "text-to-image" in tasks and len(tasks) > 1:
+            raise ValueError("text-to-image makes the base that experts stand on: it needs a recipe of its own")
+        if not self.stages[0].trains_base and not self.stages[0].new_expert:
+            raise ValueError("the first stage has no expert to go on with: set its new_expert = true")
+        if self.quantize_base != "none" and self.stages[0].trains_base:
+            raise ValueError(f"a base that trains cannot be quantized: quantize_base is {self.quantize_base}, not none")
+        for stage in self.stages:
+            if stage.global_batch % self.micro_batch:
+                raise ValueError(
+                    f"stages.{stage.task}.global_batch {stage.global_batch} is not a multiple of micro_batch "
+                    f"{self.micro_batch}"
+                )
+        return self
+
+    def stage(self, which: str | int) -> Stage:
+        """The stage of this number (from 0) or task.
+
+        Raises:
+            ValueError: there is none.
+        """
+        tasks = [stage.task for stage in self.stages]
+        for number, stage in enumerate(self.stages):
+            if str(which) in (str(number), stage.task):
+                return stage
+        numbered = ", ".join(f"{number} ({task})" for number, task in enumerate(tasks))
+        raise ValueError(f"{self.name} has no stage {which}; it has {numbered}")
+
+    def num_experts(self, stage_number: int) -> int:
+        """N of eq. 4: how many experts there are while the stage of this number (from 0) trains."""
+        return sum(stage.new_expert for stage in self.stages[: stage_number + 1])
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """A hash of the resolved recipe."""
+    return _hash_of(recipe.model_dump(mode="json"))

@@ -1,0 +1,185 @@
+"""Which size at which step, and with it which rows: one size per global batch, in closed form at any step.
+
+Every row belongs to the bucket whose proportions are nearest to its own. Steps are mixed of buckets as samples are of
+sources (``mixing``), each bucket by the weight of its rows, and the steps of a bucket are those of a plan of its own
+over its rows; so training state stays one integer. With a single bucket, that plan is ``Plan`` over all rows.
+
+The law of shares: a bucket's steps are within ``max_deviation`` of its share of all steps at every prefix, and within
+a bucket every source is within its plan's ``max_deviation`` of its share of the bucket's samples. A source's share of
+a bucket is its weight times the part of its rows that lie there, so that over all buckets every source has the share
+that was asked for, and all of its rows come equally often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from cologen.datagen.control.alignment import Size
+from cologen.datagen.randomness import derived_seed
+from cologen.trainer.recipes.curriculum import Resolution
+from cologen.trainer.schedule.mixing import Mixing
+from cologen.trainer.schedule.permutation import epoch_keys, permute
+from cologen.trainer.schedule.plan import Draws, Plan, PlannedSource
+
+NUM_CANDIDATES = 8
+"""Rows that are tried for one place: its own, and then its spares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One sample to be made: its place in the stage's sequence, its source, and the rows to try for it in turn."""
+
+    place: int
+    source: int
+    candidates: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Samples to be made together, all of one size (width and height in pixels)."""
+
+    size: Size
+    assignments: tuple[Assignment, ...]
+
+    def __getitem__(self, part: slice) -> Work:
+        return Work(self.size, self.assignments[part])
+
+
+@dataclass(frozen=True, eq=False)
+class Bucket:
+    """A size and the plan over its rows.
+
+    The plan's sources are those that have rows here: ``sources`` gives their numbers in the stage, and ``rows`` the
+    numbers of their rows, None being all of them.
+    """
+
+    size: Size
+    plan: Plan
+    sources: tuple[int, ...]
+    rows: tuple[Int64[np.ndarray, "_rows"] | None, ...]
+
+    def work(self, step: int, first_place: int) -> Work:
+        """The samples of the bucket's own ``step``, in the stage's places from ``first_place`` on."""
+        draws = self.plan.batch(step)
+        found = np.stack([draws.row, *self._spares(draws)], axis=1)
+        for number, rows in enumerate(self.rows):
+            if rows is not None:
+                found[draws.source == number] = rows[found[draws.source == number]]
+        drawn = enumerate(zip(draws.source.tolist(), found.tolist(), strict=True), first_place)
+        assignments = (Assignment(place, self.sources[number], tuple(rows)) for place, (number, rows) in drawn)
+        return Work(self.size, tuple(assignments))
+
+    def _spares(self, draws: Draws) -> Int64[np.ndarray, "attempts draws"]:
+        """Rows that stand in for one that fails, spread evenly: attempt k permutes the rows anew, keyed by k.
+
+        They depend on the place alone, so that what failed elsewhere, or how often, does not matter.
+        """
+        num_rows = np.array([source.num_rows for source in self.plan.sources], np.uint64)[draws.source]
+        epoch, index = np.divmod(draws.place.astype(np.uint64), num_rows)
+        seeds = [derived_seed(self.plan.seed, "spare", attempt) for attempt in range(1, NUM_CANDIDATES)]
+        keys = np.repeat(np.array(seeds, np.uint64), len(draws))
+        index, num_rows, epoch = (np.tile(each, len(seeds)) for each in (index, num_rows, epoch))
+        return permute(index, num_rows, epoch_keys(keys, epoch)).astype(np.int64).reshape(len(seeds), len(draws))
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """What is to be made at every step."""
+
+    buckets: tuple[Bucket, ...]
+
+    @property
+    def global_batch(self) -> int:
+        """Samples per step."""
+        return self.buckets[0].plan.global_batch
+
+    def work(self, step: int) -> Work:
+        """The global batch of ``step`` ≥ 0, in the order in which ranks share it; any step costs the same.
+
+        Raises:
+            ValueError: a step below 0.
+        """
+        if step < 0:
+            raise ValueError(f"steps count from 0, got {step}")
+        counts = self.mixing.counts(np.array([step, step + 1], np.int64))
+        number = int(np.diff(counts).argmax())
+        return self.buckets[number].work(int(counts[number, 0]), step * self.global_batch)
+
+    def slice_for(self, rank: int, world_size: int, micro_batch: int) -> slice:
+        """See ``Plan.slice_for``."""
+        return self.buckets[0].plan.slice_for(rank, world_size, micro_batch)
+
+    def facts(self) -> dict[str, Any]:
+        """All that decides the schedule, as plain values."""
+        return {"x".join(map(str, bucket.size)): bucket.plan.facts() for bucket in self.buckets}
+
+    @cached_property
+    def mixing(self) -> Mixing:
+        """Which step has which size."""
+        return Mixing(tuple(sum(source.weight for source in bucket.plan.sources) for bucket in self.buckets))
+
+
+def bucket_sizes(resolution: Resolution) -> tuple[Size, ...]:
+    """The sizes there are, from tall to wide: for every short side that is a multiple, the long side nearest to area.
+
+    ``side=512, multiple=64, max_aspect=2``: (384, 704), (448, 576), (512, 512), (576, 448), (704, 384).
+    """
+    side, multiple = resolution.side, resolution.multiple
+    found = set[Size]()
+    for short in range(multiple, side + 1, multiple):
+        long = multiple * round(side * side / short / multiple)
+        if long <= resolution.max_aspect * short:
+            found |= {(short, long), (long, short)}
+    return tuple(sorted(found, key=_log_aspect))
+
+
+def nearest_bucket(
+    widths: Int64[np.ndarray, "rows"], heights: Int64[np.ndarray, "rows"], sizes: Sequence[Size]
+) -> Int64[np.ndarray, "rows"]:
+    """For each picture, the number of the size (from tall to wide) whose proportions differ by the smallest factor."""
+    aspects = np.array([_log_aspect(size) for size in sizes])
+    between = (aspects[1:] + aspects[:-1]) / 2
+    return np.searchsorted(between, np.log(widths) - np.log(heights)).astype(np.int64)
+
+
+def schedule(
+    plan: Plan,
+    resolution: Resolution,
+    sizes_of: Sequence[tuple[Int64[np.ndarray, "_rows"], Int64[np.ndarray, "_rows"]]],
+) -> Schedule:
+    """The schedule of a plan's sources; ``sizes_of`` holds their rows' widths and heights, unused for one size.
+
+    Rows of a bucket that cannot fill a global batch go to the nearest one that can; if none can, all to the largest.
+    """
+    sizes = bucket_sizes(resolution)
+    if len(sizes) == 1:
+        everything = range(len(plan.sources))
+        return Schedule((Bucket(sizes[0], plan, tuple(everything), tuple(None for _ in everything)),))
+    counts = [np.bincount(nearest_bucket(*each, sizes), minlength=len(sizes)) for each in sizes_of]
+    totals: list[int] = np.sum(counts, axis=0).tolist()
+    enough = min(plan.global_batch, max(totals))
+    kept = [size for size, total in zip(sizes, totals, strict=True) if total >= enough]
+    numbers = [nearest_bucket(*each, kept) for each in sizes_of]
+    rows = [[np.flatnonzero(each == bucket) for each in numbers] for bucket in range(len(kept))]
+    return Schedule(tuple(_bucket(plan, size, each) for size, each in zip(kept, rows, strict=True)))
+
+
+def _bucket(plan: Plan, size: Size, rows: Sequence[Int64[np.ndarray, "_rows"]]) -> Bucket:
+    held = [number for number, each in enumerate(rows) if len(each)]
+    sources = tuple(_part(plan.sources[number], len(rows[number])) for number in held)
+    return Bucket(size, replace(plan, sources=sources), tuple(held), tuple(rows[number] for number in held))
+
+
+def _part(source: PlannedSource, num_rows: int) -> PlannedSource:
+    """A source of which only some rows are meant: its weight shrinks with them."""
+    return replace(source, num_rows=num_rows, weight=source.weight * num_rows / source.num_rows)
+
+
+def _log_aspect(size: Size) -> float:
+    return float(np.log(size[0]) - np.log(size[1]))

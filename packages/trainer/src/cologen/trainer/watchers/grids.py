@@ -1,0 +1,173 @@
+"""What a stage has learned, to look at: a PNG of source, target and what the model makes, the prompt under each row.
+
+The samples are those of the stage's first step, kept beside the picture, so that a run that was interrupted draws what
+any other would have drawn. They were trained on: the picture shows whether a task is understood, not how well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from cologen.datagen.randomness import generator
+from cologen.model import flow
+from cologen.model.bundle import Bundle
+from cologen.model.conditions import Size
+from cologen.model.files import write_atomically
+from cologen.model.layout import Layout
+from cologen.model.tokens import pack, text_ids
+from cologen.reports.contact_sheet import Row, contact_sheet, png
+from cologen.trainer.data.batch import Batch, holed, signed
+from cologen.trainer.distributed import Processes
+from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.stage import LoadedStep
+from cologen.trainer.recipes.curriculum import Recipe, Stage
+
+SAMPLES = "samples"
+
+Made = Float[Tensor, "batch 3 height width"]
+"""Pictures in [-1, 1]."""
+
+
+class Grids:
+    """Draws ``RUN/samples/0-inpaint.png`` … at the end of each stage.
+
+    Every process draws, since a sharded model answers only when all of them ask; the first one writes.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, processes: Processes) -> None:
+        self._folder, self._recipe, self._processes = folder / SAMPLES, recipe, processes
+        self._batch: Batch | None = None
+
+    def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
+        """Take up the samples of a stage that goes on."""
+        kept = self._folder / f"{number}-{stage.task}.safetensors"
+        self._batch = _read(kept) if first_step and kept.exists() else None
+
+    def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
+        """Keep the samples of the first step."""
+        if self._batch is None:
+            self._batch = _first(loaded.micro_batches, self._recipe.num_samples)
+            if self._processes.first:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                _write(self._folder / f"{number}-{self._recipe.stages[number].task}.safetensors", self._batch)
+
+    def stage_ends(self, number: int, bundle: Bundle) -> None:
+        """Draw."""
+        if self._batch is None:
+            raise ValueError(f"stage {number} ended without a step: there is nothing to draw")
+        batch = self._batch.to(self._processes.device)
+        made = generate(bundle, batch, num_steps=bundle.preset.num_steps, seed=self._recipe.seed)
+        if self._processes.first:
+            write_atomically(
+                grid_path(self._folder.parent, self._recipe, number), png(contact_sheet(_rows(batch, made)))
+            )
+
+
+def grid_path(run: Path, recipe: Recipe, number: int) -> Path:
+    """Where the grid of a stage lies."""
+    return run / SAMPLES / f"{number}-{recipe.stages[number].task}.png"
+
+
+@torch.no_grad()
+def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Made:
+    """What the model makes of each sample's source and prompt, by Euler's steps from noise that its place keys.
+
+    The source is encoded at every step, within the one call that sharded models allow, as in training.
+    """
+    model, training = bundle.transformer, bundle.transformer.training
+    layout, prompts = Layout.of(model, bundle.codec), bundle.text.encode(batch.prompts)
+    size = Size(height=batch.target.shape[2], width=batch.target.shape[3])
+    noise = _noise(seed, batch, layout.latent_shape(len(batch), size)[1:])
+    tokens = pack(noise.to(batch.target.device), layout.patch)
+    like = tokens.to(prompts.embeds.dtype)
+    told, beside = _told(bundle, layout, batch, size, like), _beside(bundle, layout, batch, like)
+    model.eval()
+    try:
+        for now, then in pairwise(flow.schedule(num_steps, tokens.shape[1], shifted=bundle.preset.shifted).tolist()):
+            hidden = tokens.to(like.dtype)
+            velocity = model(
+                hidden_states=hidden if beside is None else torch.cat((hidden, beside), dim=2),
+                encoder_hidden_states=prompts.embeds,
+                pooled_projections=prompts.pooled,
+                timestep=torch.full_like(like[:, 0, 0], now),
+                txt_ids=text_ids(prompts.embeds.shape[1]).to(like.device),
+                **told,
+            ).sample
+            tokens = tokens + (then - now) * velocity.float()
+    finally:
+        model.train(training)
+    return bundle.codec.decode(layout.latents(tokens, size)).float().clamp(-1, 1)
+
+
+def _told(bundle: Bundle, layout: Layout, batch: Batch, size: Size, like: Tensor) -> dict[str, Any]:
+    """What the model is told at every step in the same way: the source, and how strongly to be guided."""
+    source, scale = batch.source, bundle.preset.guidance
+    return {
+        "source": None if source is None else layout.source(bundle.codec, signed(source), 1, size, len(batch), like),
+        "img_ids": layout.ids(size).to(like.device),
+        "guidance": None if scale is None else torch.full_like(like[:, 0, 0], scale),
+    }
+
+
+def _beside(bundle: Bundle, layout: Layout, batch: Batch, like: Tensor) -> Tensor | None:
+    """What Fill bases read beside the noisy latent: the target with its hole in grey, and the mask."""
+    if not layout.fill:
+        return None
+    return layout.beside(bundle.codec, holed(batch), batch.mask.float(), like)
+
+
+def _noise(seed: int, batch: Batch, shape: tuple[int, ...]) -> Float[Tensor, "batch channels rows columns"]:
+    draws = [
+        generator(seed, "grid", task, place).standard_normal(shape, dtype=np.float32)
+        for task, place in zip(batch.tasks, batch.places, strict=True)
+    ]
+    return torch.from_numpy(np.stack(draws))
+
+
+def _rows(batch: Batch, made: Made) -> list[Row]:
+    columns = {"source": batch.source, "target": batch.target, "generated": ((made + 1) * 127.5).round().byte()}
+    shown = {name: each.permute(0, 2, 3, 1).cpu().numpy() for name, each in columns.items() if each is not None}
+    return [
+        Row({name: pictures[number] for name, pictures in shown.items()}, (prompt or "(no prompt)",))
+        for number, prompt in enumerate(batch.prompts)
+    ]
+
+
+def _first(micro_batches: Sequence[Batch], num_samples: int) -> Batch:
+    """The first samples of a step, whose micro batches are all of one size."""
+    sources = [batch.source for batch in micro_batches if batch.source is not None]
+    return Batch(
+        source=torch.cat(sources)[:num_samples].cpu() if sources else None,
+        target=torch.cat([batch.target for batch in micro_batches])[:num_samples].cpu(),
+        mask=torch.cat([batch.mask for batch in micro_batches])[:num_samples].cpu(),
+        prompts=sum((batch.prompts for batch in micro_batches), ())[:num_samples],
+        tasks=sum((batch.tasks for batch in micro_batches), ())[:num_samples],
+        places=sum((batch.places for batch in micro_batches), ())[:num_samples],
+    )
+
+
+def _write(path: Path, batch: Batch) -> None:
+    tensors = {"target": batch.target, "mask": batch.mask}
+    if batch.source is not None:
+        tensors["source"] = batch.source
+    words = {"prompts": batch.prompts, "tasks": batch.tasks, "places": batch.places}
+    metadata = {name: json.dumps(values) for name, values in words.items()}
+    write_atomically(path, save({name: each.contiguous() for name, each in tensors.items()}, metadata))
+
+
+def _read(path: Path) -> Batch:
+    with safe_open(path, framework="pt") as file:
+        words: dict[str, Any] = {name: tuple(json.loads(values)) for name, values in file.metadata().items()}
+        pictures: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no dictionary
+    return Batch(source=pictures.pop("source", None), **pictures, **words)

@@ -1,0 +1,133 @@
+"""How it goes, while it goes: a live line per stage on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column
+
+from cologen.model.bundle import Bundle
+from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.stage import LoadedStep
+from cologen.trainer.recipes.curriculum import Recipe, Stage
+
+_RECENT_SECONDS = 30.0
+"""Over which the speed is measured."""
+
+_ROOM_FOR_BAR = 120
+"""Letters in a line, from which on there is a bar."""
+
+
+class LiveProgress:
+    """Shows stage, step, loss, U_t, samples per second and the time that is left: of the stage, and of all ``stages``.
+
+    For the first process alone. Whatever else is said meanwhile has to go to the same console.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        stages: Sequence[int],
+        console: Console,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``stages``: the numbers of those that this run trains."""
+        self._recipe, self._stages, self._console, self._clock = recipe, tuple(stages), console, clock
+        self._live = _bar(console)
+        self._shown: dict[int, TaskID] = {}
+        self._recent: deque[tuple[float, int]] = deque()
+        self._begun = 0.0
+
+    def __enter__(self) -> LiveProgress:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
+        """A line for the stage."""
+        self._begun = self._clock()
+        self._recent = deque([(self._begun, first_step)])
+        if self._console.is_terminal:
+            name = self._name(number)
+            self._shown[number] = self._live.add_task(name, total=stage.iterations, completed=first_step, facts="")
+        else:
+            again = f", from step {first_step:,}" if first_step else ""
+            self._say(f"{self._name(number)}: {stage.iterations:,} steps of {stage.global_batch:,} samples{again}")
+
+    def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
+        """The line, brought up to date."""
+        stage, done = self._recipe.stages[number], loaded.step + 1
+        self._recent.append((self._clock(), done))
+        while len(self._recent) > 2 and self._recent[-1][0] - self._recent[0][0] > _RECENT_SECONDS:
+            self._recent.popleft()
+        facts = self._facts(number, report)
+        if self._console.is_terminal:
+            self._live.update(self._shown[number], completed=done, facts=facts)
+        elif done % self._recipe.log_every == 0 or done == stage.iterations:
+            self._say(f"{self._name(number)}  step {done:,}/{stage.iterations:,}  {facts}")
+
+    def stage_ends(self, number: int, bundle: Bundle) -> None:
+        """The line stays as it is."""
+
+    def _facts(self, number: int, report: StepReport) -> str:
+        stage = self._recipe.stages[number]
+        (begun, first), (now, done) = self._recent[0], self._recent[-1]
+        rate = (done - first) * stage.global_batch / max(now - begun, 1e-9)
+        facts = [f"loss {report.loss:.4f}"]
+        if report.usage is not None:
+            facts.append(f"U_t {report.usage:.2f}" + (f" (ρ {stage.rho:g})" if stage.alpha else ""))
+        facts.append(f"{rate:,.1f} samples/s")
+        facts.append(self._left(number, done, rate))
+        if report.skipped:
+            facts.append("not finite, skipped")
+        return "  ".join(facts)
+
+    def _left(self, number: int, done: int, rate: float) -> str:
+        """How long it takes at this rate; all stages are thought to be equally fast."""
+        stage = self._recipe.stages[number]
+        if done == stage.iterations:
+            return f"done in {duration(self._clock() - self._begun)}"
+        left = (stage.iterations - done) * stage.global_batch
+        stages = [self._recipe.stages[other] for other in self._stages if other > number]
+        later = sum(each.iterations * each.global_batch for each in stages)
+        return f"{duration(left / rate)} left" + (f" ({duration((left + later) / rate)} in all)" if later else "")
+
+    def _name(self, number: int) -> str:
+        return f"stage {number} {self._recipe.stages[number].task}"
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """0:07, 12:34, 3:25:45, and days beyond: 5 d 3 h."""
+    whole = round(seconds)
+    if whole >= 2 * 86400:
+        return f"{whole // 86400} d {whole % 86400 // 3600} h"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _bar(console: Console) -> Progress:
+    """Name, bar and count in a line with the facts; narrow terminals go without the bar, and break the facts."""
+    fixed = Column(no_wrap=True)
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=fixed),
+        *([BarColumn(bar_width=20)] if console.width >= _ROOM_FOR_BAR else []),
+        MofNCompleteColumn(table_column=fixed),
+        TextColumn("{task.fields[facts]}", markup=False, table_column=Column(overflow="fold")),
+        console=console,
+        refresh_per_second=4,
+    )

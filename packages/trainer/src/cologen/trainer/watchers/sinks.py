@@ -1,0 +1,123 @@
+"""Where scalars are looked at while a run goes on: TensorBoard, and Weights & Biases where it is installed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from cologen.trainer.recipes.curriculum import Recipe
+
+TENSORBOARD = "tensorboard"
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes the scalars of one stage."""
+
+    def write(self, scalars: Mapping[str, float], step: int) -> None:
+        """The scalars after ``step`` steps of the stage."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more comes of this stage."""
+        ...
+
+
+class TensorBoard:
+    """A TensorBoard run in a folder; what was logged there after ``first_step`` steps before is not shown again."""
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # slow to import, and only the first process writes
+
+        self._writer: Any = SummaryWriter(str(folder), purge_step=first_step + 1)
+
+    def write(self, scalars: Mapping[str, float], step: int) -> None:
+        """See ``Sink``."""
+        for name, value in scalars.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """See ``Sink``."""
+        self._writer.close()
+
+
+class WeightsAndBiases:
+    """One run of Weights & Biases for all stages, the scalars of each under its name.
+
+    A run that goes on is the same run there: ``wandb-id`` in its folder names it. One that goes back behind what was
+    logged is another run of the same group, since points that are there cannot be taken back.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, *, fresh: bool = False) -> None:
+        """``fresh``: begin another run there too, whatever the folder names.
+
+        Raises:
+            ValueError: it is not installed, or would not start.
+        """
+        try:
+            import wandb  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            raise ValueError(
+                "Weights & Biases is not installed: uv sync --extra wandb, or leave --wandb out"
+            ) from error
+        self._client: Any = wandb
+        self._folder, self._recipe = folder, recipe
+        self._run = self._begun(secrets.token_hex(8) if fresh else _identity(folder))
+
+    def stage(self, name: str) -> Sink:
+        """For the scalars of one stage, which are drawn over its own steps."""
+        (self._folder / _IDENTITY).write_text(self._run.id)
+        self._run.define_metric(f"{name}/*", step_metric=f"{name}/step")
+        return _Section(self._run, name)
+
+    def rewound(self) -> None:
+        """Leave the present run there, in which steps stand that were forgotten, and begin another in its group.
+
+        What is kept is to be written again: points cannot be taken back there.
+        """
+        self._run.finish()
+        self._run = self._begun(secrets.token_hex(8))
+
+    def _begun(self, identity: str) -> Any:
+        try:
+            return self._client.init(
+                project="cologen",
+                group=f"{self._recipe.name} {self._folder.resolve()}",
+                id=identity,
+                resume="allow",
+                name=self._recipe.name,
+                dir=str(self._folder),
+                config=self._recipe.model_dump(mode="json"),
+            )
+        except self._client.Error as error:
+            raise ValueError(
+                f"Weights & Biases would not start: {error}. Run `wandb login`, set WANDB_MODE=offline, or leave "
+                "--wandb out"
+            ) from error
+
+    def finish(self, *, failed: bool) -> None:
+        """Send what is left."""
+        self._run.finish(exit_code=int(failed))
+
+
+_IDENTITY = "wandb-id"
+
+
+def _identity(folder: Path) -> str:
+    path = folder / _IDENTITY
+    return path.read_text() if path.exists() else secrets.token_hex(8)
+
+
+class _Section:
+    def __init__(self, run: Any, name: str) -> None:
+        self._run, self._name = run, name
+
+    def write(self, scalars: Mapping[str, float], step: int) -> None:
+        named = {f"{self._name}/{name}": value for name, value in scalars.items()}
+        self._run.log({**named, f"{self._name}/step": step})
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,119 @@
+"""Repetitions are turned away across parts: which ones, is the same for any size and order of parts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cologen.datagen.engine.parts import Stage
+from cologen.datagen.manifest import Manifest, commit_part, iterate_rows, read_part, save_manifest
+from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.passes.distinct import DistinctRecipe, DistinctStage
+from cologen.datagen.passes.pairs import PairRecipe, PairStage
+from cologen.datagen.passes.reading import PairReader
+from cologen.datagen.review.verify import verify
+
+TOLD = [
+    ("a.png", "b.png", "Change it."),
+    ("a.png", "c.png", "Change it another way."),
+    ("c.png", "gone.png", "Lose it."),
+    ("a.png", "b.png", "The same once more."),
+    ("b.png", "a.png", "Change it back."),
+    ("a.png", "b-again.jpg", "Nearly the same once more."),
+    ("b.png", "b-again.jpg", "Nothing."),
+    ("a-again.jpg", "c.png", "And the other."),
+    ("a.png", "a-dot.png", "Add a dot."),
+]
+KEPT = ["Change it.", "Change it another way.", "Change it back.", "Add a dot."]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLOGEN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, draw = tmp_path_factory.mktemp("triplets"), np.random.default_rng(0)
+    for name in "abc":
+        coarse = draw.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        smooth = cv2.resize(coarse, (96, 96), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{name}.png"), smooth)
+        cv2.imwrite(str(folder / f"{name}-again.jpg"), smooth, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        dotted = cv2.circle(smooth, (48, 48), 5, (255, 0, 255), -1)
+        cv2.imwrite(str(folder / f"{name}-dot.png"), dotted)
+    lines = [json.dumps({"source": one, "target": two, "instruction": words}) for one, two, words in TOLD]
+    (folder / "train.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def stage_over(root: Path, out: Path, part_size: int) -> DistinctStage:
+    reader = PairReader.of("triplets", root, "train", part_size, None)
+    recipe = PairRecipe(task="editing", source=reader.recipe)
+    candidates = PairStage(folder=Folder.open(f"{out}-candidates"), recipe=recipe, reader=reader)
+    return DistinctStage(folder=Folder.open(out), recipe=DistinctRecipe(**dict(recipe)), candidates=candidates)
+
+
+def build(stage: Stage, order: int = 1) -> Manifest:
+    """The stage run without the engine, backwards where ``order`` is -1."""
+    stage.folder.create()
+    work, manifest = stage.open(), stage.manifest()
+    reports = [commit_part(stage.folder, at, work(stage.part(at))) for at in range(manifest.num_parts)[::order]]
+    manifest = manifest.finished(reports)
+    save_manifest(stage.folder, manifest)
+    return manifest
+
+
+@pytest.mark.parametrize(("part_size", "order"), [(1, 1), (2, -1), (4, 1), (100, 1)])
+def test_the_same_pairs_are_distinct_for_any_parts(root: Path, tmp_path: Path, part_size: int, order: int) -> None:
+    stage = stage_over(root, tmp_path / "out", part_size)
+    candidates = build(stage.candidates)
+    assert candidates.rejected == {"missing_image": 1, "identical_pair": 1}
+    manifest = build(stage, order)
+    assert [row["instruction"] for row in iterate_rows(stage.folder, manifest)] == KEPT
+    assert manifest.rejected == candidates.rejected | {"duplicate_image": 3}
+    assert [found for found in verify(stage.folder, root, workers=1) if found] == []
+
+
+def test_the_pair_that_came_before_is_named(root: Path, tmp_path: Path) -> None:
+    stage = stage_over(root, tmp_path / "out", 2)
+    build(stage.candidates)
+    parts = build(stage).parts
+    rejected = [row for part in parts for row in read_part(stage.folder, part.rejected_file).to_pylist()]
+    repeats = {row["sample_id"]: row["detail"] for row in rejected if row["stage"] == "distinct"}
+    name = "triplets/train/{:09d}#0"
+    assert repeats == {
+        name.format(at): f"the pictures of {name.format(first)} again" for at, first in ((4, 1), (6, 1), (8, 2))
+    }
+
+
+def test_rows_come_as_the_candidates_have_them(root: Path, tmp_path: Path) -> None:
+    stage = stage_over(root, tmp_path / "out", 4)
+    rows = {row["sample_id"]: row for row in iterate_rows(stage.candidates.folder, build(stage.candidates))}
+    for row in iterate_rows(stage.folder, build(stage)):
+        assert row == rows[row["sample_id"]]
+
+
+def test_candidates_have_to_be_complete(root: Path, tmp_path: Path) -> None:
+    stage = stage_over(root, tmp_path / "out", 4)
+    stage.candidates.folder.create()
+    save_manifest(stage.candidates.folder, stage.candidates.manifest())
+    with pytest.raises(AssertionError, match="to be completed first"):
+        stage.open()
+
+
+def test_a_pair_whose_picture_is_gone_by_now_is_turned_away(root: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "data"
+    copy.mkdir()
+    for path in root.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    stage = stage_over(copy, tmp_path / "out", 4)
+    build(stage.candidates)
+    (copy / "a-again.jpg").unlink()
+    assert build(stage).rejected == {"missing_image": 2, "identical_pair": 1, "duplicate_image": 2}

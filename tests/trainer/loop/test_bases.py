@@ -1,0 +1,66 @@
+"""Bases are told apart by their numbers, not by how they are kept."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from cologen.model.presets import preset
+from cologen.model.world_base import packaged_base
+from cologen.trainer.loop import bases
+from cologen.trainer.loop.bases import missing_packages, open_base
+from cologen.trainer.loop.prompt_batches import FixedBatches, Offloaded
+from cologen.trainer.recipes.catalog import cologen_flux, world, world_base
+from tests.model.tiny_flux import TRANSFORMER, write_flux
+from tests.trainer.made_up import ALONE
+
+
+def test_a_fingerprint_is_that_of_the_numbers(tmp_path):
+    bundle, fingerprint = open_base(world(), None, ALONE.device)
+    assert bundle.transformer.num_experts == 0
+    assert open_base(world(), packaged_base("world-tiny"), ALONE.device)[1] == fingerprint
+    assert open_base(world().replace(precision="bf16"), None, ALONE.device)[1] == fingerprint  # so it was saved
+    weights = {name: weight for name, weight in bundle.transformer.state_dict().items() if ".prw." not in name}
+    weights["x_embedder.bias"] = weights["x_embedder.bias"] + 0.1
+    save_file(weights, tmp_path / "other.safetensors")
+    assert open_base(world(), tmp_path / "other.safetensors", ALONE.device)[1] != fingerprint
+
+
+def test_a_base_that_is_to_be_made_begins_at_its_seed():
+    first, again, other = (open_base(world_base().replace(seed=seed), None, ALONE.device)[1] for seed in (0, 0, 1))
+    assert first == again != other
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torchao")
+def test_quantized_it_is_the_same_base():
+    pytest.importorskip("torchao.quantization")
+    recipe = world().replace(quantize_base="int8")
+    bundle, fingerprint = open_base(recipe, None, torch.device("cpu"))
+    assert "Int8" in type(bundle.transformer.transformer_blocks[0].attn.to_k.weight).__name__
+    assert fingerprint == open_base(world(), None, torch.device("cpu"))[1]
+
+
+def test_packages_that_are_not_installed_are_named_before_a_base_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    monkeypatch.setattr(bases, "find_spec", lambda name: None)
+    recipe = cologen_flux()
+    recipe = recipe.replace(quantize_base="fp8", optimizer=recipe.optimizer.replace(eight_bit=True))
+    with pytest.raises(ValueError, match=r"torchao: `uv sync --extra quantized`.*bitsandbytes: `uv sync --extra eight"):
+        open_base(recipe, tmp_path / "nowhere", ALONE.device)
+    assert missing_packages(cologen_flux()) == []
+
+
+def test_a_base_that_trains_is_never_quantized():
+    with pytest.raises(ValueError, match="a base that trains cannot be quantized"):
+        world_base().replace(quantize_base="int8")
+
+
+@pytest.mark.parametrize("offload", [False, True])
+def test_flux_reads_prompts_in_batches_of_one_size(tmp_path, monkeypatch: pytest.MonkeyPatch, offload: bool):
+    folder = write_flux(tmp_path / "flux")
+    small = replace(preset("flux-dev"), transformer=TRANSFORMER | {"rank": 4}, text_tokens=32)
+    monkeypatch.setattr(bases, "preset", lambda _: small)
+    recipe = cologen_flux().replace(rank=4, precision="fp32", offload_text=offload)
+    text = open_base(recipe, folder, ALONE.device)[0].text
+    assert isinstance(text, Offloaded if offload else FixedBatches)
+    assert torch.equal(text.encode(["a cat"]).embeds[0], text.encode(["", "a red cat", "a cat"]).embeds[2])

@@ -1,0 +1,51 @@
+"""Each row of table 5 differs from the staged run by what its name says, and each sweep by one value."""
+
+from cologen.trainer.recipes.ablations import ABLATIONS, co_training, sweep_alpha, sweep_rank, sweep_rho
+from cologen.trainer.recipes.catalog import world
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.overrides import differences
+
+BASE = world()
+
+
+def tasks(recipe: Recipe) -> list[str]:
+    return [stage.task for stage in recipe.stages]
+
+
+def num_samples(recipe: Recipe) -> int:
+    return sum(stage.iterations * stage.global_batch for stage in recipe.stages)
+
+
+def test_the_rows_of_table_5():
+    later = ["control", "customized", "editing"]
+    assert {name: tasks(vary(BASE)) for name, vary in ABLATIONS.items()} == {
+        "staged": ["inpaint", "grounding", *later],
+        "concept-only": ["inpaint", *later],
+        "localization-only": ["grounding", *later],
+        "neither": later,
+        "co-training": ["mixed"],
+    }
+
+
+def test_the_first_stage_left_has_no_veterans():
+    for vary in ABLATIONS.values():
+        first = vary(BASE).stages[0]
+        assert (first.rho, first.alpha, first.new_expert) == (1.0, 0.0, True)
+
+
+def test_co_training_has_the_samples_and_the_parameters_of_all_stages():
+    mixed = co_training(BASE)
+    assert num_samples(mixed) == num_samples(BASE)
+    assert mixed.rank == 5 * BASE.rank
+    assert set(mixed.stages[0].manifests) == {name for stage in BASE.stages for name in stage.manifests}
+    assert sum(mixed.stages[0].task_shares.values()) == 1
+
+
+def test_sweeps_change_one_value_of_the_last_stage_and_leave_the_others():
+    for name, variants in (("alpha", sweep_alpha(BASE)), ("rho", sweep_rho(BASE))):
+        for variant in variants:
+            changed = {line.partition(":")[0] for line in differences(BASE, variant)} - {"name"}
+            assert changed <= {f"stages.editing.{name}"}
+    assert [variant.rank for variant in sweep_rank(BASE)] == [4, 8, 16, 32]
+    everything = (*sweep_alpha(BASE), *sweep_rho(BASE), *sweep_rank(BASE))
+    assert len({variant.name for variant in everything}) == len(everything) == 14

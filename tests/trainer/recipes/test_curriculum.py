@@ -1,0 +1,178 @@
+"""Stages and recipes hold together, or say which two values do not."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from pydantic import BaseModel, ValidationError
+
+from cologen.model.transformer import NEWCOMER_BIAS
+from cologen.trainer.recipes.catalog import RECIPES, load_recipe
+from cologen.trainer.recipes.curriculum import Optimizer, Recipe, Resolution, Stage, recipe_hash
+
+STAGE = Stage(
+    task="editing",
+    manifests={"omniedit": "by size", "magicbrush": "by size"},
+    iterations=100,
+    global_batch=8,
+    learning_rate=1e-4,
+    warmup_steps=10,
+    rho=0.8,
+    alpha=0.5,
+    new_expert=True,
+)
+MIXED = {"task": "mixed", "task_shares": {"inpaint": 3.0, "editing": 1.0}}
+FOUND = {"omniedit": ("editing", 300), "magicbrush": ("editing", 100)}
+RECIPE = Recipe(
+    name="small",
+    preset="world-tiny",
+    resolution=Resolution(side=32, multiple=4, max_aspect=1.0),
+    rank=4,
+    micro_batch=4,
+    checkpoint_every=10,
+    stages=(STAGE.replace(task="inpaint"), STAGE),
+)
+
+
+def test_weights_are_sizes_unless_numbers_are_given():
+    assert STAGE.weights(FOUND) == {"omniedit": 300.0, "magicbrush": 100.0}
+    given = STAGE.replace(manifests={"omniedit": 0.1, "magicbrush": 0.9})
+    assert given.weights(FOUND) == {"omniedit": 0.1, "magicbrush": 0.9}
+
+
+def test_a_mixed_stage_holds_the_shares_of_its_tasks_and_sizes_within_them():
+    mixed = STAGE.replace(**MIXED, manifests=dict.fromkeys(("omniedit", "magicbrush", "journeydb"), "by size"))
+    weights = mixed.weights(FOUND | {"journeydb": ("inpaint", 10**6)})
+    assert weights == pytest.approx({"omniedit": 0.75, "magicbrush": 0.25, "journeydb": 3.0})
+    assert mixed.manifest_tasks == ("inpaint", "editing")
+    with pytest.raises(ValueError, match="no manifest holds samples of inpaint"):
+        STAGE.replace(**MIXED).weights(FOUND)
+
+
+def test_the_warm_up_rises_to_the_learning_rate_and_the_newcomer_to_its_place():
+    rates = [STAGE.learning_rate_at(step) for step in range(100)]
+    assert rates[10:] == [1e-4] * 90
+    assert 0 < rates[0] < rates[5] < rates[9] < 1e-4
+    biases = [STAGE.newcomer_bias_at(step) for step in range(100)]
+    assert (biases[0], biases[5], biases[10], biases[99]) == (-8.0, -4.0, 0.0, 0.0)
+    at_once = STAGE.replace(warmup_steps=0)
+    assert (at_once.learning_rate_at(0), at_once.newcomer_bias_at(0)) == (1e-4, 0.0)
+
+
+def test_text_to_image_reads_inpainting_manifests_and_trains_the_base():
+    base = STAGE.replace(task="text-to-image", new_expert=False, alpha=0.0)
+    assert base.trains_base
+    assert base.manifest_tasks == ("inpaint",)
+    assert RECIPE.replace(stages=(base,)).num_experts(0) == 0
+
+
+FLOAT32_FIELDS = [
+    (STAGE, "learning_rate"),
+    (STAGE, "alpha"),
+    (STAGE, "newcomer_bias"),
+    (Optimizer(), "eps"),
+    (Optimizer(), "weight_decay"),
+    (RECIPE, "expert_scale"),
+    (RECIPE, "clip"),
+]
+
+
+@pytest.mark.parametrize(("model", "field"), FLOAT32_FIELDS)
+def test_what_float32_cannot_hold_is_refused_where_it_would_vanish_or_overflow(model: Any, field: str):
+    sign = -1 if field == "newcomer_bias" else 1
+    for size in (1e-60, 1e-39, 3.5e38, 1e300):
+        with pytest.raises(
+            ValidationError, match=rf"{field}\n.*computed with in float32, whose numbers go from 1\.18e-38"
+        ):
+            model.replace(**{field: sign * size})
+    for size in (2.0**-126, 1.0, 3.4e38):
+        kept = float(torch.tensor(getattr(model.replace(**{field: sign * size}), field), dtype=torch.float32))
+        assert math.isfinite(kept) and kept == pytest.approx(sign * size)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"warmup_steps": 101}, "warmup_steps 101 exceeds iterations 100"),
+        ({"manifests": {}}, "one or more"),
+        ({"manifests": {"a": "by size", "b": 0.5}}, "all by numbers or all 'by size'"),
+        ({"manifests": {"a": -1.0}}, "a positive number or 'by size'"),
+        ({"task": "mixed"}, "task_shares"),
+        ({"task_shares": {"inpaint": 1.0}}, "task_shares"),
+        ({"task": "text-to-image"}, "new_expert = false"),
+        ({"manifests": {"a": math.inf}}, "finite number"),
+        ({"task": "mixed", "task_shares": {"inpaint": math.inf}}, "finite number"),
+        ({"rho": 1.5}, "less than or equal to 1"),
+        ({"momentum": 1}, "Extra inputs"),
+    ],
+)
+def test_a_stage_that_cannot_be_trained_is_refused(changes: dict[str, Any], words: str):
+    with pytest.raises(ValidationError, match=words):
+        STAGE.replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"stages": ()}, "at least one stage"),
+        ({"stages": (STAGE, STAGE)}, "editing is there more than once"),
+        ({"stages": (STAGE.replace(new_expert=False),)}, "new_expert = true"),
+        ({"optimizer": {"betas": (0.9, 1.5)}}, "less than 1"),
+        ({"optimizer": {"betas": (1.0, 0.9)}}, "less than 1"),
+        ({"optimizer": {"betas": (-0.1, 0.9)}}, "greater than or equal to 0"),
+        ({"caption_dropout": 1.1}, "less than or equal to 1"),
+        ({"micro_batch": 3}, "stages.inpaint.global_batch 8 is not a multiple of micro_batch 3"),
+        ({"resolution": {"side": 30, "multiple": 4, "max_aspect": 1.0}}, "side 30 is not a multiple of 4"),
+    ],
+)
+def test_a_recipe_that_cannot_run_is_refused(changes: dict[str, Any], words: str):
+    with pytest.raises(ValidationError, match=words):
+        RECIPE.replace(**changes)
+
+
+def number_fields() -> list[tuple[type[BaseModel], str]]:
+    models: tuple[type[BaseModel], ...] = (Recipe, Stage, Resolution, Optimizer)
+    return [(model, name) for model in models for name, field in model.model_fields.items() if "float" in str(field)]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize(("model", "name"), number_fields(), ids=lambda each: str(each))
+def test_numbers_are_finite(model: type[BaseModel], name: str, value: float):
+    whole = {Recipe: RECIPE, Stage: STAGE, Resolution: RECIPE.resolution, Optimizer: Optimizer()}[model]
+    given = {"betas": (value, 0.9), "manifests": {"a": value}, "task_shares": {"inpaint": value}}.get(name, value)
+    with pytest.raises(ValidationError):
+        whole.replace(**{name: given})
+
+
+def test_a_newcomer_begins_where_the_model_lets_it():
+    assert Stage.model_fields["newcomer_bias"].default == NEWCOMER_BIAS == -8.0
+
+
+def test_a_tenth_of_the_captions_is_dropped_in_every_recipe():
+    assert all(make().caption_dropout == 0.1 for make in RECIPES.values())
+
+
+def test_a_stage_is_found_by_number_or_task():
+    assert RECIPE.stage(1) == RECIPE.stage("1") == RECIPE.stage("editing") == STAGE
+    with pytest.raises(ValueError, match=r"small has no stage 2; it has 0 \(inpaint\), 1 \(editing\)"):
+        RECIPE.stage(2)
+
+
+def test_experts_are_counted_up_to_the_stage():
+    assert [RECIPE.num_experts(number) for number in (0, 1)] == [1, 2]
+    goes_on = RECIPE.replace(stages=(RECIPE.stages[0], STAGE.replace(new_expert=False)))
+    assert [goes_on.num_experts(number) for number in (0, 1)] == [1, 1]
+
+
+def test_the_hash_is_of_the_values_and_survives_saving():
+    assert recipe_hash(Recipe.model_validate_json(RECIPE.model_dump_json())) == recipe_hash(RECIPE)
+    assert recipe_hash(RECIPE.replace(seed=1)) != recipe_hash(RECIPE)
+
+
+@pytest.mark.parametrize(
+    "override", ["clip=true", "micro_batch=true", "stages.inpaint.learning_rate=true", "name=..", "name=."]
+)
+def test_truth_is_no_number_and_dots_are_no_name(override: str):
+    with pytest.raises(ValueError, match=r"expected a number, got true or false|name"):
+        load_recipe("world", [override])

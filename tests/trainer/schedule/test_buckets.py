@@ -1,0 +1,117 @@
+"""One size per step in closed form; shares are held over all sizes, every row comes, and one bucket is the plan."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from cologen.trainer.recipes.curriculum import Resolution
+from cologen.trainer.schedule.buckets import NUM_CANDIDATES, Schedule, bucket_sizes, nearest_bucket, schedule
+from cologen.trainer.schedule.plan import Plan, PlannedSource
+
+WIDE = Resolution(side=512, multiple=64, max_aspect=2.0)
+SQUARE = Resolution(side=512, multiple=64, max_aspect=1.0)
+
+
+def plan(global_batch: int = 4, num_rows: tuple[int, ...] = (60, 24)) -> Plan:
+    weights = (3.0, 1.0)
+    sources = (PlannedSource(f"source-{i}", rows, weights[i], "f") for i, rows in enumerate(num_rows))
+    return Plan(7, tuple(sources), global_batch)
+
+
+def shapes(num_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mostly 4:3, some squares, some tall."""
+    chosen = np.random.default_rng(seed).choice(3, num_rows, p=(0.6, 0.25, 0.15))
+    return np.array([640, 512, 400])[chosen], np.array([480, 512, 700])[chosen]
+
+
+def mixed(global_batch: int = 4) -> Schedule:
+    return schedule(plan(global_batch), WIDE, [shapes(60, 0), shapes(24, 1)])
+
+
+def test_sizes_are_multiples_with_about_the_same_area_and_come_in_both_orientations():
+    assert bucket_sizes(WIDE) == ((384, 704), (448, 576), (512, 512), (576, 448), (704, 384))
+    assert bucket_sizes(SQUARE) == ((512, 512),)
+    fine = bucket_sizes(Resolution(side=512, multiple=16, max_aspect=2.0))
+    assert all(width % 16 == height % 16 == 0 for width, height in fine)
+    assert all(abs(width * height / 512**2 - 1) < 0.05 for width, height in fine)
+    assert all((height, width) in fine for width, height in fine)
+    assert max(width / height for width, height in fine) <= 2.0
+
+
+def test_pictures_go_where_the_factor_between_proportions_is_smallest():
+    sizes = bucket_sizes(WIDE)
+    widths, heights = np.array([640, 480, 1000, 10, 3000]), np.array([480, 640, 1000, 1000, 16])
+    found = nearest_bucket(widths, heights, sizes)
+    factors = np.abs(np.log([[w / h / (a / b) for a, b in sizes] for w, h in zip(widths, heights, strict=True)]))
+    assert found.tolist() == factors.argmin(axis=1).tolist() == [3, 1, 2, 0, 4]
+
+
+def test_one_bucket_is_exactly_the_plan():
+    whole, found = plan(), schedule(plan(), SQUARE, [])
+    for step in (0, 1, 17, 10**9):
+        draws, work = whole.batch(step), found.work(step)
+        assert work.size == (512, 512)
+        assert [one.place for one in work.assignments] == draws.place.tolist()
+        assert [one.source for one in work.assignments] == draws.source.tolist()
+        assert [one.candidates[0] for one in work.assignments] == draws.row.tolist()
+    assert found.facts() == {"512x512": whole.facts()}
+
+
+def test_a_step_has_rows_of_its_size_only_and_places_of_its_own():
+    found, sizes_of = mixed(), [shapes(60, 0), shapes(24, 1)]
+    for step in range(40):
+        work = found.work(step)
+        number = [bucket.size for bucket in found.buckets].index(work.size)
+        assert [one.place for one in work.assignments] == list(range(4 * step, 4 * step + 4))
+        for one in work.assignments:
+            assert len(one.candidates) == NUM_CANDIDATES
+            widths, heights = (each[list(one.candidates)] for each in sizes_of[one.source])
+            kept = [bucket.size for bucket in found.buckets]
+            assert set(nearest_bucket(widths, heights, kept).tolist()) == {number}
+
+
+def test_shares_are_held_at_every_prefix_over_all_sizes():
+    found = mixed()
+    buckets = [sum(source.weight for source in bucket.plan.sources) for bucket in found.buckets]
+    assert sum(buckets) == pytest.approx(4.0)
+    within = sum(bucket.plan.mixing.max_deviation for bucket in found.buckets)
+    allowed = within + len(buckets) * found.mixing.max_deviation * found.global_batch
+    steps, sources = Counter(), Counter()
+    for step in range(300):
+        work = found.work(step)
+        steps[work.size] += 1
+        sources.update(one.source for one in work.assignments)
+        for bucket, weight in zip(found.buckets, buckets, strict=True):
+            assert abs(steps[bucket.size] - (step + 1) * weight / 4) <= found.mixing.max_deviation + 1e-9
+        assert abs(sources[0] - 4 * (step + 1) * 0.75) <= allowed
+
+
+def test_all_rows_of_a_source_come_equally_often():
+    found = mixed()
+    times = Counter((one.source, one.candidates[0]) for step in range(560) for one in found.work(step).assignments)
+    for source, num_rows, expected in ((0, 60, 28.0), (1, 24, 560 / 24)):
+        counts = [times[source, row] for row in range(num_rows)]
+        assert min(counts) > 0.8 * expected
+        assert max(counts) < 1.2 * expected
+
+
+def test_rows_of_a_bucket_too_small_for_a_batch_go_to_the_nearest_one():
+    found = mixed(global_batch=16)
+    assert all(sum(source.num_rows for source in bucket.plan.sources) >= 16 for bucket in found.buckets)
+    assert sum(source.num_rows for bucket in found.buckets for source in bucket.plan.sources) == 84
+    alone = mixed(global_batch=200)
+    assert len(alone.buckets) == 1
+    assert sum(source.num_rows for source in alone.buckets[0].plan.sources) == 84
+
+
+def test_spares_are_spread_over_all_rows():
+    found = schedule(plan(num_rows=(60, 60)), SQUARE, [])
+    spares = Counter(one.candidates[1] for step in range(60) for one in found.work(step).assignments)
+    assert set(spares) == set(range(60))
+    assert max(spares.values()) <= 8
+
+
+def test_steps_count_from_zero():
+    with pytest.raises(ValueError, match="got -1"):
+        mixed().work(-1)

@@ -1,0 +1,72 @@
+"""The line says where training is, how fast it goes and how long it will take, on terminals and elsewhere."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from cologen.trainer.loop.stage import Watcher
+from cologen.trainer.watchers.progress import LiveProgress, duration
+from tests.trainer.made_up import Clock, loaded, report, short
+
+
+def shown(*, terminal: bool, first: int = 0, stages: tuple[int, ...] = (1, 2), width: int = 160) -> str:
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=width)
+    recipe = short()
+    with LiveProgress(recipe, stages, console, clock=Clock()) as live:
+        assert isinstance(live, Watcher)
+        live.stage_begins(1, recipe.stages[1], first)
+        for step in range(first, 10):
+            live.step_done(1, loaded(step), report(1.5), 0.1)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_elsewhere_there_are_plain_lines():
+    lines = shown(terminal=False).splitlines()
+    assert lines[0] == "stage 1 grounding: 10 steps of 4 samples"
+    assert len(lines) == 6
+    # a step of 4 samples each second: 8 steps are left, and then the 10 of stage 2
+    assert lines[1] == (
+        "stage 1 grounding  step 2/10  loss 1.5000  U_t 0.50 (ρ 0.8)  4.0 samples/s  0:08 left (0:18 in all)"
+    )
+    assert lines[-1].endswith("done in 0:11")
+    assert "\x1b" not in "".join(lines)
+
+
+def test_the_last_stage_has_nothing_after_it():
+    assert "in all" not in shown(terminal=False, stages=(1,))
+
+
+def test_a_stage_that_goes_on_says_from_where():
+    lines = shown(terminal=False, first=4).splitlines()
+    assert lines[0].endswith("from step 4")
+    assert "step 6/10  loss 1.5000  U_t 0.50 (ρ 0.8)  4.0 samples/s  0:04 left" in lines[1]
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_on_a_terminal_the_line_is_alive(width: int):
+    text = " ".join(shown(terminal=True, width=width).split())
+    assert "\x1b" in text
+    for part in ("stage 1 grounding", "10/10", "loss 1.5000", "U_t 0.50", "4.0 samples/s"):
+        assert part in text
+
+
+def test_a_skipped_step_is_said_and_no_source_has_no_usage():
+    console = Console(file=io.StringIO(), width=160)
+    recipe = short(base=True)
+    with LiveProgress(recipe, (0,), console, clock=Clock()) as live:
+        live.stage_begins(0, recipe.stages[0], 0)
+        for step in range(2):
+            live.step_done(0, loaded(step), report(float("nan"), usage=None, skipped=True), 0.1)
+    assert isinstance(console.file, io.StringIO)
+    last = console.file.getvalue().splitlines()[-1]
+    assert last.endswith("not finite, skipped")
+    assert "U_t" not in last
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(7.4, "0:07"), (754.0, "12:34"), (12345.0, "3:25:45"), (443000.0, "5 d 3 h")]
+)
+def test_durations(seconds: float, words: str):
+    assert duration(seconds) == words
