@@ -14,9 +14,10 @@ from rich.table import Table
 
 from cologen.datagen.engine.build import Job, PartDone
 from cologen.datagen.engine.dispatch import Status
-from cologen.datagen.heartbeat import INTERVAL, duration, heartbeat
+from cologen.datagen.heartbeat import INTERVAL, heartbeat
 from cologen.datagen.interrupts import STOPPED, second_one_ends
 from cologen.datagen.manifest import MANIFEST_NAME, REPORT_NAME, Manifest, rejected_file
+from cologen.reports.durations import duration
 from cologen.reports.printable import console
 
 _Options = TypeVar("_Options")

@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from PIL import Image
 
-from cologen.datagen.concepts.weights import device_named
 from cologen.datagen.usage import require_device, require_picture, require_range, require_unused
+from cologen.datagen.weights import device_named
 from cologen.model.bundle import build
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.presets import preset

@@ -12,9 +12,9 @@ from cologen.datagen.concepts.detector_settings import DetectorSettings
 from cologen.datagen.engine.build import Job
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.policy import MaskMix, MaskPolicy
-from cologen.datagen.passes.concepts import ConceptRecipe, ConceptStage
+from cologen.datagen.passes.concepts import ConceptStage
 from cologen.datagen.passes.reading import SourceReader
-from cologen.datagen.passes.segmenters import GroundedFiles, SaliencyRecipe
+from cologen.datagen.passes.segmenters import ConceptRecipe, GroundedFiles, SaliencyRecipe
 from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range, require_unused
 from pipelines.options import BuildOptions
 

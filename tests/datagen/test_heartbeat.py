@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from cologen.datagen.heartbeat import INTERVAL, duration, heartbeat
+from cologen.datagen.heartbeat import INTERVAL, heartbeat
+from cologen.reports.durations import duration
 
 
 def test_a_line_at_each_interval_and_none_after_the_end():

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 
 from cologen.model.routing import Routing
-from cologen.trainer.data.batch import Batch
+from cologen.trainer.data.batch import Batch, LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
-from cologen.trainer.loop.stage import LoadedStep
 from cologen.trainer.recipes.catalog import world, world_base
 from cologen.trainer.recipes.curriculum import Recipe
 

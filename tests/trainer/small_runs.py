@@ -9,10 +9,11 @@ import torch
 
 from cologen.model.bundle import Bundle, build
 from cologen.model.presets import preset
+from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.data.loading import open_stage
 from cologen.trainer.distributed import Processes, Strategy
 from cologen.trainer.loop.learner import StepReport
-from cologen.trainer.loop.stage import LoadedStep, Run, train_stage
+from cologen.trainer.loop.stage import Run, train_stage
 from cologen.trainer.loop.stopping import Stopping
 from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe, Stage

@@ -11,7 +11,6 @@ from cologen.trainer import cli
 from cologen.trainer.branching import PARENT, branch
 from cologen.trainer.changes import CHANGES
 from cologen.trainer.run_folder import finished_stages
-from cologen.trainer.watchers.metrics import lines
 from tests.trainer.small_runs import adapter_bytes, arguments, recipe
 
 TWO_STAGES = ("stages.control=none", "stages.customized=none", "stages.editing=none")

@@ -10,10 +10,10 @@ import pytest
 from cologen.datagen.manifest import PartContent, commit_part
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.policy import MaskMix, MaskPolicy
-from cologen.datagen.passes.concepts import ConceptRecipe, ConceptStage
+from cologen.datagen.passes.concepts import ConceptStage
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.reading import SourceReader
-from cologen.datagen.passes.segmenters import SaliencyRecipe
+from cologen.datagen.passes.segmenters import ConceptRecipe, SaliencyRecipe
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.world.formats import ensure
 

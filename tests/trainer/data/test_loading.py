@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from cologen.trainer.data.batch import Batch
+from cologen.trainer.data.batch import Batch, LoadedStep, StageData
+from cologen.trainer.data.draws import with_captions_dropped
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.manifests import open_manifest
 from cologen.trainer.distributed import Processes
-from cologen.trainer.loop.draws import with_captions_dropped
-from cologen.trainer.loop.stage import LoadedStep, StageData
 from cologen.trainer.recipes.catalog import world, world_base
 from cologen.trainer.recipes.curriculum import PAIR_TASKS, Recipe, Resolution
 

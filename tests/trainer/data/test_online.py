@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from cologen.datagen.control.annotators import annotator
+from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.manifests import open_manifest
 from cologen.trainer.data.online import OnlineControl, kinds_wanted
 from cologen.trainer.distributed import Processes
-from cologen.trainer.loop.stage import LoadedStep
 from cologen.trainer.recipes.catalog import world
 from cologen.trainer.recipes.curriculum import Resolution
 from tests.processes import ray_processes

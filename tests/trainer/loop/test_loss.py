@@ -12,8 +12,9 @@ from cologen.model.presets import preset
 from cologen.model.tokens import pack
 from cologen.model.transformer import CoLoGenOutput
 from cologen.trainer.data.batch import Batch
-from cologen.trainer.loop.draws import Draws, draw
-from cologen.trainer.loop.loss import Losses, encode, losses
+from cologen.trainer.data.draws import Draws, draw
+from cologen.trainer.loop.encoding import encode
+from cologen.trainer.loop.loss import Losses, losses
 from tests.trainer.made_up import ALONE, batch
 
 

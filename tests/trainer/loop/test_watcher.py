@@ -2,8 +2,8 @@
 
 from cologen.model.bundle import build
 from cologen.model.presets import preset
-from cologen.trainer.loop.stage import LoadedStep, Watcher
-from cologen.trainer.loop.watcher import Watchers
+from cologen.trainer.data.batch import LoadedStep
+from cologen.trainer.loop.watcher import Watcher, Watchers
 from tests.trainer.made_up import loaded, report, short
 
 

@@ -12,7 +12,7 @@ from cologen.model.bundle import Bundle, build
 from cologen.model.presets import preset
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.trainer.data.batch import Batch
-from cologen.trainer.loop.stage import Watcher
+from cologen.trainer.loop.watcher import Watcher
 from cologen.trainer.watchers.grids import Grids, generate, grid_path
 from tests.trainer.made_up import ALONE, batch, loaded, report, short
 

@@ -5,8 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from cologen.trainer.loop.stage import Watcher
-from cologen.trainer.watchers.progress import LiveProgress, duration
+from cologen.reports.durations import duration
+from cologen.trainer.loop.watcher import Watcher
+from cologen.trainer.watchers.progress import LiveProgress
 from tests.trainer.made_up import Clock, loaded, report, short
 
 

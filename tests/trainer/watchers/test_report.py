@@ -11,7 +11,7 @@ from PIL import Image
 from cologen.model.bundle import build
 from cologen.model.presets import preset
 from cologen.reports.contact_sheet import png
-from cologen.trainer.loop.stage import Watcher
+from cologen.trainer.loop.watcher import Watcher
 from cologen.trainer.watchers.grids import grid_path
 from cologen.trainer.watchers.report import Reports, write_report
 from cologen.trainer.watchers.tracking import Tracker

@@ -12,7 +12,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from cologen.trainer.distributed import Processes
-from cologen.trainer.loop.stage import Watcher
+from cologen.trainer.loop.watcher import Watcher
 from cologen.trainer.watchers.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, read
 from cologen.trainer.watchers.tracking import Tracker
 from tests.trainer.made_up import ALONE, Clock, loaded, report, short

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from cologen.reports.durations import duration
+
 INTERVAL = 25.0
 """Seconds between two lines: a log has one in any 30 seconds, also on a busy machine."""
 
@@ -31,11 +33,3 @@ def heartbeat(line: Callable[[], str], say: Callable[[str], None], interval: flo
     finally:
         ended.set()
         thread.join()
-
-
-def duration(seconds: float) -> str:
-    """``45 s``, ``12 min 5 s`` or ``3 h 20 min``."""
-    minutes, rest = divmod(int(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -18,6 +18,7 @@ import torch
 from cologen.model.adapters import load_adapter, save_adapter
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.trainer.changes import Change, another_run, changes, record
+from cologen.trainer.json_files import read_sealed, write_sealed
 from cologen.trainer.loop.checkpoint import (
     ADAPTER,
     CHECKPOINTS,
@@ -32,7 +33,6 @@ from cologen.trainer.loop.checkpoint import (
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.effects import Effect
 from cologen.trainer.run_folder import RECIPE, finish_stage, finished_stages, refuse_other_base, stand_on
-from cologen.trainer.sealed_json import read_sealed, write_sealed
 from cologen.trainer.watchers.grids import SAMPLES
 from cologen.trainer.watchers.metrics import METRICS, ROUTING
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from cologen.trainer.json_files import read_lines
 from cologen.trainer.recipes.curriculum import Recipe, Stage, effect_of, parts_of
 from cologen.trainer.recipes.effects import Effect
-from cologen.trainer.watchers.metrics import lines
 
 CHANGES = "changes.jsonl"
 _ABSENT = "nothing"
@@ -96,7 +96,7 @@ def record(folder: Path, found: Sequence[Change], after: str | None) -> None:
 
 def recorded(folder: Path) -> set[str]:
     """The fields of the changes that were recorded in a run's folder."""
-    return {str(values.get("field")) for values in lines(folder / CHANGES)}
+    return {str(values.get("field")) for values in read_lines(folder / CHANGES)}
 
 
 def _of_stage(

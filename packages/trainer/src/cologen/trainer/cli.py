@@ -35,9 +35,9 @@ from cologen.trainer.dry_run.forecast import plan_run
 from cologen.trainer.dry_run.tables import rendered
 from cologen.trainer.loop.bases import open_base
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE
-from cologen.trainer.loop.stage import Run, Watcher, train_stage
+from cologen.trainer.loop.stage import Run, train_stage
 from cologen.trainer.loop.stopping import INTERRUPTED_WORDS, stopped_by_signals
-from cologen.trainer.loop.watcher import Watchers
+from cologen.trainer.loop.watcher import Watcher, Watchers
 from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.run_folder import (

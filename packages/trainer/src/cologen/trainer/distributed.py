@@ -20,7 +20,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from cologen.datagen.concepts.weights import device_named
+from cologen.datagen.weights import device_named
 from cologen.model.transformer import CoLoGenTransformer2DModel
 
 Strategy = Literal["ddp", "fsdp"]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cologen.datagen.manifest.folder import LOCK_NAME, Folder
 from cologen.trainer.changes import Change, another_run, changes, record, refused
+from cologen.trainer.json_files import read_sealed, write_sealed
 from cologen.trainer.loop.checkpoint import (
     ADAPTER,
     CHECKPOINTS,
@@ -28,7 +29,6 @@ from cologen.trainer.loop.checkpoint import (
 )
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.overrides import read_recipe
-from cologen.trainer.sealed_json import read_sealed, write_sealed
 
 RECIPE, FINISHED, STANDS_ON = "recipe.json", "finished.json", "base.json"
 

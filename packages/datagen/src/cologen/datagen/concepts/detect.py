@@ -23,9 +23,9 @@ from transformers import PreTrainedTokenizerBase
 from cologen.datagen.concepts.detector_settings import DetectorSettings
 from cologen.datagen.concepts.grounding_dino import load_grounding_dino
 from cologen.datagen.concepts.prompts import Prompt, write_prompts
-from cologen.datagen.concepts.weights import device_named
 from cologen.datagen.images import Picture
 from cologen.datagen.records import Box
+from cologen.datagen.weights import device_named
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer, BertModel, PreTrainedTokenizerBase
 
-from cologen.datagen.concepts.weights import fill, read_state_dict
+from cologen.datagen.weights import fill, read_state_dict
 
 
 def load_grounding_dino(config: Path, checkpoint: Path, text_encoder: str) -> nn.Module:

@@ -21,9 +21,9 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor, nn
 
 from cologen.datagen import rle
-from cologen.datagen.concepts.weights import StateDict, device_named, fill, named, read_state_dict, refuse_other
 from cologen.datagen.images import Picture
 from cologen.datagen.records import Box
+from cologen.datagen.weights import StateDict, device_named, fill, named, read_state_dict, refuse_other
 
 DECODER_HEADS = 8
 """Attention heads of the mask decoder, which no tensor's shape tells; the same in all published models."""

@@ -10,7 +10,7 @@ from typing import Any
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HFValidationError
 
-from cologen.datagen.concepts.weights import fill, read_state_dict
+from cologen.datagen.weights import fill, read_state_dict
 
 HUB = "lllyasviel/Annotators"
 """Where the published weights are."""

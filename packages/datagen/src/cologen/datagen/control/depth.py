@@ -12,8 +12,8 @@ from huggingface_hub.errors import StrictDataclassError
 from jaxtyping import Float
 from torch import Tensor
 
-from cologen.datagen.concepts.weights import device_named, named
 from cologen.datagen.control.maps import Images
+from cologen.datagen.weights import device_named, named
 
 MEAN = STD = 0.5
 """Of every channel, as DPT was trained (Ranftl et al., Vision Transformers for Dense Prediction, 2021)."""

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from cologen.datagen.concepts.weights import device_named
 from cologen.datagen.control.annotators import HUB, annotator, load_weights
 from cologen.datagen.control.maps import GreyMaps, Images, extract
+from cologen.datagen.weights import device_named
 
 FILE = "ControlNetHED.pth"
 STRIDE = 16

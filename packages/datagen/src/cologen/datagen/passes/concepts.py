@@ -8,39 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.engine.parts import Part
 from cologen.datagen.manifest import Manifest, PartContent, committed_part, read_part
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.reading import SourceReader, image_key, read_part_of
-from cologen.datagen.passes.segmenters import GroundedFiles, SegmenterRecipe
+from cologen.datagen.passes.segmenters import ConceptRecipe, GroundedFiles
 from cologen.datagen.records import Box, Image, ObjectMask, Reason, Rejection
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
-
-DECODERS = 2  # threads that read and decode ahead of the segmenter
-BATCHES_AHEAD = 2
-
-
-class ConceptRecipe(BaseModel):
-    """All that decides which objects are found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    source: SourceRecipe
-    nouns: str
-    """The noun extractor by name and version; what is installed decides it, so it is recorded resolved."""
-    segmenter: SegmenterRecipe = Field(discriminator="name")
-    batch_size: int = Field(default=8, ge=1)
-
-    @property
-    def mix_asked(self) -> dict[str, float]:
-        """Pictures have no kinds here."""
-        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,8 @@ from cologen.datagen.concepts.segmenter import Segmenter
 from cologen.datagen.faults import attempt, attempt_each
 from cologen.datagen.images import Picture, decode, read_bytes
 from cologen.datagen.manifest import PartContent
-from cologen.datagen.passes.concepts import ConceptRecipe
 from cologen.datagen.passes.reading import SourceReader, image_key
-from cologen.datagen.passes.segmenters import GroundedFiles, SaliencyRecipe, SegmenterRecipe
+from cologen.datagen.passes.segmenters import ConceptRecipe, GroundedFiles, SaliencyRecipe, SegmenterRecipe
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import Image, ObjectMask, Reason, RejectedError, Rejection
 

@@ -20,8 +20,9 @@ from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.drawing import Canvas, DrawnMask
 from cologen.datagen.masks.mixture import draw_masks
 from cologen.datagen.masks.policy import MaskPolicy
-from cologen.datagen.passes.concepts import ConceptRecipe, ConceptStage, concepts_of
+from cologen.datagen.passes.concepts import ConceptStage, concepts_of
 from cologen.datagen.passes.reading import SourceReader, image_key, read_part_of
+from cologen.datagen.passes.segmenters import ConceptRecipe
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import Image, RejectedError, Rejection
 

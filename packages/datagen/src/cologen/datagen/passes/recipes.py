@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from cologen.datagen.manifest.schemas import Task
-from cologen.datagen.passes.concepts import ConceptRecipe
 from cologen.datagen.passes.control import ControlRecipe
 from cologen.datagen.passes.distinct import DistinctRecipe
 from cologen.datagen.passes.grounding import GroundingRecipe
 from cologen.datagen.passes.inpaint import InpaintRecipe
 from cologen.datagen.passes.pairs import PairRecipe
+from cologen.datagen.passes.segmenters import ConceptRecipe
 
 Recipe = ConceptRecipe | InpaintRecipe | GroundingRecipe | ControlRecipe | PairRecipe
 

@@ -1,4 +1,4 @@
-"""Which segmenter finds the objects: as a recipe records it, and where its files of weights lie."""
+"""What decides which objects are found, as a recipe records it, and where the segmenter's weights are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen.concepts.detector_settings import DetectorSettings
 from cologen.datagen.concepts.saliency import SaliencySettings
+from cologen.datagen.engine.parts import SourceRecipe
 from cologen.datagen.model_files import sha256_of
 
 
@@ -80,3 +81,20 @@ class GroundedFiles:
 
 
 SegmenterRecipe = SaliencyRecipe | GroundedRecipe
+
+
+class ConceptRecipe(BaseModel):
+    """All that decides which objects are found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    source: SourceRecipe
+    nouns: str
+    """The noun extractor by name and version; what is installed decides it, so it is recorded resolved."""
+    segmenter: SegmenterRecipe = Field(discriminator="name")
+    batch_size: int = Field(default=8, ge=1)
+
+    @property
+    def mix_asked(self) -> dict[str, float]:
+        """Pictures have no kinds here."""
+        return {}

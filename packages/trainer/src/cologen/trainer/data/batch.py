@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from cologen.model.conditions import HOLE
+from cologen.trainer.distributed import Processes
 
 Pictures = UInt8[Tensor, "batch 3 height width"]
 """RGB in [0, 255]: bytes travel, floats are made where they are used."""
@@ -40,6 +43,33 @@ class Batch:
         source = None if self.source is None else self.source.to(device, non_blocking=True)
         target, mask = (each.to(device, non_blocking=True) for each in (self.target, self.mask))
         return replace(self, source=source, target=target, mask=mask)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedStep:
+    """What loading has ready for one step of this process."""
+
+    step: int
+    micro_batches: tuple[Batch, ...]
+    num_failed: int
+    """Samples of this process that could not be loaded and were replaced."""
+    waited: float
+    """Seconds that the loop stood still for it."""
+    next_prompts: tuple[str, ...] = ()
+    """Prompts that the step after it will most likely have; only where they can be read ahead."""
+
+
+@runtime_checkable
+class StageData(Protocol):
+    """The samples of one stage."""
+
+    def facts(self) -> dict[str, Any]:
+        """All that decides which samples come when: saved with a run, and compared when it goes on."""
+        ...
+
+    def steps(self, first_step: int, processes: Processes) -> Iterator[LoadedStep]:
+        """This process's micro batches from ``first_step`` to the end of the stage."""
+        ...
 
 
 def holed(batch: Batch) -> Float[Tensor, "batch 3 height width"]:

@@ -22,15 +22,14 @@ from jaxtyping import Int64, UInt8
 from cologen.datagen.manifest import MANIFEST_NAME
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import ConditionKind
-from cologen.trainer.data.batch import Batch, Mask, Pictures
+from cologen.trainer.data.batch import Batch, LoadedStep, Mask, Pictures
 from cologen.trainer.data.columns import read_columns
+from cologen.trainer.data.draws import with_captions_dropped
 from cologen.trainer.data.fetching import Failure, Fetched, Fetcher, OpenedSource
 from cologen.trainer.data.manifests import ManifestRows, open_manifest
 from cologen.trainer.data.online import OnlineControl, Prepared, drawn, kinds_wanted
 from cologen.trainer.data.workers import in_order
 from cologen.trainer.distributed import Processes
-from cologen.trainer.loop.draws import with_captions_dropped
-from cologen.trainer.loop.stage import LoadedStep
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.schedule.buckets import Schedule, Work, bucket_sizes, schedule
 from cologen.trainer.schedule.plan import Plan, PlannedSource

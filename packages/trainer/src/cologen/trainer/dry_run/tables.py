@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cologen.reports.durations import duration
 from cologen.trainer.dry_run.estimates import Memory
 from cologen.trainer.dry_run.forecast import RunPlan, StagePlan
-from cologen.trainer.watchers.progress import duration
 
 
 def rendered(plan: RunPlan) -> RenderableType:

@@ -29,8 +29,8 @@ from cologen.model.adapters import save_adapter
 from cologen.model.files import write_atomically
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.trainer.distributed import Processes, sharded_like, whole, whole_experts
+from cologen.trainer.json_files import read_sealed, write_sealed
 from cologen.trainer.loop.learner import Learner
-from cologen.trainer.sealed_json import read_sealed, write_sealed
 
 _log = logging.getLogger(__name__)
 

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from cologen.model.bundle import Bundle
+from cologen.model.layout import Layout
 from cologen.model.text import Prompts
-from cologen.trainer.data.batch import Batch
+from cologen.trainer.data.batch import Batch, holed, signed
 from cologen.trainer.loop.kept import KeptLatents, KeptText
-from cologen.trainer.loop.loss import Latents, encode
 from cologen.trainer.recipes.curriculum import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """A micro batch as the codec gives it."""
+
+    target: Float[Tensor, "batch channels rows columns"]
+    source: Float[Tensor, "batch channels source_rows source_columns"] | None
+    masked: Float[Tensor, "batch channels rows columns"] | None
+    """The target with its hole in grey, for bases that read it."""
+
+
+@torch.no_grad()
+def encode(bundle: Bundle, batch: Batch) -> Latents:
+    """The latents of a batch's pictures, at the posterior's mode."""
+    codec = bundle.codec
+    masked = codec.encode(holed(batch)) if Layout.of(bundle.transformer, codec).fill else None
+    source = None if batch.source is None else codec.encode(signed(batch.source))
+    return Latents(target=codec.encode(signed(batch.target)), source=source, masked=masked)
 
 
 class Encoder:

@@ -16,18 +16,9 @@ from cologen.model.layout import Layout
 from cologen.model.routing import Routing
 from cologen.model.text import Prompts
 from cologen.model.tokens import fill_target, grid_ids, pack, pack_mask, text_ids
-from cologen.trainer.data.batch import Batch, holed, signed
-from cologen.trainer.loop.draws import Draws
-
-
-@dataclass(frozen=True, slots=True)
-class Latents:
-    """A micro batch as the codec gives it."""
-
-    target: Float[Tensor, "batch channels rows columns"]
-    source: Float[Tensor, "batch channels source_rows source_columns"] | None
-    masked: Float[Tensor, "batch channels rows columns"] | None
-    """The target with its hole in grey, for bases that read it."""
+from cologen.trainer.data.batch import Batch
+from cologen.trainer.data.draws import Draws
+from cologen.trainer.loop.encoding import Latents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +28,6 @@ class Losses:
     task: Float[Tensor, ""]
     per_sample: Float[Tensor, "batch"]
     routing: Routing | None
-
-
-@torch.no_grad()
-def encode(bundle: Bundle, batch: Batch) -> Latents:
-    """The latents of a batch's pictures, at the posterior's mode."""
-    codec = bundle.codec
-    masked = codec.encode(holed(batch)) if Layout.of(bundle.transformer, codec).fill else None
-    source = None if batch.source is None else codec.encode(signed(batch.source))
-    return Latents(target=codec.encode(signed(batch.target)), source=source, masked=masked)
 
 
 def losses(

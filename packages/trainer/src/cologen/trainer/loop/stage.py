@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -15,7 +15,8 @@ from cologen.model.bundle import Bundle
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.model.veteran import VeteranGate
 from cologen.trainer.changes import another_run, changes, recorded, refused
-from cologen.trainer.data.batch import Batch
+from cologen.trainer.data.batch import Batch, StageData
+from cologen.trainer.data.draws import draw, with_captions_dropped
 from cologen.trainer.distributed import Processes, Strategy, loaded_into, whole, whole_experts, wrapped
 from cologen.trainer.loop.checkpoint import (
     ADAPTER,
@@ -27,57 +28,13 @@ from cologen.trainer.loop.checkpoint import (
     save_base,
     save_checkpoint,
 )
-from cologen.trainer.loop.draws import draw, with_captions_dropped
-from cologen.trainer.loop.encoding import Encoder
-from cologen.trainer.loop.learner import Learner, MicroLoss, StepReport
-from cologen.trainer.loop.loss import Latents, Losses, losses
+from cologen.trainer.loop.encoding import Encoder, Latents
+from cologen.trainer.loop.learner import Learner, MicroLoss
+from cologen.trainer.loop.loss import Losses, losses
 from cologen.trainer.loop.stopping import Stopping
+from cologen.trainer.loop.watcher import Watcher
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 from cologen.trainer.recipes.overrides import differences
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedStep:
-    """What loading has ready for one step of this process."""
-
-    step: int
-    micro_batches: tuple[Batch, ...]
-    num_failed: int
-    """Samples of this process that could not be loaded and were replaced."""
-    waited: float
-    """Seconds that the loop stood still for it."""
-    next_prompts: tuple[str, ...] = ()
-    """Prompts that the step after it will most likely have; only where they can be read ahead."""
-
-
-@runtime_checkable
-class StageData(Protocol):
-    """The samples of one stage."""
-
-    def facts(self) -> dict[str, Any]:
-        """All that decides which samples come when: saved with a run, and compared when it goes on."""
-        ...
-
-    def steps(self, first_step: int, processes: Processes) -> Iterator[LoadedStep]:
-        """This process's micro batches from ``first_step`` to the end of the stage."""
-        ...
-
-
-@runtime_checkable
-class Watcher(Protocol):
-    """Whoever wants to know how it goes: logs, progress bars, pictures."""
-
-    def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
-        """Before the first step that this process does of a stage."""
-        ...
-
-    def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
-        """After every step."""
-        ...
-
-    def stage_ends(self, number: int, bundle: Bundle) -> None:
-        """When the stage is finished and the bundle's transformer is its moving average."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,31 @@
-"""Several watchers as one."""
+"""What observes a training run, and several observers as one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from cologen.model.bundle import Bundle
+from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.loop.learner import StepReport
-from cologen.trainer.loop.stage import LoadedStep, Watcher
 from cologen.trainer.recipes.curriculum import Stage
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """Whoever wants to know how it goes: logs, progress bars, pictures."""
+
+    def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
+        """Before the first step that this process does of a stage."""
+        ...
+
+    def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
+        """After every step."""
+        ...
+
+    def stage_ends(self, number: int, bundle: Bundle) -> None:
+        """When the stage is finished and the bundle's transformer is its moving average."""
+        ...
 
 
 class Watchers:

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from cologen.trainer.json_files import CHECKSUM, unsealed
 from cologen.trainer.recipes.curriculum import Recipe, parts_of
-from cologen.trainer.sealed_json import CHECKSUM, unsealed
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -27,10 +27,9 @@ from cologen.model.files import write_atomically
 from cologen.model.layout import Layout
 from cologen.model.tokens import pack, text_ids
 from cologen.reports.contact_sheet import Row, contact_sheet, png
-from cologen.trainer.data.batch import Batch, holed, signed
+from cologen.trainer.data.batch import Batch, LoadedStep, holed, signed
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
-from cologen.trainer.loop.stage import LoadedStep
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 
 SAMPLES = "samples"

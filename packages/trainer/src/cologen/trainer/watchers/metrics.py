@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cologen.model.files import write_atomically
-
-_LOG = logging.getLogger(__name__)
+from cologen.trainer.json_files import read_lines
 
 METRICS, ROUTING = "metrics.jsonl", "routing.jsonl"
 
@@ -84,36 +82,17 @@ def append(path: Path, record: Record) -> None:
 def read(path: Path, kind: type[Kind]) -> list[Kind]:
     """The records of a log, in order; none if there is no log. What is no whole record of the kind is left out."""
     fields = {each.name for each in dataclasses.fields(kind)}
-    return [kind(**values) for values in lines(path) if values.keys() == fields]
+    return [kind(**values) for values in read_lines(path) if values.keys() == fields]
 
 
 def forget_after(path: Path, stage: int, step: int) -> int:
     """Drop what a log says of later steps, and of later stages; returns how many records that were."""
     if not path.exists():
         return 0
-    found = lines(path)
+    found = read_lines(path)
     kept = [values for values in found if not _is_later(values, stage, step)]
     write_atomically(path, "".join(json.dumps(values) + "\n" for values in kept).encode())
     return len(found) - len(kept)
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines; lines that are damaged or cut short are left out, and logged."""
-    if not path.exists():
-        return []
-    found, lost = list[dict[str, Any]](), 0
-    for line in path.read_bytes().splitlines():
-        try:
-            values = json.loads(line.decode())
-        except (ValueError, RecursionError):
-            values = None
-        if isinstance(values, dict):
-            found.append(values)
-        else:
-            lost += 1
-    if lost:
-        _LOG.warning("%s: %d lines are damaged or were cut short, and are left out", path, lost)
-    return found
 
 
 def _is_later(values: Mapping[str, Any], stage: int, step: int) -> bool:

@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Column
 
 from cologen.model.bundle import Bundle
+from cologen.reports.durations import duration
+from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.loop.learner import StepReport
-from cologen.trainer.loop.stage import LoadedStep
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 
 _RECENT_SECONDS = 30.0
@@ -109,15 +110,6 @@ class LiveProgress:
 
     def _say(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def duration(seconds: float) -> str:
-    """0:07, 12:34, 3:25:45, and days beyond: 5 d 3 h."""
-    whole = round(seconds)
-    if whole >= 2 * 86400:
-        return f"{whole // 86400} d {whole % 86400 // 3600} h"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _bar(console: Console) -> Progress:

@@ -16,15 +16,15 @@ from cologen.model.bundle import Bundle
 from cologen.model.files import write_atomically
 from cologen.model.presets import preset
 from cologen.reports.curves import curve
+from cologen.reports.durations import duration
 from cologen.reports.heatmaps import heat_map
 from cologen.reports.page import joined, page
+from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
-from cologen.trainer.loop.stage import LoadedStep
 from cologen.trainer.recipes.curriculum import PAIR_TASKS, Recipe, Stage, recipe_hash
 from cologen.trainer.watchers.grids import grid_path
 from cologen.trainer.watchers.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, read
-from cologen.trainer.watchers.progress import duration
 
 REPORT, MAPS = "report.html", "routing"
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 
 from cologen.model.bundle import Bundle
+from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
-from cologen.trainer.loop.stage import LoadedStep
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 from cologen.trainer.watchers.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, append, forget_after, read
 from cologen.trainer.watchers.routing import Chosen, added, chosen_by_task

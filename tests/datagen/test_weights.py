@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from cologen.datagen.concepts.weights import device_named, fill, read_state_dict
 from cologen.datagen.randomness import generator
+from cologen.datagen.weights import device_named, fill, read_state_dict
 
 
 class _Payload:

@@ -1,9 +1,10 @@
-"""Small JSON files that carry a checksum of all their values, so that no damaged one is taken for what was written."""
+"""Small JSON files with a checksum of all their values, and files of JSON lines that outlive a torn line."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from cologen.model.files import write_atomically
 
 CHECKSUM = "checksum"
+
+_LOG = logging.getLogger(__name__)
 
 
 def sealed(content: Mapping[str, Any]) -> bytes:
@@ -51,6 +54,25 @@ def unsealed(data: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.pop(CHECKSUM, None) != _sum_of(content):
         raise ValueError(f"{path} is damaged, or was changed by hand: its checksum is not that of its values")
     return content
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines; lines that are damaged or cut short are left out, and logged."""
+    if not path.exists():
+        return []
+    found, lost = list[dict[str, Any]](), 0
+    for line in path.read_bytes().splitlines():
+        try:
+            values = json.loads(line.decode())
+        except (ValueError, RecursionError):
+            values = None
+        if isinstance(values, dict):
+            found.append(values)
+        else:
+            lost += 1
+    if lost:
+        _LOG.warning("%s: %d lines are damaged or were cut short, and are left out", path, lost)
+    return found
 
 
 def _sum_of(content: Mapping[str, Any]) -> str:

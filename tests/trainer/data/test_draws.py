@@ -1,6 +1,6 @@
 import torch
 
-from cologen.trainer.loop.draws import Draws, draw, with_captions_dropped
+from cologen.trainer.data.draws import Draws, draw, with_captions_dropped
 from tests.trainer.made_up import batch
 
 SHAPES = {"latent": (2, 3, 4), "routing": (5, 2)}

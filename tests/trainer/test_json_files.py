@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cologen.trainer.sealed_json import read_sealed, write_sealed
+from cologen.trainer.json_files import read_sealed, write_sealed
 
 CONTENT = {"step": 150, "task": "grounding", "plan": {"64x64": {"seed": 0, "weight": 0.5}}, "whole": True, "none": None}
 
