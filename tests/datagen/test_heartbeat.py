@@ -5,7 +5,6 @@ import time
 import pytest
 
 from cologen.datagen.heartbeat import INTERVAL, heartbeat
-from cologen.reports.durations import duration
 
 
 def test_a_line_at_each_interval_and_none_after_the_end():
@@ -17,7 +16,7 @@ def test_a_line_at_each_interval_and_none_after_the_end():
     number = len(said)
     time.sleep(0.1)
     assert number >= 3 and len(said) == number
-    assert said[0] == "drawing (0 s)"
+    assert said[0] == "drawing (0:00)"
 
 
 def test_an_error_in_the_block_ends_it_too():
@@ -29,10 +28,3 @@ def test_an_error_in_the_block_ends_it_too():
 
 def test_a_log_has_a_line_in_any_half_minute():
     assert INTERVAL < 30
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.9, "0 s"), (59.0, "59 s"), (725.0, "12 min 5 s"), (12e3, "3 h 20 min")]
-)
-def test_durations_are_read_easily(seconds: float, words: str):
-    assert duration(seconds) == words

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from cologen.model.adapter_index import with_sum
 from cologen.model.adapters import load_adapter, save_adapter
 from cologen.model.transformer import CoLoGenTransformer2DModel
-from tests.model.tiny import FORM, SHAPE, inputs, tiny
+from tests.model.tiny import FORM, SHAPE, inputs, tiny, train_at_random
 
 GIVEN = inputs(dtype=torch.float32)
 
@@ -330,12 +330,51 @@ def test_another_model_has_no_adapter(saved: Path):
         load_adapter(FluxTransformer2DModel(**SHAPE), saved)
 
 
-def test_numbers_that_loading_would_refuse_are_not_saved(tmp_path: Path):
-    model = tiny(1, dtype=torch.float32)
-    with pytest.raises(ValueError, match="floating type"):
-        save_adapter(model, tmp_path / "integers", dtype=torch.int8)
-    with torch.no_grad():
-        next(weight for name, weight in model.named_parameters() if ".prw.experts." in name).fill_(math.inf)
-    with pytest.raises(ValueError, match="no finite numbers"):
-        save_adapter(model, tmp_path / "infinite")
-    assert not (tmp_path / "integers").exists() and not (tmp_path / "infinite").exists()
+def an_infinite_expert(model: CoLoGenTransformer2DModel) -> dict[str, object]:
+    next(weight for name, weight in model.named_parameters() if ".prw.experts." in name).data.fill_(math.inf)
+    return {}
+
+
+def an_expert_that_overflows(model: CoLoGenTransformer2DModel) -> dict[str, object]:
+    next(weight for name, weight in model.named_parameters() if ".prw.experts." in name).data.fill_(1e6)
+    return {"dtype": torch.float16}
+
+
+def a_given_weight_of_another_shape(model: CoLoGenTransformer2DModel) -> dict[str, object]:
+    name = next(name for name, _ in model.named_parameters() if ".prw.experts." in name)
+    return {"weights": {name: torch.ones(1)}}
+
+
+def integers(model: CoLoGenTransformer2DModel) -> dict[str, object]:
+    return {"dtype": torch.int8}
+
+
+def eight_bits(model: CoLoGenTransformer2DModel) -> dict[str, object]:
+    return {"dtype": torch.float8_e5m2}
+
+
+def notes_that_are_no_json(model: CoLoGenTransformer2DModel) -> dict[str, object]:
+    return {"notes": {"loss": torch.tensor(1.0)}}
+
+
+WRONG = {
+    an_infinite_expert: "no finite numbers",
+    an_expert_that_overflows: "no finite numbers",
+    a_given_weight_of_another_shape: "1 tensors do not fit",
+    integers: "floating type",
+    eight_bits: "floating type",
+    notes_that_are_no_json: "not JSON serializable",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.__name__)
+def test_what_loading_would_refuse_is_not_saved_and_what_was_there_stays(
+    wrong: Callable[..., dict[str, object]], saved: Path
+):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    model = tiny(2, dtype=torch.float32)
+    train_at_random(model)
+    arguments = wrong(model)
+    with pytest.raises((ValueError, TypeError), match=WRONG[wrong]):
+        save_adapter(model, saved, **arguments)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before

@@ -132,7 +132,7 @@ def test_a_log_shows_a_build_before_its_first_part_and_the_part_that_hangs(log: 
             Status(at_work=(AtWork(part=3, stage=0, seconds=725.0, where="node1 process 12"),), num_waiting=18)
         )
         _wait_for(
-            "1 of 20 parts · 7 samples · 2 rejected · 1 at work, longest part 3 for 12 min 5 s on node1 process 12", log
+            "1 of 20 parts · 7 samples · 2 rejected · 1 at work, longest part 3 for 12:05 on node1 process 12", log
         )
 
 

@@ -136,7 +136,16 @@ def test_zeros_that_are_the_code_of_a_flat_picture_pass():
         picture.save(file, "JPEG", **{"quality": quality} | options)
         num_with_zeros += bytes(24) in file.getvalue()
         decoding.decode(file.getvalue(), reduction=8)
+        if "progressive" not in options:
+            for padding in (b"\0", b"\xff\xff"):
+                decoding.decode(file.getvalue()[:-2] + padding + END, reduction=8)
     assert num_with_zeros > 20
+
+
+def test_a_page_of_padding_before_the_end_is_no_damage_whatever_the_picture():
+    for quality in range(40, 96):
+        data = jpeg(quality=quality)
+        np.testing.assert_array_equal(decoding.decode(data[:-2] + bytes(4096) + END), decoding.decode(data))
 
 
 def test_a_progressive_file_without_its_last_scans_is_refused():
@@ -184,6 +193,7 @@ def test_oddities_of_good_files_pass(way: str):
         "bytes after the end": data + b"SEFT" * 9,
         "a second picture after the end": data + data,
         "zeros before the end": data[:-2] + bytes(500) + END,
+        "a page of zeros before the end": data[:-2] + bytes(4096) + END,
         "a stray byte before the end": data[:-2] + b"\x17" + END,
         "fill before the end": data[:-2] + b"\xff" * 9 + END,
         "an unknown JFIF": data.replace(b"JFIF\0\1\1", b"JFIF\0\2\1", 1),

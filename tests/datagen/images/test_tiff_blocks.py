@@ -36,6 +36,13 @@ def test_a_sound_file_passes(compression: str, mode: str, rows_per_strip: int):
     assert decoding.decode(data).shape == (157, 203, 3)
 
 
+@pytest.mark.parametrize("compression", ["tiff_deflate", "packbits"])
+def test_a_file_that_is_filled_from_the_low_bit_passes(compression: str):
+    file = io.BytesIO()
+    photo("RGB").save(file, "TIFF", compression=compression, tiffinfo={266: 2})
+    np.testing.assert_array_equal(decoding.decode(file.getvalue()), np.asarray(photo("RGB")))
+
+
 @pytest.mark.parametrize("compression", ["tiff_deflate", "packbits", "tiff_lzw"])
 def test_a_hole_of_zeros_is_noticed(compression: str, capfd: pytest.CaptureFixture[str]):
     data = tiff("RGB", compression)

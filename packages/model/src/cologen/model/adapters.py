@@ -31,6 +31,9 @@ from cologen.model.transformer import CoLoGenTransformer2DModel
 
 __all__ = ["INDEX", "load_adapter", "save_adapter"]
 
+_FEWEST_BYTES = 2
+"""Of a saved number: types of 8 bits lack infinity, or even signs."""
+
 
 def save_adapter(
     model: nn.Module,
@@ -55,7 +58,7 @@ def save_adapter(
     Raises:
         ValueError: the model has no expert, its weights are offloaded or not finite, ``dtype`` is no floating type, or
             the folder holds the adapter of another model.
-        TypeError: another kind of model.
+        TypeError: another kind of model, or ``notes`` are no JSON.
     """
     own, folder = _cologen(model), Path(folder)
     if not own.num_experts:
@@ -64,18 +67,21 @@ def save_adapter(
     before = read_index(folder) if (folder / INDEX).exists() else None
     if before is not None:
         refuse_other(before, index, folder)
-    if dtype is not None and not dtype.is_floating_point:
-        raise ValueError(f"experts are saved in a floating type, got {dtype}")
+    if dtype is not None and not (dtype.is_floating_point and dtype.itemsize >= _FEWEST_BYTES):
+        raise ValueError(f"experts are saved in a floating type of 16 bits or more, got {dtype}")
     given = {plain_name(name): weight for name, weight in weights.items()}
     state = _own_weights(own, given) | {name: weight.detach().to("cpu") for name, weight in given.items()}
-    for name, weight in state.items():
-        _refuse_non_finite(name, weight, "the model")
+    parts = {_expert_file(number): _part(state, f".prw.experts.{number}.", dtype) for number in range(stage + 1)}
+    parts[_router_file(stage)] = _part(state, ".prw.router.", None)
+    # All that loading would refuse is refused here, before anything is written.
+    shapes = {name: tuple(weight.shape) for part in parts.values() for name, weight in part.items()}
+    _refuse_other_shapes("cannot be saved", shapes, _expected_shapes(own, stage + 1, index["form"]["rank"]))
+    for part in parts.values():
+        _refuse_non_finite(part, "the model")
+    json.dumps(dict(notes))
     folder.mkdir(parents=True, exist_ok=True)
     files = {} if before is None else dict(before["files"])
-    for number in range(stage + 1):
-        name = _expert_file(number)
-        files[name] = _written(folder / name, _part(state, f".prw.experts.{number}.", dtype))
-    files[_router_file(stage)] = _written(folder / _router_file(stage), _part(state, ".prw.router.", None))
+    files |= {name: _written(folder / name, part) for name, part in parts.items()}
     routers = [] if before is None else [number for number in before["routers"] if number < stage]
     text = {
         **index,
@@ -176,9 +182,15 @@ def _check_headers(folder: Path, files: list[str], expected: Mapping[str, tuple[
     for name in files:
         with _opened(folder / name) as file:
             found |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    _refuse_other_shapes(f"{folder} is damaged", found, expected)
+
+
+def _refuse_other_shapes(
+    fault: str, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
+) -> None:
     if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
         raise ValueError(
-            f"{folder} is damaged: {len(wrong)} tensors do not fit, the first {wrong[0]}: "
+            f"{fault}: {len(wrong)} tensors do not fit, the first {wrong[0]}: "
             f"{found.get(wrong[0], 'missing')}, expected {expected.get(wrong[0], 'none')}"
         )
 
@@ -191,15 +203,14 @@ def _read(path: Path, expected_sum: str | None) -> dict[str, Tensor]:
         raise ValueError(f"{path} is damaged: its sha256 is not the one in {INDEX}. Copy the folder again.")
     with _opened(path) as file:
         weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    for name, weight in weights.items():
-        _refuse_non_finite(name, weight, path)
+    _refuse_non_finite(weights, path)
     return weights
 
 
-def _refuse_non_finite(name: str, weight: Tensor, where: object) -> None:
-    """A floating type that lacks infinity (float8) is judged in a larger one."""
-    if not weight.is_floating_point() or not weight.float().isfinite().all():
-        raise ValueError(f"{where} holds {name} with values that are no finite numbers: its training went wrong")
+def _refuse_non_finite(weights: Mapping[str, Tensor], where: object) -> None:
+    for name, weight in weights.items():
+        if not weight.is_floating_point() or not weight.isfinite().all():
+            raise ValueError(f"{where} holds {name} with values that are no finite numbers: its training went wrong")
 
 
 @contextmanager

@@ -350,8 +350,9 @@ class CoLoGenPipeline(FluxPipeline):
         if self.transformer is None or self.scheduler is None:
             missing = "transformer" if self.transformer is None else "scheduler"
             raise ValueError(f"the pipeline has no {missing}: load it, no image can be generated without")
-        if isinstance(self.transformer, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            kind = type(self.transformer).__name__
+        inside = getattr(self.transformer, "_orig_mod", self.transformer)
+        if isinstance(inside, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            kind = type(inside).__name__
             raise TypeError(f"the transformer is wrapped by {kind}, which is for training: give its module")
 
     @property

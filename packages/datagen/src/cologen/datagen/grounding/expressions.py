@@ -14,12 +14,14 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-DETERMINERS = _words(
-    """the a an this that these those his her its their my your our all any both each every some two three four
-    five six seven eight nine ten another someone somebody something anyone whoever whatever"""
+_COMPLETE = _words(
+    """someone somebody something anyone anybody anything everyone everybody everything whoever whatever"""
 )
-_COMPLETE = _words("someone somebody something anyone whoever whatever")
 """Those that need no noun."""
+DETERMINERS = _COMPLETE | _words(
+    """the a an this that these those his her its their my your our all any both each every some two three four
+    five six seven eight nine ten another"""
+)
 _BEFORE_ONE = _words("the that this a an any each every another")
 """Those after which qualities alone want "one"; "my left" and "two red" are no phrases either way."""
 _POINTING = _words("the a an this that these those")
@@ -65,7 +67,8 @@ _QUALITIES = _words(
     sixth seventh eighth red blue green yellow purple pink brown black white gray grey beige tan dark bright
     colorful striped blonde blond big bigger small smaller large larger tall taller short shorter tiny
     little huge old older young younger long longer close closer further farther nearer other whole full
-    empty open closed half same different blurry blurred low high single lone alone visible hidden cropped cut"""
+    empty open closed half same different blurry blurred low high single lone alone visible hidden cropped cut
+    darker lighter wooden parked"""
 )
 _DEGREES = _words("pretty quite so too")
 _NOUNS_IN_LY = _words("family fly butterfly dragonfly belly jelly lily ally bully assembly")

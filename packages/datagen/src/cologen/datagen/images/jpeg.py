@@ -31,6 +31,7 @@ _UNJUDGED = re.compile(
 )
 # The decoder reads ahead by so many bytes at most, and says nothing of those.
 _READ_AHEAD = 8
+_MOST_READ_AHEADS = 4
 _MOST_STRAY_BYTES = 4
 _OTHER_DATA = bytes(range(1, 65))
 
@@ -55,10 +56,14 @@ def decode(data: bytes, header: Header, reduction: int = 1) -> Rgb:
         message = str(error)
     if _UNJUDGED.search(message):
         return _decode_by_trial(data, header, reduction)
-    left_over = _LEFT_OVER.search(message)
-    if left_over:
+    # The decoder reads ahead, so that what it says is left over may be less than there is.
+    for _ in range(_MOST_READ_AHEADS):
+        left_over = _LEFT_OVER.search(message)
+        if left_over is None:
+            break
         try:
-            return _decode(_without_padding(data, header, int(left_over[1])), header, reduction)
+            data = _without_padding(data, int(left_over[1]))
+            return _decode(data, header, reduction)
         except ValueError as error:
             message = str(error)
     raise RejectedError(Reason.TRUNCATED_IMAGE, f"JPEG: {message}")
@@ -82,7 +87,7 @@ def _starves(data: bytes, header: Header) -> bool:
     return False
 
 
-def _without_padding(data: bytes, header: Header, count: int) -> bytes:
+def _without_padding(data: bytes, count: int) -> bytes:
     """The file without ``count`` bytes at the end of its last scan, if these are padding: a few, or a run of one value.
 
     Raises:
@@ -103,7 +108,7 @@ def _decode_by_trial(data: bytes, header: Header, reduction: int) -> Rgb:
     last scan of a progressive file, which may be as good as empty.
     """
     pixels, end = _decode_pillow(data), walk(data)[1]
-    start = max(header.pixels_at + 14, end - len(_OTHER_DATA))
+    start = max(header.pixels_at + 8 + 2 * header.components, end - len(_OTHER_DATA))
     more, other = (data[:place] + 2 * _OTHER_DATA + data[end:] for place in (end, start))
     starving = (_decode_pillow(more) != pixels).any()
     if starving or (header.frame != _PROGRESSIVE and (_decode_pillow(other) == pixels).all()):

@@ -20,6 +20,7 @@ _ZEROS = re.compile(rb"\0{24,}")
 _MOST_CORRECTIONS = 128
 _ANY_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _STUFFED = b"\xff\0"
+_MOST_PADDING = 4
 # Each check decodes the file once more.
 _MOST_CHECKS = 16
 
@@ -41,8 +42,7 @@ def find_hole(data: bytes, starves: Callable[[bytes], bool]) -> range | None:
                 return run
             checks.setdefault(marker, run)
     for marker, run in list(checks.items())[:_MOST_CHECKS]:
-        last = marker - (2 if data[marker - 2 : marker] == _STUFFED else 1)
-        if not starves(data[:last] + data[marker:]):
+        if not starves(data[: _last_byte(data, marker)] + data[marker:]):
             return run
     return None
 
@@ -61,6 +61,16 @@ def _zeros_are_coefficients(scan: Scan, symbols: bytes) -> bool:
     # An encoder that joins empty blocks never writes two of them one by one.
     joins = any(symbol & 15 == 0 and 0 < symbol >> 4 < 15 for symbol in symbols)
     return scan.progressive and joins
+
+
+def _last_byte(data: bytes, marker: int) -> int:
+    """Where the last byte of code before ``marker`` begins: behind it may be fill, and a few zeros too many."""
+    end = marker
+    while marker - end < _MOST_PADDING and data[end - 1] == 0xFF:
+        end -= 1
+    while marker - end < _MOST_PADDING and data[end - 1] == 0 and data[end - 2] != 0xFF:
+        end -= 1
+    return end - (2 if data[end - 2 : end] == _STUFFED else 1)
 
 
 def _next_marker(data: bytes, position: int) -> int:

@@ -14,12 +14,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 from cologen.datagen.records import Reason, RejectedError
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 256, 257, 258, 259
+_COLORS, _FILL_ORDER = 262, 266
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES, _PLANES = 273, 277, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
 _JPEG = frozenset({6, 7})
 _ZIP = frozenset({8, 32946})
 _PACK_BITS = 32773
 _SEPARATE_PLANES = 2
+_LOW_BIT_FIRST = 2
+_YCBCR = 6  # its chroma may be halved, so that a block's size says nothing
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def check_tiles(image: TiffImageFile, most_pixels: int) -> None:
@@ -42,6 +46,8 @@ def check_pixels(data: bytes, image: TiffImageFile) -> None:
         RejectedError: a block is damaged, or compressed as JPEG, whose damage nobody would hear of.
     """
     compression = image.tag_v2.get(_COMPRESSION)
+    if image.tag_v2.get(_COLORS) == _YCBCR and compression not in _JPEG:
+        return
     if compression in _JPEG:
         raise RejectedError(Reason.UNSUPPORTED_MODE, "TIFF compressed as JPEG: damage in it would go unnoticed")
     if compression in _ZIP:
@@ -53,7 +59,10 @@ def check_pixels(data: bytes, image: TiffImageFile) -> None:
 def _check_blocks(data: bytes, image: TiffImageFile, is_whole: Callable[[bytes, int], bool]) -> None:
     try:
         places, sizes = _places(image), _sizes(image)
-        whole = all(is_whole(data[start : start + length], sizes(i)) for i, (start, length) in enumerate(places))
+        blocks = (data[start : start + length] for start, length in places)
+        if image.tag_v2.get(_FILL_ORDER) == _LOW_BIT_FIRST:
+            blocks = (block.translate(_REVERSED) for block in blocks)
+        whole = all(is_whole(block, sizes(index)) for index, block in enumerate(blocks))
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise RejectedError(Reason.NOT_AN_IMAGE, f"TIFF: its tags give no blocks ({error})") from None
     if not whole:
