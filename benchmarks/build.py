@@ -30,7 +30,7 @@ from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.reading import SourceReader
 from cologen.datagen.records import ObjectMask, RejectedError
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 SCENES, SIDE = 100, 512
 SMALL, LARGE, PART_SIZE = 2_000, 20_000, 512
@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root, world = Path(temporary, "coco"), Path(temporary, "world")
         os.environ["COLOGEN_CACHE"] = str(Path(temporary, "cache"))
-        ensure("cocostuff", world, num_scenes=SCENES, width=SIDE, height=SIDE, seed=0)
+        ensure("cocostuff", world, World(num_scenes=SCENES, width=SIDE, height=SIDE, seed=0))
         _enlarge(world, root)
         _report(Bench(root=root, out=Path(temporary, "out")))
 

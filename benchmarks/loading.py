@@ -31,7 +31,7 @@ from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.pairs import PairRecipe, PairStage
 from cologen.datagen.passes.reading import PairReader, SourceReader
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.workers import in_order
 from cologen.trainer.distributed import Processes
@@ -124,7 +124,7 @@ def _editing(home: Path, grain: float, folder: Folder) -> BuildStage:
 
 
 def _drawn(home: Path, layout: str, grain: float) -> Path:
-    ensure(layout, home / layout, num_scenes=SCENES, width=WIDTH, height=HEIGHT, seed=0)
+    ensure(layout, home / layout, World(num_scenes=SCENES, width=WIDTH, height=HEIGHT, seed=0))
     if grain:
         for path in sorted((home / layout).rglob("*.jpg")):
             picture = cv2.imread(str(path))

@@ -32,7 +32,7 @@ from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.pairs import PairRecipe, PairStage
 from cologen.datagen.passes.reading import PairReader, SourceReader
 from cologen.datagen.samples import render
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 SCENES, WIDTH, HEIGHT, SIDE = 80, 640, 480, 512
 ROUNDS, ROWS = 15, 24
@@ -105,7 +105,7 @@ def _rows(folder: Path) -> Rows:
     found: Rows = defaultdict(list)
     for layout, make in _STAGES.items():
         root = folder / layout
-        ensure(layout, root, num_scenes=SCENES, width=WIDTH, height=HEIGHT, seed=0)
+        ensure(layout, root, World(num_scenes=SCENES, width=WIDTH, height=HEIGHT, seed=0))
         stage = make(layout, root)
         content = stage.open()(stage.part(0))
         for row in pa.table(content.columns, schema=SCHEMAS[content.task]).to_pylist():

@@ -1,4 +1,4 @@
-"""``python -m pipelines.build_world --out DIR --scenes N``: the synthetic world in every layout that exists."""
+"""``python -m pipelines.build_world --out DIR --scenes N``: the synthetic dataset in every format."""
 
 from __future__ import annotations
 
@@ -6,39 +6,27 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING
 
 from rich.table import Table
+from tyro.extras import literal_type_from_choices
 
 from cologen.datagen.usage import require_range, require_unused
-from cologen.datagen.world.formats import World, ensure, is_complete
+from cologen.datagen.world.formats import WRITERS, World, ensure, is_complete
 from pipelines.console import CONSOLE, progress_over_scenes, run
 
-Layout = Literal[
-    "journeydb",
-    "cocostuff",
-    "ade20k",
-    "ade20k_full",
-    "refcoco",
-    "lvis",
-    "subjects200k",
-    "omniedit",
-    "magicbrush",
-    "magicbrush_test",
-    "triplets",
-    "triplets_parquet",
-    "multigen",
-    "multigen_parquet",
-    "multigen_depth",
-    "captioned_cocostuff",
-]
+FORMATS = tuple(name for name in WRITERS if name != "journeydb_archives")  # which --archives chooses
+if TYPE_CHECKING:
+    Layout = str
+else:
+    Layout = literal_type_from_choices(FORMATS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Draw the synthetic world in the on-disk layouts of the public datasets.
+    """Generate the synthetic dataset in the on-disk formats of the public datasets.
 
     Scene k is the same scene in every layout; about one in ten belongs to the validation split. A layout that is
     already there with the same settings is kept; a folder that holds anything else is refused.
@@ -54,7 +42,7 @@ class Options:
     """Height of the pictures in pixels, 32 to 1024."""
     seed: int = 0
     """Which world: another seed has other scenes."""
-    layouts: tuple[Layout, ...] = get_args(Layout)
+    layouts: tuple[Layout, ...] = FORMATS
     """The layouts to write."""
     archives: bool = False
     """Write JourneyDB as the published .tgz archives, not unpacked."""
@@ -90,10 +78,10 @@ def _build(options: Options) -> int:
         layout = "journeydb_archives" if options.archives and name == "journeydb" else name
         start = time.perf_counter()
         if options.dry_run:
-            state = "is there" if is_complete(layout, root, **asdict(world)) else "would be written"
+            state = "is there" if is_complete(layout, root, world) else "would be written"
         else:
             with progress_over_scenes(world.num_scenes, name) as advance:
-                written = ensure(layout, root, **asdict(world), workers=options.workers, progress=advance)
+                written = ensure(layout, root, world, workers=options.workers, progress=advance)
             state = "written" if written else "was there"
         sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
         seconds = time.perf_counter() - start

@@ -21,6 +21,7 @@ from cologen.reports.durations import duration
 from cologen.reports.printable import console
 
 _Options = TypeVar("_Options")
+Advance = Callable[[int], None]
 
 CONSOLE = console()
 _ERRORS = console(stderr=True)
@@ -132,16 +133,16 @@ def working(what: str) -> Generator[None]:
 
 
 @contextmanager
-def progress_over_scenes(num_scenes: int, what: str = "drawing the world") -> Generator[Callable[[int], None]]:
-    """Show how many scenes are drawn, as ``progress_over``; yields what to call with the number of those just drawn."""
+def progress_over_scenes(num_scenes: int, what: str = "generating the synthetic dataset") -> Generator[Advance]:
+    """Show how many scenes are done, as ``progress_over``; yields what to call with the number of those just done."""
     if not CONSOLE.is_terminal:
-        drawn = 0
+        done = 0
 
         def count(number: int) -> None:
-            nonlocal drawn
-            drawn += number
+            nonlocal done
+            done += number
 
-        with _heartbeat(lambda: f"{what}: {drawn:,} of {num_scenes:,} scenes"):
+        with _heartbeat(lambda: f"{what}: {done:,} of {num_scenes:,} scenes"):
             yield count
         return
     with Progress(console=CONSOLE) as progress:

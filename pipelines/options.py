@@ -13,7 +13,7 @@ from cologen.datagen.images.addresses import limit_pictures
 from cologen.datagen.manifest.folder import Folder, require_local
 from cologen.datagen.passes.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.usage import require_range, require_unused
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 from cologen.datagen.world.formats.drawing import SIDE_LIMITS, SPLITS, split_of
 from pipelines.console import CONSOLE, progress_over_scenes, working
 
@@ -31,7 +31,7 @@ class BuildOptions:
     """Where pictures come from, where rows go, and where the work runs."""
 
     root: Path | None = None
-    """The dataset's folder. Without it the synthetic world is drawn in that dataset's layout and used instead."""
+    """The dataset's folder. Without it a synthetic dataset is generated in that dataset's format and used instead."""
     split: str = "train"
     """Which split of the dataset."""
     out: str | None = None
@@ -88,7 +88,7 @@ class BuildOptions:
         return Folder.open(self.out or DATA / f"{task}-{source}")
 
     def reader(self, source: str) -> SourceReader:
-        """The pictures: the dataset's under ``root``, or the synthetic world's, drawn now if it is not there yet."""
+        """The pictures: the dataset's under ``root``, or the synthetic dataset's, generated now if missing."""
         return self._read(SourceReader, source, WORLD_LAYOUTS.get(source, source), "pictures")
 
     def pair_reader(self, source: str) -> PairReader:
@@ -126,10 +126,10 @@ class BuildOptions:
 
     def _world(self, source: str, layout: str, scenes: int) -> Path:
         root = DATA / "world" / f"{layout}-{scenes}x{self.scene_size}-seed{self.seed}"
-        CONSOLE.print(f"No --root: using the synthetic world, drawn in {source}'s layout, not the real {source}.")
-        size = {"width": self.scene_size, "height": self.scene_size}
+        CONSOLE.print(f"No --root: using a synthetic dataset in {source}'s format, not the real {source}.")
+        world = World(num_scenes=scenes, width=self.scene_size, height=self.scene_size, seed=self.seed)
         with progress_over_scenes(scenes) as advance:
-            ensure(layout, root, num_scenes=scenes, **size, seed=self.seed, workers=self.cpus or 1, progress=advance)
+            ensure(layout, root, world, workers=self.cpus or 1, progress=advance)
         return root
 
 

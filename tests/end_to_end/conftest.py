@@ -13,7 +13,7 @@ import pytest
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 SCENES, SIDE = 54, 96
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small world in each layout that the builders read."""
     root = tmp_path_factory.mktemp("world")
     for layout in ("journeydb", "cocostuff", "ade20k", "ade20k_full"):
-        ensure(layout, root / layout, num_scenes=SCENES, width=SIDE, height=SIDE, seed=5)
+        ensure(layout, root / layout, World(num_scenes=SCENES, width=SIDE, height=SIDE, seed=5))
     return root
 
 

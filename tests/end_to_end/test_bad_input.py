@@ -19,7 +19,7 @@ from PIL import Image
 from cologen.datagen.engine.build import Cluster, connected
 from cologen.datagen.manifest import Manifest, iterate_rows, load_manifest, read_part
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 from pipelines import build_editing, build_inpaint, verify, view
 
 pytestmark = [
@@ -169,7 +169,7 @@ def _edit(source: str, root: Path, out: Path) -> Manifest:
 
 def test_every_fault_of_lines_of_pairs_is_counted(tmp_path: Path) -> None:
     root, out = tmp_path / "triplets", tmp_path / "out"
-    ensure("triplets", root, num_scenes=24, width=SIDE, height=SIDE, seed=5)
+    ensure("triplets", root, World(num_scenes=24, width=SIDE, height=SIDE, seed=5))
     listing = root / "train.jsonl"
     lines = listing.read_text().splitlines()
     expected = _damage([root / json.loads(line)["target"] for line in lines])
@@ -196,7 +196,7 @@ def test_every_fault_of_parquet_is_counted_and_a_missing_column_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root, out = tmp_path / "omniedit", tmp_path / "out"
-    ensure("omniedit", root, num_scenes=24, width=SIDE, height=SIDE, seed=5)
+    ensure("omniedit", root, World(num_scenes=24, width=SIDE, height=SIDE, seed=5))
     [path] = (root / "data").glob("train-*.parquet")
     table = pq.read_table(path)
     rows = table.to_pylist()

@@ -14,7 +14,7 @@ from cologen.datagen.engine.build import Cluster, Job, PartDone, build, connecte
 from cologen.datagen.manifest import Manifest, iterate_rows, load_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.samples import render
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 from pipelines import build_control, verify, view
 
 pytestmark = [
@@ -36,7 +36,7 @@ LAYOUTS = {
 def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("control")
     for layout in LAYOUTS.values():
-        ensure(layout, root / layout, num_scenes=20, width=64, height=64, seed=6)
+        ensure(layout, root / layout, World(num_scenes=20, width=64, height=64, seed=6))
     return root
 
 

@@ -17,7 +17,7 @@ from cologen.datagen.engine.build import Cluster, connected
 from cologen.datagen.manifest import iterate_rows, load_manifest, read_part
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.samples import render
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 from pipelines import build_grounding, verify
 
 pytestmark = [
@@ -35,7 +35,7 @@ LAYOUTS = {"refcoco": "refcoco", "refcoco+": "refcoco", "refcocog": "refcoco", "
 def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("grounding")
     for layout in ("refcoco", "lvis"):
-        ensure(layout, root / layout, num_scenes=24, width=96, height=96, seed=6)
+        ensure(layout, root / layout, World(num_scenes=24, width=96, height=96, seed=6))
     return root
 
 
@@ -159,7 +159,7 @@ def test_a_hostile_pickle_is_refused_by_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     root = tmp_path / "refcoco"
-    ensure("refcoco", root, num_scenes=12, width=64, height=64, seed=1)
+    ensure("refcoco", root, World(num_scenes=12, width=64, height=64, seed=1))
     [refs] = root.rglob("refcoco/refs(unc).p")
     refs.write_bytes(pickle.dumps([_Hostile()], protocol=2))
     assert build_grounding.main(["--src", "refcoco", "--root", str(root), "--out", str(tmp_path / "out")]) == 1

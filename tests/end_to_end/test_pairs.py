@@ -11,7 +11,7 @@ import pytest
 from cologen.datagen.engine.build import Cluster, connected
 from cologen.datagen.manifest import iterate_rows, load_manifest
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 from pipelines import build_customized, build_editing, verify
 
 pytestmark = [
@@ -36,7 +36,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small world in each layout; the triplets end with some that were told before."""
     root = tmp_path_factory.mktemp("pairs")
     for layout in BUILDERS:
-        ensure(layout, root / layout, num_scenes=16, width=64, height=64, seed=6)
+        ensure(layout, root / layout, World(num_scenes=16, width=64, height=64, seed=6))
     listing = root / "triplets/train.jsonl"
     lines = listing.read_text().splitlines()
     told = [json.loads(line) | {"instruction": "And once more."} for line in lines[:REPEATED]]

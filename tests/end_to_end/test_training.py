@@ -16,9 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from cologen.datagen.world.formats import World
 from cologen.model.world_base import packaged_base
 from cologen.trainer import cli
-from cologen.trainer.data.world import WorldSize, ensure_manifests
+from cologen.trainer.data.world import ensure_manifests
 from tests.processes import ray_processes
 
 pytestmark = [
@@ -51,7 +52,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The world's manifests of the first two stages, made by the engine."""
     folder = tmp_path_factory.mktemp("data")
     ensure_manifests(
-        folder, ["inpaint-cocostuff", "grounding-refcoco"], WorldSize(num_scenes=24, side=48), lambda line: None
+        folder,
+        ["inpaint-cocostuff", "grounding-refcoco"],
+        World(num_scenes=24, width=48, height=48, seed=0),
+        lambda line: None,
     )
     return folder
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 from pipelines import build_control
 from pipelines.build_control import main
 
@@ -13,7 +13,7 @@ from pipelines.build_control import main
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world") / "ade20k"
-    ensure("ade20k", root, num_scenes=4, width=64, height=64, seed=1)
+    ensure("ade20k", root, World(num_scenes=4, width=64, height=64, seed=1))
     return root
 
 

@@ -7,13 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import get_args
 
 import psutil
 import pytest
 
-from cologen.datagen.world.formats import is_complete
-from pipelines.build_world import Layout, main
+from cologen.datagen.world.formats import World, is_complete
+from pipelines.build_world import FORMATS, main
 
 SIZE = ["--width", "64", "--height", "64"]
 
@@ -24,12 +23,12 @@ def _build(out: Path, *more: str) -> int:
 
 def test_every_layout_is_written_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _build(tmp_path, "--seed", "3", "--workers", "2") == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(get_args(Layout))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FORMATS)
     for layout in tmp_path.iterdir():
-        assert is_complete(layout.name, layout, num_scenes=4, width=64, height=64, seed=3)
+        assert is_complete(layout.name, layout, World(num_scenes=4, width=64, height=64, seed=3))
     summary = capsys.readouterr().out
     assert "4 scenes" in summary
-    assert summary.count("│ written ") == len(get_args(Layout))
+    assert summary.count("│ written ") == len(FORMATS)
 
 
 def test_chosen_layouts_and_archives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,7 +42,7 @@ def test_chosen_layouts_and_archives(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _build(tmp_path / "new", "--dry-run") == 0
-    assert capsys.readouterr().out.count("would be") == len(get_args(Layout))
+    assert capsys.readouterr().out.count("would be") == len(FORMATS)
     assert not list(tmp_path.iterdir())
 
 

@@ -158,6 +158,6 @@ def test_a_summary_ends_with_paths_that_can_be_copied(width: int | None, log: io
 def test_a_log_shows_the_world_being_drawn_and_steps_without_a_count(log: io.StringIO):
     with progress_over_scenes(5) as advance:
         advance(3)
-        _wait_for("drawing the world: 3 of 5 scenes", log)
+        _wait_for("generating the synthetic dataset: 3 of 5 scenes", log)
     with working("starting Ray"):
         _wait_for("starting Ray (", log)

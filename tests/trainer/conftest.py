@@ -18,7 +18,7 @@ from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.pairs import PairRecipe, PairStage
 from cologen.datagen.passes.reading import ConditionReader, PairReader, SourceReader
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 SCENES, WIDTH, HEIGHT = 16, 64, 48
 _SMALL = PairPolicy(min_side=32)
@@ -35,7 +35,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ["COLOGEN_CACHE"] = str(home / "cache")
     for name, (layout, make) in _MANIFESTS.items():
         root = home / "world" / layout
-        ensure(layout, root, num_scenes=SCENES, width=WIDTH, height=HEIGHT, seed=3)
+        ensure(layout, root, World(num_scenes=SCENES, width=WIDTH, height=HEIGHT, seed=3))
         _build(make(root, Folder.open(home / "data" / name)))
     if before is None:
         del os.environ["COLOGEN_CACHE"]

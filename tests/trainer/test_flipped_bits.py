@@ -28,7 +28,7 @@ from cologen.datagen.passes.reading import ConditionReader, SourceReader
 from cologen.datagen.records import Reason, RejectedError, Rejection
 from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 from cologen.model.adapters import load_adapter
 from cologen.model.bundle import build
 from cologen.model.presets import preset
@@ -56,7 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def manifest(home: Path) -> Path:
     """A manifest of control maps drawn in advance, and of pictures that were rejected."""
     root = home / "ade20k"
-    ensure("ade20k", root, num_scenes=10, width=32, height=32, seed=4)
+    ensure("ade20k", root, World(num_scenes=10, width=32, height=32, seed=4))
     torch.manual_seed(0)
     network = annotator("hed").ControlNetHED_Apache2()
     for weight in network.parameters():
@@ -80,7 +80,7 @@ def manifest(home: Path) -> Path:
 @pytest.fixture(scope="module")
 def coco(home: Path) -> Path:
     """COCO's layout, whose listing is kept in the cache."""
-    ensure("cocostuff", home / "coco", num_scenes=10, width=32, height=32, seed=4)
+    ensure("cocostuff", home / "coco", World(num_scenes=10, width=32, height=32, seed=4))
     return home / "coco"
 
 

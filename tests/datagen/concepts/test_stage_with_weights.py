@@ -12,7 +12,7 @@ os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 from cologen.datagen.manifest import iterate_rows, load_manifest
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 from pipelines import build_inpaint, verify
 
 pytestmark = [
@@ -26,7 +26,7 @@ pytestmark = [
 @pytest.fixture
 def options(dino_files, sam_checkpoint: Path, tmp_path: Path) -> list[str]:
     root = tmp_path / "journeydb"
-    ensure("journeydb", root, num_scenes=7, width=64, height=64, seed=1)
+    ensure("journeydb", root, World(num_scenes=7, width=64, height=64, seed=1))
     return [
         *["--src", "journeydb", "--root", str(root), "--out", str(tmp_path / "out"), "--part-size", "3", "--cpus", "2"],
         *["--dino-config", str(dino_files.config), "--dino-checkpoint", str(dino_files.checkpoint)],

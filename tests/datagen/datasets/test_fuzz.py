@@ -23,6 +23,7 @@ import pytest
 
 from cologen.datagen.datasets import open_condition_source, open_pair_source, open_source
 from cologen.datagen.world.formats import (
+    World,
     ade20k_challenge,
     ade20k_full,
     coco,
@@ -216,7 +217,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 def test_spoiled_files_are_refused_by_name_or_counted(case: Case, tmp_path: Path, cache_folder: Path) -> None:
     root = tmp_path / "root"
-    case.write(root, num_scenes=4, width=64, height=48, seed=3)
+    case.write(root, World(num_scenes=4, width=64, height=48, seed=3))
     files = sorted({path for pattern in case.spoiled for path in root.glob(pattern) if path.is_file()})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rng = Rng(f"{case.name} {SEED}")

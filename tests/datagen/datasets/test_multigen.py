@@ -1,6 +1,5 @@
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +113,7 @@ def test_what_is_missing_is_named(root: Path) -> None:
 
 def test_the_world_comes_back(tmp_path: Path) -> None:
     world = World(num_scenes=4, width=96, height=80, seed=5)
-    multigen.write(tmp_path, **asdict(world))
+    multigen.write(tmp_path, world)
     source = MultiGen(tmp_path)
     found = conditions(source)
     assert rejections(source) == []

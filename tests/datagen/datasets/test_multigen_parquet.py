@@ -1,6 +1,5 @@
 import io
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +103,7 @@ def test_missing_columns_are_one_error(tmp_path: Path) -> None:
 def test_the_world_comes_back(
     form: Callable[..., None], folder: str, exact: Callable[..., np.ndarray] | None, tmp_path: Path
 ) -> None:
-    form(tmp_path, **asdict(WORLD))
+    form(tmp_path, WORLD)
     root = tmp_path / folder
     for split, indices in {"train": [0, 2, 3], "val": [1]}.items():
         rows = MultiGenParquet(root, split)

@@ -1,7 +1,6 @@
 """What the synthetic world writes in each layout of pairs, the readers of that layout give back."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +41,7 @@ def unlike(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def test_subject_pairs_come_back_in_both_directions(tmp_path: Path) -> None:
-    subjects200k.write(tmp_path, **asdict(WORLD))
+    subjects200k.write(tmp_path, WORLD)
     forth_and_back = {split: pairs_of(Subjects200K(tmp_path, split)) for split in ("train", "val")}
     for split, pairs in forth_and_back.items():
         indices = [i for i in range(WORLD.num_scenes) if draw(WORLD, i).split == split]
@@ -59,7 +58,7 @@ def test_subject_pairs_come_back_in_both_directions(tmp_path: Path) -> None:
 
 
 def test_edits_of_omniedit_come_back(tmp_path: Path) -> None:
-    omniedit.write(tmp_path, **asdict(WORLD))
+    omniedit.write(tmp_path, WORLD)
     pairs = pairs_of(OmniEdit(tmp_path)) + pairs_of(OmniEdit(tmp_path, "val"))
     scenes = [draw(WORLD, index) for index in range(WORLD.num_scenes)]
     assert 0.8 * WORLD.num_scenes <= len(pairs) <= WORLD.num_scenes
@@ -74,7 +73,7 @@ def test_edits_of_omniedit_come_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", [magicbrush.write, magicbrush.write_test])
 def test_sessions_of_magicbrush_come_back(form: Callable[..., None], tmp_path: Path) -> None:
-    form(tmp_path, **asdict(WORLD))
+    form(tmp_path, WORLD)
     splits = ["test"] if form is magicbrush.write_test else ["train", "val"]
     pairs = [pair for split in splits for pair in pairs_of(open_magicbrush(tmp_path, split))]
     assert WORLD.num_scenes < len(pairs) <= magicbrush.MAX_TURNS * WORLD.num_scenes
@@ -94,7 +93,7 @@ def test_sessions_of_magicbrush_come_back(form: Callable[..., None], tmp_path: P
 
 @pytest.mark.parametrize(("form", "kind"), [(triplets.write, TripletLines), (triplets.write_parquet, TripletTable)])
 def test_triplets_come_back(form: Callable[..., None], kind: type, tmp_path: Path) -> None:
-    form(tmp_path, **asdict(WORLD))
+    form(tmp_path, WORLD)
     for split in ("train", "val"):
         source = open_triplets(tmp_path, split)
         assert isinstance(source, kind)

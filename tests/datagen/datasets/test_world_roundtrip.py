@@ -25,7 +25,7 @@ CAPTIONED = ["journeydb", "journeydb_archives", "cocostuff", "ade20k", "ade20k_f
 @pytest.fixture(scope="module", params=CAPTIONED)
 def layout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     root = tmp_path_factory.mktemp(request.param)
-    WRITERS[request.param](root, num_scenes=WORLD.num_scenes, width=WORLD.width, height=WORLD.height, seed=WORLD.seed)
+    WRITERS[request.param](root, WORLD)
     return request.param, root
 
 

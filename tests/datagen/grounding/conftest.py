@@ -7,10 +7,10 @@ import pytest
 from cologen.datagen import rle
 from cologen.datagen.images import Picture
 from cologen.datagen.records import Expression, Image, ObjectMask
+from cologen.datagen.world.referring import referring_phrases
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import sample_scene
 from cologen.datagen.world.vocabulary import SHAPES
-from cologen.datagen.world.words import referring_phrases
 
 WIDTH, HEIGHT = 160, 120
 

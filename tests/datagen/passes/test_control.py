@@ -18,7 +18,7 @@ from cologen.datagen.passes.control import ControlRecipe, ControlStage
 from cologen.datagen.passes.reading import ConditionReader
 from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 LAYOUTS = {
     "multigen": "multigen",
@@ -33,7 +33,7 @@ OWN = {"multigen": {"canny", "depth", "segmentation"}, "multigen_depth": {"depth
 def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("control")
     for layout in LAYOUTS.values():
-        ensure(layout, root / layout, num_scenes=30, width=96, height=80, seed=4)
+        ensure(layout, root / layout, World(num_scenes=30, width=96, height=80, seed=4))
     return root
 
 
@@ -101,7 +101,7 @@ def test_conditions_of_another_size_lie_on_their_pictures(roots: Path, tmp_path:
 
 def test_bad_conditions_are_one_counted_rejection_each(roots: Path, tmp_path: Path) -> None:
     root = tmp_path / "multigen"
-    ensure("multigen", root, num_scenes=12, width=96, height=96, seed=2)
+    ensure("multigen", root, World(num_scenes=12, width=96, height=96, seed=2))
     maps = sorted((root / "dataset/conditions/depth").iterdir())
     cv2.imwrite(str(maps[0]), np.zeros((80, 160, 3), np.uint8))  # of other proportions
     maps[1].unlink()
@@ -136,7 +136,7 @@ def test_where_maps_are_missing_the_proportions_hold_and_samples_are_left_out(pa
     out. Lines of canny need no map, and are dealt canny, HED and lineart.
     """
     root = tmp_path / "multigen"
-    ensure("multigen", root, num_scenes=30, width=64, height=64, seed=2)
+    ensure("multigen", root, World(num_scenes=30, width=64, height=64, seed=2))
     lost = {"canny": 30, "depth": 20, "segbase": 6}
     for folder, number in lost.items():
         for path in sorted((root / "dataset/conditions" / folder).iterdir())[:number]:

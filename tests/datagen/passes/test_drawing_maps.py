@@ -27,7 +27,7 @@ from cologen.datagen.passes.reading import ConditionReader
 from cologen.datagen.records import Reason
 from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 SIDE = 64
 
@@ -53,7 +53,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> MapWeights:
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> ConditionReader:
     root = tmp_path_factory.mktemp("world") / "ade20k"
-    ensure("ade20k", root, num_scenes=24, width=SIDE, height=SIDE, seed=7)
+    ensure("ade20k", root, World(num_scenes=24, width=SIDE, height=SIDE, seed=7))
     return ConditionReader.of("ade20k", root, "train", 12, None)
 
 

@@ -17,9 +17,9 @@ from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.datagen.images.glance import glance
 from cologen.datagen.passes.grounding import GroundingRecipe, ground
 from cologen.datagen.records import Expression, Image, ObjectMask, Reason, Rejection
+from cologen.datagen.world.referring import referring_phrases
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import sample_scene
-from cologen.datagen.world.words import referring_phrases
 
 NUM_IMAGES = 60
 WIDTH, HEIGHT = 192, 144

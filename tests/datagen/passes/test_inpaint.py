@@ -15,14 +15,14 @@ from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.reading import SourceReader
 from cologen.datagen.passes.segmenters import ConceptRecipe, SaliencyRecipe
 from cologen.datagen.randomness import derived_seed
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
     for layout in ("cocostuff", "journeydb"):
-        ensure(layout, root / layout, num_scenes=12, width=96, height=96, seed=4)
+        ensure(layout, root / layout, World(num_scenes=12, width=96, height=96, seed=4))
     return root
 
 

@@ -22,7 +22,7 @@ from cologen.datagen.records import RejectedError
 from cologen.datagen.review.report import write_report
 from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 SIDE = 96
 SCORES = PairPolicy(num_scores=3, min_score=5.0)
@@ -44,7 +44,7 @@ def reader_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], PairR
     top = tmp_path_factory.mktemp("world")
 
     def opened(source: str) -> PairReader:
-        ensure(source, top / source, num_scenes=24, width=SIDE, height=SIDE, seed=4)
+        ensure(source, top / source, World(num_scenes=24, width=SIDE, height=SIDE, seed=4))
         return PairReader.of(source, top / source, "train", 8, None)
 
     return opened

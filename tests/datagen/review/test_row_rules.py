@@ -21,7 +21,7 @@ from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.pairs import PairRecipe, PairStage
 from cologen.datagen.passes.reading import ConditionReader, PairReader, SourceReader
 from cologen.datagen.review.verify import verify
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 Columns = dict[str, Any]
 Change = Callable[[Columns], None]
@@ -29,7 +29,7 @@ _SCENES = 12
 
 
 def _root(layout: str, base: Path) -> Path:
-    ensure(layout, base / layout, num_scenes=_SCENES, width=64, height=64, seed=2)
+    ensure(layout, base / layout, World(num_scenes=_SCENES, width=64, height=64, seed=2))
     return base / layout
 
 

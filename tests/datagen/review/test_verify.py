@@ -19,7 +19,7 @@ from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.reading import SourceReader
 from cologen.datagen.records import Reason, Rejection
 from cologen.datagen.review.verify import Finding, verify
-from cologen.datagen.world.formats import ensure
+from cologen.datagen.world.formats import World, ensure
 
 PART_SIZE = 6
 
@@ -27,7 +27,7 @@ PART_SIZE = 6
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> SourceReader:
     root = tmp_path_factory.mktemp("world") / "coco"
-    ensure("cocostuff", root, num_scenes=14, width=64, height=64, seed=2)
+    ensure("cocostuff", root, World(num_scenes=14, width=64, height=64, seed=2))
     return SourceReader.of("cocostuff", root, "train", PART_SIZE, None)
 
 

@@ -1,10 +1,10 @@
-"""Manifests that are whole are left alone, and names that the world does not know are said before anything is drawn."""
+"""Manifests that are whole are left alone, and names that the world does not know are reported before any work."""
 
 from pathlib import Path
 
 import pytest
 
-from cologen.trainer.data.world import MAKERS, WorldSize, ensure_manifests
+from cologen.trainer.data.world import MAKERS, WORLD, ensure_manifests
 from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
 
 
@@ -15,7 +15,7 @@ def test_all_manifests_of_the_world_s_recipes_can_be_made():
 def test_what_is_whole_is_left_alone(data: Path):
     told = list[str]()
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
-    ensure_manifests(data, MAKERS, WorldSize(), told.append)
+    ensure_manifests(data, MAKERS, WORLD, told.append)
     assert told == []
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
 
@@ -23,5 +23,5 @@ def test_what_is_whole_is_left_alone(data: Path):
 def test_other_names_have_to_be_built(tmp_path: Path):
     told = list[str]()
     with pytest.raises(ValueError, match="has no manifest inpaint-journeydb, and the world makes none of that name"):
-        ensure_manifests(tmp_path, ["inpaint-cocostuff", "inpaint-journeydb"], WorldSize(), told.append)
+        ensure_manifests(tmp_path, ["inpaint-cocostuff", "inpaint-journeydb"], WORLD, told.append)
     assert told == [] and not list(tmp_path.iterdir())

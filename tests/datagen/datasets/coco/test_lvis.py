@@ -126,7 +126,7 @@ def test_what_is_missing_is_said_at_once(root: Path, tmp_path: Path) -> None:
 
 def test_the_world_comes_back_with_its_kinds_of_categories(tmp_path: Path, read_all: Any) -> None:
     world = World(num_scenes=24, width=80, height=64, seed=3)
-    layout.write(tmp_path, num_scenes=24, width=80, height=64, seed=3)
+    layout.write(tmp_path, world)
     num_partial = 0
     for split in ("train", "val"):
         found, rejections = read_all(LVIS(tmp_path, split))

@@ -204,7 +204,7 @@ def scenes() -> list[tuple[Drawing, list[list[Referral]]]]:
 @pytest.fixture(scope="module")
 def world_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("refcoco")
-    layout.write(root, num_scenes=WORLD.num_scenes, width=WORLD.width, height=WORLD.height, seed=WORLD.seed)
+    layout.write(root, WORLD)
     return root
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ FOLDERS = {"train": "training", "val": "validation"}
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
     folder = tmp_path_factory.mktemp("ade20k")
-    ade20k_challenge.write(folder, **asdict(world))
+    ade20k_challenge.write(folder, world)
     return folder / "ADEChallengeData2016"
 
 

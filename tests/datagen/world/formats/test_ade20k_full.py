@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ FOLDERS = {"train": "training", "val": "validation"}
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
     folder = tmp_path_factory.mktemp("ade20k_full")
-    ade20k_full.write(folder, **asdict(world))
+    ade20k_full.write(folder, world)
     return folder
 
 

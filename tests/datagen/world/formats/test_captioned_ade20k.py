@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ FILES = {"train": "train-00000-of-00001.parquet", "val": "validation-00000-of-00
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
     root = tmp_path_factory.mktemp("captioned")
-    ade20k_challenge.write(root, **asdict(world))
+    ade20k_challenge.write(root, world)
     return root / "Captioned_ADE20K/data"
 
 
@@ -56,6 +55,6 @@ def test_rows_are_the_scenes_and_join_by_file_name(folder: Path, drawings: list[
 
 
 def test_both_forms_of_ade20k_have_the_same_captions(folder: Path, tmp_path: Path, world: World) -> None:
-    ade20k_full.write(tmp_path, **asdict(world))
+    ade20k_full.write(tmp_path, world)
     for file in FILES.values():
         assert (tmp_path / "Captioned_ADE20K/data" / file).read_bytes() == (folder / file).read_bytes()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ SPLITS = ("train", "val")
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
     folder = tmp_path_factory.mktemp("cocostuff")
-    coco.write(folder, **asdict(world))
+    coco.write(folder, world)
     return folder
 
 

@@ -5,7 +5,6 @@ import json
 import tarfile
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ Hashes = Callable[[Path], dict[str, str]]
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
     folder = tmp_path_factory.mktemp("journeydb")
-    journeydb.write(folder, **asdict(world))
+    journeydb.write(folder, world)
     return folder
 
 
@@ -57,7 +56,7 @@ def test_rows_have_the_fields_of_the_real_ones(root: Path) -> None:
 
 
 def test_a_few_rows_have_no_caption_in_each_of_three_ways(tmp_path: Path) -> None:
-    journeydb.write(tmp_path, num_scenes=300, width=32, height=32, seed=2)
+    journeydb.write(tmp_path, World(num_scenes=300, width=32, height=32, seed=2))
     tasks = [row["Task2"] for row in _rows(tmp_path / "data/train/train_anno_realease_repath.jsonl")]
     missing = [task for task in tasks if not (task and task.get("Caption"))]
     assert 0.01 < len(missing) / len(tasks) < 0.12
@@ -66,7 +65,7 @@ def test_a_few_rows_have_no_caption_in_each_of_three_ways(tmp_path: Path) -> Non
 
 def test_archives_unpack_to_the_unpacked_form(root: Path, tmp_path: Path, world: World, hashes: Hashes) -> None:
     packed, unpacked = tmp_path / "packed", tmp_path / "unpacked"
-    journeydb.write_archives(packed, **asdict(world))
+    journeydb.write_archives(packed, world)
     assert sorted(hashes(packed)) == [
         "data/train/imgs/000.tgz",
         "data/train/imgs/001.tgz",
@@ -82,7 +81,7 @@ def test_archives_unpack_to_the_unpacked_form(root: Path, tmp_path: Path, world:
 
 def test_archives_carry_no_time_and_no_owner(tmp_path: Path, hashes: Hashes) -> None:
     for name in ("a", "b"):
-        journeydb.write_archives(tmp_path / name, num_scenes=3, width=32, height=32, seed=2)
+        journeydb.write_archives(tmp_path / name, World(num_scenes=3, width=32, height=32, seed=2))
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
     packed = tmp_path / "a/data/train/imgs/000.tgz"
     with tarfile.open(packed) as tar:

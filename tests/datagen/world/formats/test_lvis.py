@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ SPLITS = ("train", "val")
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
     folder = tmp_path_factory.mktemp("lvis")
-    lvis.write(folder, **asdict(world))
+    lvis.write(folder, world)
     return folder
 
 
@@ -84,7 +83,7 @@ def test_categories_are_counted_over_the_training_pictures(root: Path) -> None:
 
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path, hashes: Callable[[Path], dict[str, str]]) -> None:
     for workers in (1, 2):
-        lvis.write(tmp_path / str(workers), num_scenes=12, width=48, height=32, seed=4, workers=workers)
+        lvis.write(tmp_path / str(workers), World(num_scenes=12, width=48, height=32, seed=4), workers=workers)
     assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -48,7 +47,7 @@ Hashes = Callable[[Path], dict[str, str]]
 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda write: f"{write.__module__.rpartition('.')[2]}.{write.__name__}")
 def test_columns_have_the_published_types(write: Callable[..., None], tmp_path: Path) -> None:
-    write(tmp_path, num_scenes=2, width=32, height=32, seed=0)
+    write(tmp_path, World(num_scenes=2, width=32, height=32, seed=0))
     train, val = sorted((tmp_path / "data").iterdir(), key=lambda path: not path.name.startswith("train"))
     for path in (train, val):
         schema = pq.read_schema(path)
@@ -63,14 +62,14 @@ def test_columns_have_the_published_types(write: Callable[..., None], tmp_path: 
 def test_the_same_world_has_the_same_bytes(write: Callable[..., None], tmp_path: Path, hashes: Hashes) -> None:
     world = World(num_scenes=6, width=48, height=32, seed=3)
     for name in ("a", "b"):
-        write(tmp_path / name, **asdict(world))
+        write(tmp_path / name, world)
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
 
 
 @pytest.mark.parametrize("write", [magicbrush.write_test, multigen.write, subjects200k.write])
 def test_two_workers_write_what_one_does(write: Callable[..., None], tmp_path: Path, hashes: Hashes) -> None:
     for workers in (1, 2):
-        write(tmp_path / str(workers), num_scenes=12, width=32, height=32, seed=3, workers=workers)
+        write(tmp_path / str(workers), World(num_scenes=12, width=32, height=32, seed=3), workers=workers)
     assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
 
 

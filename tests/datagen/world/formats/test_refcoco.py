@@ -4,7 +4,6 @@ import json
 import pickle
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ WHERE = {"left", "right", "top", "bottom", "upper", "lower", "middle", "center",
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
     folder = tmp_path_factory.mktemp("refcoco")
-    refcoco.write(folder, **asdict(world))
+    refcoco.write(folder, world)
     return folder
 
 
@@ -78,7 +77,7 @@ def test_held_out_scenes_take_turns(root: Path) -> None:
 
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path, hashes: Callable[[Path], dict[str, str]]) -> None:
     for workers in (1, 2):
-        refcoco.write(tmp_path / str(workers), num_scenes=12, width=48, height=32, seed=4, workers=workers)
+        refcoco.write(tmp_path / str(workers), World(num_scenes=12, width=48, height=32, seed=4), workers=workers)
     assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
 
 

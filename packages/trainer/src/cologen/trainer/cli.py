@@ -28,7 +28,7 @@ from cologen.reports.printable import LogLines, console
 from cologen.trainer.branching import Branch, branch, branch_off, branched_from
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.online import OnlineControl
-from cologen.trainer.data.world import WorldSize, ensure_manifests
+from cologen.trainer.data.world import WORLD, ensure_manifests
 from cologen.trainer.distributed import PATIENCE, Processes, Strategy, joined
 from cologen.trainer.dry_run.estimates import Setup, gpu_named
 from cologen.trainer.dry_run.forecast import plan_run
@@ -276,7 +276,7 @@ def _have_data(options: TrainOptions, recipe: Recipe) -> None:
     """The world's recipes bring their data along; all others name what is missing when they open it."""
     if recipe.preset.startswith("world"):
         names = dict.fromkeys(name for stage in recipe.stages for name in stage.manifests)
-        ensure_manifests(options.data, names, WorldSize(), CONSOLE.print, workers=os.cpu_count() or 1)
+        ensure_manifests(options.data, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
 
 
 def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Processes, stack: ExitStack) -> int:

@@ -53,11 +53,8 @@ class _Statistics:
         return "\n".join(["Idx\tRatio\tTrain\tVal\tName", *lines, ""])
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``ADEChallengeData2016/`` and ``Captioned_ADE20K/``."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     statistics = _Statistics()
     rows = each_scene(world, partial(_draw, root / FOLDER), workers=workers, progress=progress)
     write_captions(root, statistics.passing(rows))

@@ -43,11 +43,8 @@ class Entry:
     whole: int | None = None
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``ADE20K_2021_17_01/images/ADE/{training,validation}/shapes/<ground>/`` and ``Captioned_ADE20K/``."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     write_captions(root, each_scene(world, partial(_draw, root), workers=workers, progress=progress))
 
 

@@ -81,11 +81,8 @@ Row = tuple[Split, dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
 """Split, image, instances, captions."""
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``annotations/``, ``{train,val}2017/`` and ``stuffthingmaps_trainval2017/``."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     rows = list(each_scene(world, partial(_draw, root), workers=workers, progress=progress))
     categories = [{"supercategory": "shape", "id": id_, "name": name} for name, id_ in THING_IDS.items()]
     for split in SPLITS:

@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from cologen.datagen.world.captions import captions
 from cologen.datagen.world.render import Rendering, render
 from cologen.datagen.world.scene import Scene, sample_scene
-from cologen.datagen.world.words import captions
 
 Row = TypeVar("Row")
 Split = Literal["train", "val"]

@@ -37,7 +37,7 @@ WORLD_VERSION = 1
 
 
 Writer = Callable[..., None]
-"""``writer(root, *, num_scenes, width, height, seed, workers, progress)``: writes one layout into a folder."""
+"""``writer(root, world, *, workers, progress)``: writes one layout into a folder."""
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {
@@ -62,13 +62,13 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
 )
 
 
-def is_complete(layout: str, root: Path, *, num_scenes: int, width: int, height: int, seed: int) -> bool:
+def is_complete(layout: str, root: Path, world: World) -> bool:
     """Whether the folder holds exactly this world; False where it is absent or empty.
 
     Raises:
         ValueError: it holds something else; the message names what differs.
     """
-    wanted = _marker(layout, World(num_scenes=num_scenes, width=width, height=height, seed=seed))
+    wanted = _marker(layout, world)
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     if not (root / MARKER).is_file():
@@ -82,38 +82,27 @@ def is_complete(layout: str, root: Path, *, num_scenes: int, width: int, height:
     return True
 
 
-def ensure(
-    layout: str,
-    root: Path,
-    *,
-    num_scenes: int,
-    width: int,
-    height: int,
-    seed: int,
-    workers: int = 1,
-    progress: Progress = silent,
-) -> bool:
+def ensure(layout: str, root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> bool:
     """Have this world at ``root`` and return whether it had to be written.
 
     It is written beside ``root`` and takes that name when it is whole, so that no reader ever sees a half one, and of
     two processes that write the same world at once either may win. What a killed process left there is removed.
 
     Raises:
-        ValueError: an unknown layout, an impossible size, or a folder that holds something else.
+        ValueError: an unknown layout, or a folder that holds something else.
     """
     if layout not in WRITERS:
         raise ValueError(f"unknown layout {layout!r}; there are {', '.join(WRITERS)}")
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     _sweep(root)
-    if is_complete(layout, root, **asdict(world)):
+    if is_complete(layout, root, world):
         return False
     with _building(root) as building:
         try:
-            WRITERS[layout](building, **asdict(world), workers=workers, progress=progress)
+            WRITERS[layout](building, world, workers=workers, progress=progress)
             save(building / MARKER, json.dumps(_marker(layout, world), indent=2) + "\n")
             if _moved(building, root):
                 return True
-            return not is_complete(layout, root, **asdict(world))
+            return not is_complete(layout, root, world)
         except BaseException as error:
             # Its frames hold the processes that draw, which end before their folder.
             traceback.clear_frames(error.__traceback__)

@@ -40,11 +40,8 @@ _UNCAPTIONED: tuple[dict[str, None] | None, ...] = (None, {}, {"Caption": None})
 _UNCAPTIONED_SHARE = 0.05
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,valid}/`` with ``imgs/000/<uuid>.jpg`` and the rows, all unpacked."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     lines: dict[Split, list[str]] = {split: [] for split in SPLITS}
     for split, line in each_scene(world, partial(_draw, root), workers=workers, progress=progress):
         lines[split].append(line)
@@ -52,11 +49,9 @@ def write(
         save(root / _FOLDERS[split] / _ROWS[split], "".join(lines[split]))
 
 
-def write_archives(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write_archives(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,valid}/`` with ``imgs/000.tgz`` … and the rows as ``….jsonl.tgz``, as they are published."""
-    write(root, num_scenes=num_scenes, width=width, height=height, seed=seed, workers=workers, progress=progress)
+    write(root, world, workers=workers, progress=progress)
     for split in SPLITS:
         rows = root / _FOLDERS[split] / _ROWS[split]
         save(rows.with_name(f"{rows.name}.tgz"), _archive([rows]))

@@ -46,11 +46,8 @@ class _Row:
     annotations: list[Record]
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``lvis_v1_{train,val}.json`` and ``{train,val}2017/``."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     rows = list(each_scene(world, partial(_draw, root), workers=workers, progress=progress))
     categories = _categories([row for row in rows if row.split == "train"])
     for split in SPLITS:

@@ -19,11 +19,11 @@ import pyarrow as pa
 from jaxtyping import UInt8
 
 from cologen.datagen.randomness import generator
+from cologen.datagen.world.captions import captions
 from cologen.datagen.world.edits import Edit, sample_edit
 from cologen.datagen.world.formats.drawing import Drawing, Progress, Split, World, each_scene, png, save, silent
 from cologen.datagen.world.formats.parquet_files import IMAGE, write_rows
 from cologen.datagen.world.render import render
-from cologen.datagen.world.words import captions
 
 MAX_TURNS = 3
 
@@ -53,20 +53,14 @@ class _Turn:
     target: bytes
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,dev}-00000-of-00001.parquet``, one session for each scene and one row for each turn."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     rows = chain.from_iterable(each_scene(world, _rows, workers=workers, progress=progress))
     write_rows(root / "data", _SCHEMA, rows, _FILES)
 
 
-def write_test(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write_test(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``test/images/<id>/<id>-{input,maskN,outputN}.png`` and the four lists beside; every scene is a session."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     found = list(each_scene(world, partial(_session, root / "test/images"), workers=workers, progress=progress))
     sessions = {name: turns for name, turns, _ in found}
     descriptions = {name: said for name, _, said in found}

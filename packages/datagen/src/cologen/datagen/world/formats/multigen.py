@@ -41,11 +41,8 @@ _CAPTIONED = pa.schema(
 Map = UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width 3"]
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``dataset/{json_files,images,conditions}`` with every scene under canny, depth and seg; there is no split."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     lines: dict[str, list[str]] = {task: [] for task in TASKS}
     folder = root / "dataset"
     for row in each_scene(world, partial(_lines, folder), workers=workers, progress=progress):
@@ -55,27 +52,18 @@ def write(
         save(folder / "json_files" / f"aesthetics_plus_all_group_{task}_all.json", "".join(lines[task]))
 
 
-def write_plain(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write_plain(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,validation}-*.parquet`` with ``image`` and ``text``, as MultiGen-20M_train."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     write_rows(root / "data", _PLAIN, each_scene(world, _plain, workers=workers, progress=progress))
 
 
-def write_depth(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write_depth(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,validation}-*.parquet`` with ``control_depth`` too, as MultiGen-20M_depth."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     write_rows(root / "data", _DEPTH, each_scene(world, _with_depth, workers=workers, progress=progress))
 
 
-def write_captioned_cocostuff(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write_captioned_cocostuff(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,validation}-*.parquet`` with maps of classes and instances, as Captioned_COCOStuff."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     write_rows(root / "data", _CAPTIONED, each_scene(world, _captioned, workers=workers, progress=progress))
 
 

@@ -41,11 +41,8 @@ _SCHEMA = pa.schema(
 )
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,dev}-00000-of-00001.parquet``, one edit for each scene that has room for one."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     write_rows(root / "data", _SCHEMA, each_scene(world, _row, workers=workers, progress=progress), _FILES)
 
 

@@ -46,11 +46,8 @@ class _Row:
     refs: dict[RefName, list[Record]]
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``{refcoco,refcoco+,refcocog}/{refs(…).p,instances.json}`` and ``images/mscoco/images/train2014/``."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     rows = list(each_scene(world, partial(_draw, root), workers=workers, progress=progress))
     instances = {
         "info": info("COCO 2014"),

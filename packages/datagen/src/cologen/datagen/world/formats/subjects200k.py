@@ -36,11 +36,8 @@ _SCHEMA = pa.schema(
 )
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,validation}-00000-of-00001.parquet``, one pair for each scene; each picture has the given size."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     write_rows(root / "data", _SCHEMA, each_scene(world, _row, workers=workers, progress=progress))
 
 

@@ -28,11 +28,8 @@ _FILES: dict[Split, str] = {split: f"{split}.parquet" for split in SPLITS}
 _SCHEMA = pa.schema([("source", IMAGE), ("instruction", pa.string()), ("target", IMAGE), ("edit_type", pa.string())])
 
 
-def write(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``{train,val}.jsonl`` with ``before/*.jpg`` and ``after/*.jpg``, one edit for each scene."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     lines: dict[Split, list[str]] = {split: [] for split in SPLITS}
     for split, line in each_scene(world, partial(_line, root), workers=workers, progress=progress):
         lines[split].append(line)
@@ -40,11 +37,8 @@ def write(
         save(root / f"{split}.jsonl", "".join(lines[split]))
 
 
-def write_parquet(
-    root: Path, *, num_scenes: int, width: int, height: int, seed: int, workers: int = 1, progress: Progress = silent
-) -> None:
+def write_parquet(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,val}.parquet`` with the pictures inside, one edit for each scene."""
-    world = World(num_scenes=num_scenes, width=width, height=height, seed=seed)
     write_rows(root / "data", _SCHEMA, each_scene(world, _row, workers=workers, progress=progress), _FILES)
 
 
