@@ -68,8 +68,11 @@ def connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
     if cluster.address is None:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray's name for "listen on the loopback only"
-    import ray
-    import ray.exceptions
+    try:
+        import ray
+        import ray.exceptions
+    except ModuleNotFoundError as error:
+        raise ValueError(f"building needs Ray ({error}): install cologen-datagen[ray]") from error
 
     logging.getLogger("ray._private").setLevel(logging.ERROR)
     already = ray.is_initialized()

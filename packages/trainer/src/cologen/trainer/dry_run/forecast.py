@@ -95,7 +95,8 @@ def plan_run(
     """Plan to train the stages of these numbers, one after the other, into ``folder``.
 
     Args:
-        data, roots: the folder of the manifests, and where their pictures lie, as in ``loading.open_stage``.
+        data: the folder of the manifests.
+        roots: where the pictures of a manifest are, if not where they were when it was built, by its name.
         base: the folder of a FLUX base, or the weights of one of the world's; None: not given.
         parent: the run that this one branches off from, which has the stages before; None: they are in ``folder``.
         refusals: why the run could not begin in ``folder``, for whatever reason the caller knows.
