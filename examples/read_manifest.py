@@ -11,7 +11,8 @@ import pyarrow.dataset as ds
 def main(folder: str) -> None:
     """Print the manifest's counts, how often each kind of mask occurs, and one row."""
     manifest = json.loads(Path(folder, "manifest.json").read_text())
-    print(f"{manifest['task']} from {manifest['source']}: {manifest['rows']:,} samples, rejected {manifest['rejected']}")
+    print(f"{manifest['task']} from {manifest['source']}: {manifest['rows']:,} samples")
+    print("rejected:", manifest["rejected"])
     rows = ds.dataset([f"{folder}/{part['file']}" for part in manifest["parts"]], format="parquet")
     if "mask_kind" in rows.schema.names:
         print(Counter(rows.to_table(["mask_kind"])["mask_kind"].to_pylist()))

@@ -1,4 +1,4 @@
-"""Command lines: each composes rooms of `packages/` into one job and holds no logic of its own.
+"""Command lines: each composes modules of `packages/` into one job and holds no logic of its own.
 
 For ``python -m pipelines.NAME``, Ctrl-C is one line from here on, while the command's imports still take seconds.
 ``console.run`` puts its own handler over it. Nothing is changed for anyone else who imports this package.

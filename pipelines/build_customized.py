@@ -24,7 +24,7 @@ NUM_SCORES = 3
 class CustomizedOptions:
     """Build customized-generation data on Ray: a subject in one picture, and words for another; in both directions.
 
-    Pairs that repeat an earlier one, exactly or nearly, are turned away; those that are good by themselves are kept in
+    Pairs that repeat an earlier one, exactly or nearly, are rejected; those that are good by themselves are kept in
     a manifest of their own, OUT-candidates. Stopped at any time, the same command continues where it was. Any number
     of workers gives the same bytes.
     """
@@ -33,7 +33,7 @@ class CustomizedOptions:
     """The dataset whose layout is read."""
     build: Annotated[BuildOptions, tyro.conf.OmitArgPrefixes] = BuildOptions()
     min_score: float = 5.0
-    """Each of the three scores must reach this; a pair that was never judged is turned away."""
+    """Each of the three scores must reach this; a pair without scores is rejected."""
     pictures: Annotated[PairOptions, tyro.conf.OmitArgPrefixes] = PairOptions()
 
     def __post_init__(self) -> None:

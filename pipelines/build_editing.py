@@ -21,7 +21,7 @@ from pipelines.pair_running import run_pairs
 class EditingOptions:
     """Build editing data on Ray: a picture, an instruction, and the picture that it asks for; one row per pair.
 
-    Pairs that repeat an earlier one, exactly or nearly, are turned away; those that are good by themselves are kept in
+    Pairs that repeat an earlier one, exactly or nearly, are rejected; those that are good by themselves are kept in
     a manifest of their own, OUT-candidates. Stopped at any time, the same command continues where it was. Any number
     of workers gives the same bytes.
     """

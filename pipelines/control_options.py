@@ -1,4 +1,4 @@
-"""The options of `build_control`: which conditions, and which of their maps are drawn in advance."""
+"""The options of `build_control`: which conditions, and which of their maps are precomputed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ConditionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapOptions:
-    """Which maps are drawn in advance and written beside the manifest, and by which weights."""
+    """Which maps are precomputed and written beside the manifest, and by which weights."""
 
     precompute: bool = False
     """Draw the maps of HED and lineart now; otherwise they are extracted online, when a batch is made."""

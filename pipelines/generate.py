@@ -1,4 +1,4 @@
-"""``python -m pipelines.generate --prompt "…" --task edit --image in.png --adapter DIR --out out.png``: draw."""
+"""``python -m pipelines.generate --prompt "…" --task edit --image in.png --adapter DIR --out out.png``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LAST_SEED = 2**64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Draw a picture: from words alone, or for a task, from a picture.
+    """Generate an image from a prompt, or for a task, from an image.
 
     Without --base the base is a model of the synthetic world: the one that comes with the project, or --weights.
     """
@@ -54,7 +54,7 @@ class Options:
     preset: Literal["world-tiny", "world-small"] = "world-tiny"
     """Which model of the synthetic world, where there is no --base."""
     weights: Path | None = None
-    """Its weights (safetensors), as `train --recipe world-base` makes them. Default: those that come along."""
+    """Its weights (safetensors), as `train --recipe world-base` makes them. Default: the bundled ones."""
     negative: str | None = None
     """What is not to be drawn; works with --true-cfg above 1."""
     seed: int = 0
@@ -62,7 +62,7 @@ class Options:
     steps: int | None = None
     """Denoising steps. Default: what the base's authors use."""
     guidance: float | None = None
-    """Told to bases that were distilled with it. Default: what the base's authors use."""
+    """For bases that were distilled with it. Default: what the base's authors use."""
     true_cfg: float = 1.0
     """Scale of classifier-free guidance against --negative, at twice the time."""
     size: str | None = None

@@ -30,7 +30,7 @@ class RayTrainOptions:
     cpus_per_worker: float = 4.0
     """CPU cores of each, its loading processes included."""
     max_failures: int = 3
-    """How often a lost process is made up for."""
+    """Worker restarts before the run fails."""
     storage: Path = Path("runs/ray")
     """A folder that every node sees, for Ray Train's own records."""
     address: str | None = None
@@ -106,7 +106,7 @@ def _fit(options: RayTrainOptions, arguments: Sequence[str]) -> None:
         ),
         run_config=RunConfig(
             storage_path=str(options.storage.resolve()),
-            failure_config=FailureConfig(max_failures=0),  # tries are counted here, where mistakes are told apart
+            failure_config=FailureConfig(max_failures=0),  # tries are counted here, by kind of mistake
         ),
     )
     try:

@@ -27,7 +27,7 @@ class VerifyOptions:
     folder: Annotated[str, tyro.conf.Positional]
     """The manifest's folder: a path, or a URI that pyarrow opens (s3://…)."""
     root: Path | None = None
-    """Where the pictures lie, to check their sizes too; by default where the manifest was built from."""
+    """The folder of the pictures, to check their sizes too; by default where the manifest was built from."""
     workers: int | None = None
     """Processes; by default one per core."""
 

@@ -26,7 +26,7 @@ class ViewOptions:
     folder: Annotated[str, tyro.conf.Positional]
     """The manifest's folder: a path, or a URI that pyarrow opens (s3://…)."""
     root: Path | None = None
-    """Where the pictures lie; by default where the manifest was built from."""
+    """The folder of the pictures; by default where the manifest was built from."""
     per_kind: int = 8
     """Samples of each kind on the contact sheet."""
     kind: str | None = None

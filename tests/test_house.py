@@ -1,5 +1,6 @@
-"""The house itself: formatted, linted, typed, its rooms in order, its resolution current, its examples alive."""
+"""The repository itself: formatted, linted, typed, its imports in order, its resolution current, its words plain."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -34,6 +35,44 @@ def test_resolution_is_current_and_stored_nowhere() -> None:
     assert "uv.lock" in (ROOT / ".gitignore").read_text().split()
     check = subprocess.run(["uv", "lock", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stderr
+
+
+EXPORT = ["uv", "export", "--quiet", "--locked", "--no-emit-workspace", "--no-header", "--no-annotate"]
+
+
+def test_the_stored_resolution_is_the_derived_one_and_names_no_host() -> None:
+    """After a change of versions: ``uv export --no-emit-workspace --no-header --no-annotate -o requirements.lock``."""
+    stored = (ROOT / "requirements.lock").read_text()
+    assert "://" not in stored and "--index" not in stored
+    derived = subprocess.run(EXPORT, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert stored == derived
+
+
+def test_a_training_node_installs_no_ray_and_no_detectors() -> None:
+    """The trainer depends on datagen's core: what finds objects and what builds manifests are extras."""
+    command = [*EXPORT, "--package", "cologen-trainer", "--no-dev", "--no-hashes"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = {line.split("==")[0] for line in listed.splitlines()}
+    assert {"torch", "diffusers", "pyarrow", "opencv-python"} <= names
+    extras = {"groundingdino-py", "segment-anything", "spacy", "controlnet-aux", "ray", "opencv-python-headless"}
+    assert not names & extras
+
+
+def test_the_trainer_imports_nothing_that_a_training_node_lacks() -> None:
+    absent = "ray spacy groundingdino segment_anything controlnet_aux torchvision".split()
+    code = f"import sys; sys.modules |= dict.fromkeys({absent}); import cologen.trainer.cli, cologen.datagen.samples"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+RETIRED = re.compile(r"turned away|whoever|nobody's concern|\bthe rooms?\b|\bSPEC \d", re.IGNORECASE)
+
+
+def test_retired_words_are_gone() -> None:
+    """One word, one meaning, and the field's own terms: see CONTRIBUTING.md."""
+    text = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/*.md"), *ROOT.glob("p*/**/*.py")]
+    text = [path for path in text if path.name not in {"expressions.py"}]  # those are words of annotators
+    found = [f"{path.relative_to(ROOT)}: {word[0]}" for path in text for word in RETIRED.finditer(path.read_text())]
+    assert not found, "\n".join(found)
 
 
 def test_cologen_is_a_namespace() -> None:

@@ -168,7 +168,7 @@ def test_of_overlapping_boxes_the_best_stays_whatever_its_noun() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"box_threshold": 1.5}, "box_threshold must lie in .* 1.5"),
+        ({"box_threshold": 1.5}, "box_threshold must be in .* 1.5"),
         ({"text_threshold": -0.1}, "text_threshold"),
         ({"nms_iou": 2.0}, "nms_iou"),
         ({"short_side": 900, "long_side": 800}, "900 and 800"),

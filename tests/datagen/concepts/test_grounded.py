@@ -84,7 +84,7 @@ def test_masks_that_overlap_more_than_asked_are_dropped(detector: Detector, sam:
 
 
 def test_the_overlap_must_be_a_share(detector: Detector, sam: Sam) -> None:
-    with pytest.raises(ValueError, match=r"mask_iou must lie in \[0, 1\], got 1.5"):
+    with pytest.raises(ValueError, match=r"mask_iou must be in \[0, 1\], got 1.5"):
         GroundedSegmenter(detector, sam, mask_iou=1.5)
 
 

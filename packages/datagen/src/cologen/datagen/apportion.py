@@ -1,4 +1,4 @@
-"""How many samples of a part become each kind, so that the asked shares hold over all parts of a build together."""
+"""Splits a part's samples into kinds, so that the asked shares hold over all parts of a build together."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Decides whose fault an exception is: one picture's, which is then rejected, or the machine's, which stops a part.
+"""Classifies exceptions: a picture's fault (the picture is rejected) or the machine's (the part is tried again).
 
 Nothing about one picture may end a build: whatever is raised while it is read, decoded, marked or compared becomes a
-counted rejection, ``internal_error`` where nobody foresaw it. A failing disk, too many open files or a GPU without
+counted rejection, ``internal_error`` where it was unforeseen. A failing disk, too many open files or a GPU without
 memory would meet every other picture too, so these go up unchanged, for the part to be tried again.
 """
 

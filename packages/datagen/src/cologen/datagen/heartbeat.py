@@ -1,4 +1,4 @@
-"""Says a line at regular intervals while a block runs, so that a log shows that a long step is alive."""
+"""Logs a line at regular intervals while a block runs, so that a long step shows that it is alive."""
 
 from __future__ import annotations
 

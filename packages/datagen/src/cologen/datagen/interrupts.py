@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one is heard, and what it stops is cleaned up after; a second one ends the process at once."""
+"""Ctrl-C: the first one stops the work and cleans up; a second one ends the process at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STOPPED = 130
 """The exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
 _SHOW_CURSOR = "\x1b[?25h"
-"""What terminals are told after a bar or a spinner, which hide it."""
+"""Shows the cursor again, after a bar or a spinner has hidden it."""
 
 
 @contextmanager

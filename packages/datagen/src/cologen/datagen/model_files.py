@@ -1,4 +1,4 @@
-"""Published files of weights: what each is for, and how it comes whole onto this disk, however often the line breaks.
+"""Published files of weights: resumable, checksummed downloads.
 
 Nothing here needs more than the standard library. One process at a time may download into a folder; the caller sees to
 that.
@@ -31,7 +31,7 @@ CHUNK = 1 << 20
 """Bytes written at a time, at most."""
 
 Progress = Callable[[int, int | None], None]
-"""Told the bytes that are here, and of how many, where that is known."""
+"""Called with the bytes downloaded so far, and the total where it is known."""
 
 _TRANSIENT = (ConnectionError, TimeoutError, http.client.HTTPException)
 _TRANSIENT_STATUS = frozenset({408, 425, 429})
@@ -65,7 +65,7 @@ class ModelFile:
             raise ValueError(f"filename of {self.name} must stay inside the folder of models, got {self.filename!r}")
 
     def path(self, folder: Path) -> Path:
-        """Where the whole file lies."""
+        """The path of the whole file."""
         return folder / self.filename
 
     def part(self, folder: Path) -> Path:

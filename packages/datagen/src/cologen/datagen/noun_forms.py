@@ -35,7 +35,7 @@ _LETTERS_SAID_WITH_A_VOWEL = "EFHILMNORSX"
 
 
 def is_counted(noun: str) -> bool:
-    """Whether one and several of it can be told apart without a word such as "piece"; pairs can."""
+    """Whether singular and plural differ without a word such as "piece"; pairs can."""
     head = _parted(noun)[0].lower()
     last = _last_word(head)[1]
     return not (head in UNCOUNTED_NAMES or last in UNCOUNTED or last in BY_THE_PIECE)

@@ -89,4 +89,4 @@ SINGULARS_IN_E = _words(
 """Of the plurals in "oes", "ches", "xes" and "ies", those that only add an s."""
 
 SAID_OTHERWISE: Mapping[str, str] = MappingProxyType({"jean": "jeans", "legging": "leggings", "chap": "chaps"})
-"""Names of LVIS that nobody says in the singular."""
+"""Names of LVIS that are not used in the singular."""

@@ -1,4 +1,4 @@
-"""Randomness from a seed and a key, never from workers or order: the same sample is the same wherever it is made."""
+"""Randomness from a seed and a key, never from workers or order: a sample is the same on every worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def generator(seed: int, *key: KeyPart) -> np.random.Generator:
     """A stream of its own for ``(seed, *key)``: Philox keyed by a 128-bit hash of both.
 
     ``generator(7, "coco/42", "mask")`` and ``generator(7, "coco/42", "kind")`` are independent; strings and integers
-    are told apart, and so are ``("a", "b")`` and ``("ab",)``.
+    are distinct, and so are ``("a", "b")`` and ``("ab",)``.
     """
     return np.random.Generator(np.random.Philox(key=_hash(seed, key, size=16)))
 

@@ -1,4 +1,4 @@
-"""From a manifest's row to pixels: the only room that knows how a task looks.
+"""Renders a manifest's row: source, target, mask and prompt of each task.
 
 A sample is what the model learns from: given ``source`` and ``prompt``, paint ``target``.
 """
@@ -34,7 +34,7 @@ class Sample:
     ``mask`` is 1 where the target has to be made up; None where the task has no such place.
 
     ``online`` names the extractor (``control.hed``, ``control.lineart``) that has still to make the source: until then
-    ``source`` is the picture itself. Whoever makes the batch crops and resizes it as the target, and then replaces it
+    ``source`` is the picture itself. The batch's maker crops and resizes it as the target, and then replaces it
     by ``extractor(source)``, batched and in RGB in [0, 1].
     """
 
@@ -46,9 +46,9 @@ class Sample:
 
 
 def render(row: Mapping[str, Any], root: Path, folder: Folder | None = None) -> Sample:
-    """The sample of a manifest's row; the pictures lie under ``root``, and the manifest itself in ``folder``.
+    """The sample of a manifest's row; the pictures are under ``root``, the manifest itself is in ``folder``.
 
-    Source and target have one size. Only a control row whose map was drawn in advance needs the folder.
+    Source and target have one size. Only a control row with a precomputed map needs the folder.
 
     Raises:
         RejectedError: a picture is missing, damaged or of another size than the row says.
@@ -95,11 +95,11 @@ def _control(row: Mapping[str, Any], root: Path, folder: Folder | None) -> Sampl
 
 
 def _map(row: Mapping[str, Any], root: Path, folder: Folder | None) -> bytes:
-    """The dataset's own map, or the one that lies beside the row."""
+    """The dataset's own map, or the precomputed one beside the row."""
     if row["map_hash"] is None:
         return images.read_bytes(root, row["condition_uri"])
     if folder is None:
-        raise ValueError(f"the map of {row['sample_id']} lies in the manifest's folder: give that too")
+        raise ValueError(f"the map of {row['sample_id']} is in the manifest's folder: give that too")
     return maps.read_map(folder, row["condition_uri"], row["map_hash"])
 
 

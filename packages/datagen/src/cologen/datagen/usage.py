@@ -1,4 +1,4 @@
-"""Options of a command line that cannot hold: one ValueError that names the option, which tyro shows as wrong usage."""
+"""Checks of command-line options: one ValueError that names the option, shown by tyro as wrong usage."""
 
 from __future__ import annotations
 

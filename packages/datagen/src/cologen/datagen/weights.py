@@ -1,4 +1,4 @@
-"""Original checkpoint files into networks: nothing in the file is run, and no weight of the network may be missing."""
+"""Loads original checkpoint files into networks, strictly: no code in them is run, no weight may be missing."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def eight_bits(values: np.ndarray) -> UInt8[np.ndarray, "..."]:
 
 
 def unit_floats(values: np.ndarray) -> Float32[np.ndarray, "..."]:
-    """Floats in [0, 1] as float32; what lies outside by a rounding error is clipped.
+    """Floats in [0, 1] as float32; what is outside by a rounding error is clipped.
 
     Raises:
         ValueError: they are outside [0, 1] or not finite.

@@ -1,4 +1,4 @@
-"""Where each expert is at home: a map of blocks by experts, as SVG that stands alone or inside a page."""
+"""Expert usage per block as an SVG heat map, alone or inside a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How likely each patch is background, from how much its colour runs along the picture's border.
+"""The probability that a patch is background, from how much its colour touches the picture's border.
 
 Boundary connectivity and background-weighted contrast, after Zhu, Liang, Wei and Sun, "Saliency Optimization from
 Robust Background Detection" (CVPR 2014), equations 1 to 7. Objects touch the picture's border little for their size;
@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from cologen.datagen.concepts.superpixels import Superpixels
 
 _COLOR_REACH = 7.0
-"""CIELAB units; how far apart two patches may lie and still count as one surface (sigma_clr; the paper takes 10)."""
+"""CIELAB units; the distance up to which two patches count as one surface (sigma_clr; the paper takes 10)."""
 _CONNECTIVITY_SCALE = 1.0
 _PLACE_REACH = 0.4
 """Parts of the long side within which contrast counts (sigma_spa)."""

@@ -1,4 +1,4 @@
-"""Groups of patches that may be one object: the nodes of a merging tree, and islands of likely foreground."""
+"""Candidate objects: groups of patches from a merging tree, and connected regions of likely foreground."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Groups = Bool[np.ndarray, "groups patches"]
 def candidates(
     patches: Superpixels, foreground: Float64[np.ndarray, "patches"], min_area: float, max_area: float
 ) -> Groups:
-    """The different groups whose share of the picture lies in [``min_area``, ``max_area``]."""
+    """The different groups whose share of the picture is in [``min_area``, ``max_area``]."""
     islands = _islands(patches, foreground)
     groups = np.concatenate([_merged(patches, foreground), islands, _closed(patches, islands)])
     shares = groups @ patches.areas / patches.areas.sum()

@@ -1,4 +1,4 @@
-"""Which words of a caption are common nouns, told from their neighbours: the way without a trained tagger.
+"""Finds the common nouns of a caption by rules over neighbouring words, where no trained tagger is installed.
 
 Captions are plain English ("a man in a red shirt is riding a horse"), so one pass from left to right suffices: a word
 is judged by the readings its form allows, by the part of speech of the word before and by whether a noun can follow.

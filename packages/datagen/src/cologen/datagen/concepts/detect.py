@@ -1,4 +1,4 @@
-"""Boxes for nouns: GroundingDINO over batches of pictures, each picture's boxes as if it had been alone.
+"""Boxes for nouns: GroundingDINO over batches of pictures; a batch gives each picture the boxes it gets alone.
 
 Pictures share a batch only where their resized sizes agree, since the backbone reads padding as picture. Prompts of
 different lengths may share one: their padding is masked everywhere.

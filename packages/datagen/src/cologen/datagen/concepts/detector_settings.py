@@ -1,4 +1,4 @@
-"""What a detector keeps and how large it sees: apart from the network, so that a command line can show it at once."""
+"""Settings of a detector: thresholds and input size. Apart from the network, so that ``--help`` imports no torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DetectorSettings:
     def __post_init__(self) -> None:
         for name in ("box_threshold", "text_threshold", "nms_iou"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if not 32 <= self.short_side <= self.long_side:
             raise ValueError(f"expected 32 <= short_side <= long_side, got {self.short_side} and {self.long_side}")
         if self.batch_size < 1:

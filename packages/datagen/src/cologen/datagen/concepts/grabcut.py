@@ -1,4 +1,4 @@
-"""A rough mask made exact: GrabCut with the mask as its first guess, in a window around it.
+"""Refines a rough mask with GrabCut, in a window around it.
 
 Rother, Kolmogorov and Blake, "GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts" (SIGGRAPH 2004),
 in OpenCV's form.

@@ -22,7 +22,7 @@ class GroundedSegmenter:
 
     def __init__(self, detector: Detector, sam: Sam, *, mask_iou: float = 1.0) -> None:
         if not 0 <= mask_iou <= 1:
-            raise ValueError(f"mask_iou must lie in [0, 1], got {mask_iou}")
+            raise ValueError(f"mask_iou must be in [0, 1], got {mask_iou}")
         self._detector = detector
         self._sam = sam
         self._mask_iou = mask_iou

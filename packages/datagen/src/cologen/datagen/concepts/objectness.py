@@ -88,7 +88,7 @@ def _rings(patches: Superpixels, groups: Groups) -> Groups:
 
 
 def _separation(inside: _Zones, ring: _Zones) -> _PerGroup:
-    """How far apart the mean colours lie, measured by the spread of both (log of one plus Fisher's ratio)."""
+    """The distance of the mean colours, measured by the spread of both (log of one plus Fisher's ratio)."""
     apart = np.sqrt(((inside.colors - ring.colors) ** 2).sum(axis=1))
     return np.log1p(apart / (inside.spreads + ring.spreads + _USUAL_SPREAD))
 

@@ -1,4 +1,4 @@
-"""The segmenter for machines without checkpoints: what stands out from the picture's background, cut out by GrabCut.
+"""The segmenter that needs no checkpoints: salient regions, cut out by GrabCut.
 
 It finds few objects and does not name them. A picture in which nothing stands out, such as plain texture, has none.
 """

@@ -1,4 +1,4 @@
-"""What a segmenter is: pictures and their nouns in, objects with masks out; no later room asks which one it was."""
+"""The interface of a segmenter: pictures and their nouns in, objects with masks out."""
 
 from __future__ import annotations
 

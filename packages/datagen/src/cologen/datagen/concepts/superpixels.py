@@ -1,4 +1,4 @@
-"""A picture cut into some hundred patches that follow its edges, and what is known of each patch and border.
+"""Superpixels: a picture cut into some hundred patches along its edges, with features of patches and borders.
 
 Counts, areas and steps are whole numbers held in floats: their sums are exact in any order, so that whatever is
 decided from them does not depend on how many threads added them up.

@@ -1,4 +1,4 @@
-"""The word lists by which captions are read: the closed classes of English, and what is usual in captions."""
+"""Word lists for reading captions: the closed word classes of English, and words usual in captions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the lemma tables of spacy-lookups-data say of one English word: the parts of speech it can be, its singular.
+"""Lookups in the lemma tables of spacy-lookups-data: an English word's possible parts of speech and its singular.
 
 The tables (WordNet's lemmas) know forms, not use: in them ``riding`` and ``white`` are nouns too. ``caption_grammar``
 decides which of the possible readings a word has where it stands.

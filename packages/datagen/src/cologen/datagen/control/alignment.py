@@ -1,4 +1,4 @@
-"""A picture and its condition of another size: brought to one size, so that they show the same place.
+"""Aligns a picture with a condition map of another size.
 
 MultiGen-20M's conditions were made at another size than its pictures: 768 x 512 beside 640 x 427.
 """
@@ -28,7 +28,7 @@ def stretch(image: Size, condition: Size) -> float:
 def resized(
     condition: UInt8[np.ndarray, "height width 3"], size: Size, kind: ConditionKind
 ) -> UInt8[np.ndarray, "new_height new_width 3"]:
-    """The whole condition in another size, edge to edge: what lies at a fraction of its sides stays there.
+    """The whole condition in another size, edge to edge: relative positions stay the same.
 
     The colours of classes are kept and never mixed.
     """

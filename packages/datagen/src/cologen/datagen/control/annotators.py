@@ -19,8 +19,8 @@ HUB = "lllyasviel/Annotators"
 def annotator(name: str) -> Any:
     """The module ``controlnet_aux.<name>``.
 
-    Importing it imports every annotator of the package, whose warnings about detectors that nobody asked for (no
-    mediapipe, old names in scipy and timm) are not the user's concern.
+    Importing it imports every annotator of the package, whose warnings about unused detectors (no
+    mediapipe, old names in scipy and timm) are suppressed.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -45,7 +45,7 @@ def load_weights(network: Any, weights: str | Path, file: str) -> None:
 
 
 def checkpoint_of(weights: str | Path, file: str) -> Path:
-    """Where the checkpoint of ``load_weights`` lies on this machine; from the hub it is downloaded once.
+    """The path of ``load_weights``' checkpoint on this machine; from the hub it is downloaded once.
 
     Raises:
         FileNotFoundError: ``weights`` is no file, no folder, and not on the hub.

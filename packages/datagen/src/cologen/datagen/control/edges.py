@@ -1,4 +1,4 @@
-"""Canny's thresholds, drawn per sample so that a model meets sparse maps and dense ones, and one picture's edges."""
+"""Canny edges of one picture, with thresholds drawn per sample, so that training sees sparse and dense maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the networks' extractors share: the shapes they take and give, and how a batch passes through a network."""
+"""Shared by the network extractors: tensor shapes, and how a batch passes through a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sample gets which kind of condition, so that the asked shares hold over all parts of a build together."""
+"""Assigns a kind of condition to each sample, so that the asked shares hold over all parts of a build together."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ KINDS: tuple[ConditionKind, ...] = ("canny", "depth", "hed", "lineart", "segment
 ANYWHERE: frozenset[ConditionKind] = frozenset(("canny", "hed", "lineart"))
 """The kinds that are made of the picture alone, whatever the dataset has."""
 ONLINE: frozenset[ConditionKind] = frozenset(("hed", "lineart"))
-"""The kinds that are extracted when a batch is made, unless their maps are drawn in advance."""
+"""The kinds that are extracted when a batch is made, unless their maps were precomputed."""
 
 
 class ConditionMix(BaseModel):

@@ -1,4 +1,4 @@
-"""An annotator's words as a noun phrase that can stand in a sentence: "left man" becomes "the left man".
+"""Turns an annotator's words into a noun phrase that fits into a sentence: "left man" becomes "the left man".
 
 RefCOCO's words were typed in a game against time. Most are noun phrases without an article; some are only what tells
 the object apart ("blue", "second from left"), a place ("on the left"), a pronoun or a whole clause ("can't see face").

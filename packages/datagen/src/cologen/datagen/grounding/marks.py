@@ -1,7 +1,7 @@
 """Marks on pictures: frames around boxes, and see-through covers over masks.
 
-A frame lies outside its box and touches it: it covers the pixels within ``line_width`` of the box (by rows and columns,
-so corners are square) and none inside, and what lies beyond the picture is cut off. Of an object that reaches the
+A frame is outside its box and touches it: it covers the pixels within ``line_width`` of the box (by rows and columns,
+so corners are square) and none inside, and what is beyond the picture is cut off. Of an object that reaches the
 picture's edge, the edge itself is that side of the frame. Around ``[2, 1, 4, 3]`` with a line of one pixel:
 
     . # # # #
@@ -41,7 +41,7 @@ def frames(boxes: Sequence[XYXY], line_width: int, height: int, width: int) -> M
 
 
 def shows_corner(box: XYXY, line_width: int, height: int, width: int) -> bool:
-    """Whether a corner of the frame has room in the picture for the whole width of its two lines.
+    """Whether a corner of the frame fits into the picture for the whole width of its two lines.
 
     Then the frame and the picture's edges enclose the object; without a corner it is a line or two, and no box.
     """

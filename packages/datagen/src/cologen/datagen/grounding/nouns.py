@@ -1,4 +1,4 @@
-"""A class name as people say it: without underscores and remarks in brackets; its forms are those of ``noun_forms``.
+"""A class name as a plain noun: no underscores, no remarks in brackets.
 
 Class names are LVIS's, COCO's and ADE20K's: ``mouse_(computer_equipment)``, ``chest_of_drawers_(furniture)``, ``skis``.
 """

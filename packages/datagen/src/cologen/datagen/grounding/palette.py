@@ -1,6 +1,6 @@
-"""Named colours for marks, and which of them can be seen on the pixels they are to mark.
+"""Named colours for marks, and which of them are visible against the pixels to be marked.
 
-The colours lie at least two ``MIN_DISTANCE`` apart, so a pixel is near to one of them at most. Of thirteen colours, one
+The colours are at least two ``MIN_DISTANCE`` apart, so a pixel is near to one of them at most. Of thirteen colours, one
 is near to the region's mean and the other twelve share its pixels: some colour has at most a twelfth of them near it.
 So there always is a colour that can be seen, whatever the picture.
 """

@@ -1,4 +1,4 @@
-"""Instructions in words: a phrase that means the objects, a mark and its colour, put together in many ways.
+"""Instruction texts: a phrase for the objects, a mark and its colour, combined by many templates.
 
 Negative samples take the same words as all others, or the words would give away that nothing is to be marked.
 """

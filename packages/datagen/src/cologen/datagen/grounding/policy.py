@@ -30,7 +30,7 @@ class ReferringMix(BaseModel):
 class GroundingPolicy(BaseModel):
     """Everything that decides what is marked, given a picture's objects and a seed.
 
-    Areas are fractions of the picture, line widths of its side √(height × width), opacities lie in (0, 1].
+    Areas are fractions of the picture, line widths of its side √(height × width), opacities are in (0, 1].
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -60,7 +60,7 @@ class GroundingPolicy(BaseModel):
         if self.min_object_area > self.max_object_area:
             raise ValueError(f"min_object_area {self.min_object_area} exceeds max_object_area {self.max_object_area}")
         if self.inverse > 0 and self.opacity[1] == 1:
-            raise ValueError("inverse samples need an opacity below 1: nobody can tell what an opaque mask hides")
+            raise ValueError("inverse samples need an opacity below 1: what an opaque mask hides cannot be seen")
         return self
 
     def line_pixels(self, share: float, height: int, width: int) -> int:

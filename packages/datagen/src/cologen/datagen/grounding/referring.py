@@ -1,4 +1,4 @@
-"""Which objects of a picture are referred to, by which words, and for which of the three tasks (paper, section 2.3).
+"""Chooses the objects of a picture to refer to, their phrase, and one of the three tasks (paper, section 2.3).
 
 Box and mask referring take an annotator's expression, or a whole class ("the dog", "all dogs") where the annotation is
 exhaustive; instance referring takes any one object of a class. The mix is held within one part, as that of masks is.
@@ -51,7 +51,7 @@ def draw_referrals(
     """What each sample refers to, or why it cannot, in their order; a pure function of the arguments.
 
     ``samples`` are pictures by sample id and ``first`` is the place of the first among all that are asked for. Samples
-    that can serve fewer tasks choose first. Where a task has no picture left, samples are turned away: any other rule
+    that can serve fewer tasks choose first. Where a task has no picture left, samples are rejected: any other rule
     would bend the mix.
     """
     ids = list(samples)

@@ -1,8 +1,8 @@
-"""Members of tar files, plain or compressed by gzip, by name and at random: gone through once, their table kept.
+"""Random access to members of tar files, plain or gzip, by name: a file is scanned once and its table is kept.
 
 Gzip cannot be entered in the middle, so ``indexed_gzip`` notes a point every few megabytes from which to go on. The
 notes and the table of members are kept in the cache folder; going through 16 GB takes minutes, once per machine. What
-a file is compressed with is told by its first bytes and not by its name.
+a file is compressed with is read from its first bytes, not from its name.
 """
 
 from __future__ import annotations

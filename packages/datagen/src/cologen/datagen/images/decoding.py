@@ -1,4 +1,4 @@
-"""The only module that turns an ``image_uri`` into bytes and bytes into pixels.
+"""Image address to bytes, bytes to pixels: the only module that does it.
 
 Whatever is wrong with one picture is a ``RejectedError`` with its reason. What a picture's colours mean (transparency,
 16 bits, CMYK, EXIF's turn) is decided in ``cologen.pictures``, for the inference pipeline too.
@@ -233,7 +233,7 @@ def _open_pillow(data: bytes) -> ImageFile:
     """The picture with its header read and its size checked, before there are pixels."""
     webp_size = headers.webp_size(data)
     if webp_size is not None:
-        _check_size(*webp_size)  # Pillow makes room for the pixels when it opens one
+        _check_size(*webp_size)  # Pillow allocates the pixels when it opens one
     if headers.is_png(data):
         headers.check_png(data)
         formats = ("PNG",)

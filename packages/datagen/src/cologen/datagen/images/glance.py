@@ -1,4 +1,4 @@
-"""A quick look at a picture while data is built: small, good for choosing colours and for comparing pictures."""
+"""A picture decoded small and fast, for choosing colours and for comparing pictures."""
 
 from __future__ import annotations
 

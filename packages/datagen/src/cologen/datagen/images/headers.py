@@ -1,4 +1,4 @@
-"""What a JPEG, PNG or WEBP says of its picture, read without decoding it: size, depth, EXIF turn, a PNG's checksums.
+"""Headers of JPEG, PNG and WEBP, read without decoding: size, depth, EXIF orientation, a PNG's checksums.
 
 Every other format is left to Pillow in ``images``.
 """

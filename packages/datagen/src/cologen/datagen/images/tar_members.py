@@ -1,4 +1,4 @@
-"""The members of a tar file one by one, read by the standard library without the ways in which a file can hold it up.
+"""Iterates over the members of a tar file with the standard library, guarded against files that would hang it.
 
 ``tarfile`` believes the sizes in an archive: a negative one sends it back to where it was, for ever, and headers are
 read whole however long they claim to be. Here it reads through a file that only goes forward, and little at a time.

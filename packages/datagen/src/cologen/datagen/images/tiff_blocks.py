@@ -1,7 +1,7 @@
 """The compressed blocks of a TIFF, strips or tiles, checked before libtiff sees them.
 
-Pillow does not hear of all that libtiff finds damaged: of a block that breaks off it keeps the first half, and nothing
-or the block before stands in for the rest.
+Pillow does not report all damage that libtiff finds: it keeps the first half of a block that breaks off, and fills
+the rest with nothing or with the block before.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def check_tiles(image: TiffImageFile, most_pixels: int) -> None:
 
 
 def check_pixels(data: bytes, image: TiffImageFile) -> None:
-    """Check what can be checked of the blocks; LZW has no checksum, but Pillow hears of damage in it.
+    """Check what can be checked of the blocks; LZW has no checksum, but Pillow reports damage in it.
 
     Raises:
-        RejectedError: a block is damaged, or compressed as JPEG, whose damage nobody would hear of.
+        RejectedError: a block is damaged, or compressed as JPEG, in which damage is not reported.
     """
     compression = image.tag_v2.get(_COMPRESSION)
     if image.tag_v2.get(_COLORS) == _YCBCR and compression not in _JPEG:

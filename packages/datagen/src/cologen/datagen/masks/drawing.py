@@ -1,4 +1,4 @@
-"""One mask of a given kind for one picture, with what it hides of the picture's objects."""
+"""Draws one mask of a given kind for one picture, and measures its overlap with the picture's objects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DrawnMask:
 
     ``target`` is the object the mask was made for or, under a random mask, the one it overlaps most by IoU (None where
     it overlaps none). ``max_object_iou`` and ``max_object_coverage`` range over all the picture's countable objects and
-    crowds; ``area`` is a fraction of the picture. All three lie in [0, 1].
+    crowds; ``area`` is a fraction of the picture. All three are in [0, 1].
     """
 
     kind: MaskKind

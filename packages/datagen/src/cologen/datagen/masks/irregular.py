@@ -41,7 +41,7 @@ class IrregularShape:
         if self.num_points < 1 or (self.points_on == "contour" and self.num_points % 4):
             raise ValueError(f"num_points must be positive, and a multiple of 4 on the contour; got {self.num_points}")
         if not 0 <= self.bulge <= 1 or self.jitter < 0:
-            raise ValueError(f"bulge must lie in [0, 1] and jitter be at least 0; got {self.bulge}, {self.jitter}")
+            raise ValueError(f"bulge must be in [0, 1] and jitter be at least 0; got {self.bulge}, {self.jitter}")
         if self.reference_side < 1:
             raise ValueError(f"reference_side must be at least 1 pixel; got {self.reference_side}")
 

@@ -1,8 +1,8 @@
-"""Which sample gets which kind of mask: random, object and irregular at 20 / 40 / 40 % (section 2.3 of the paper).
+"""Assigns a kind of mask to each sample: random, object and irregular at 20 / 40 / 40 % (section 2.3 of the paper).
 
 The mix is held within one part, the only group of samples a worker sees, and is a pure function of that part. A
 picture without objects can only take a random mask; where there are more of them than random masks are asked for, the
-rest are turned away, since any other rule would bend the mix.
+rest are rejected, since any other rule would change the mix.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def draw_masks(
     """One mask or one reason for each canvas, in their order; a pure function of the arguments.
 
     ``first`` is the place of the part's first sample among all that are asked for, which decides what becomes of the
-    fractions of a quota: where nothing is turned away, the mix is exact to one sample over the whole manifest.
+    fractions of a quota: where nothing is rejected, the mix is exact to one sample over the whole manifest.
     Random masks go to the pictures without objects first and then to others, in keyed order; the rest is split between
     the two object kinds. A picture on which one kind cannot be drawn is given another, and the kind another picture.
     """

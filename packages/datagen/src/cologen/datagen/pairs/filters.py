@@ -1,4 +1,4 @@
-"""The rules that a pair has to pass: its scores, the size of its pictures, and that one differs from the other."""
+"""The rules that a pair must pass: scores, sizes, and that its two pictures differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cologen.datagen.records import Reason, RejectedError
 
 
 class PairPolicy(BaseModel):
-    """What is turned away."""
+    """The thresholds of rejection."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -1,4 +1,4 @@
-"""How alike two pictures are: small copies that are compared cell by cell, and hashes that find whom to compare.
+"""Similarity of two pictures: perceptual hashes find candidates, small copies are compared cell by cell.
 
 A hash alone would not do: an edit that changes one small object leaves the 64 bits of its picture as they were. So the
 hash finds candidates, and the small copies decide.
@@ -38,7 +38,7 @@ def likeness(picture: Picture) -> Likeness:
 
 
 def perceptual_hash(thumbnail: Thumbnail) -> int:
-    """Which of the 64 lowest frequencies of its brightness lie above their median: pHash, one bit each.
+    """Which of the 64 lowest frequencies of its brightness are above their median: pHash, one bit each.
 
     Frequencies are rounded to whole levels, so that a plain surface has the same hash on every machine.
     """

@@ -1,4 +1,4 @@
-"""Pairs that came before: the same two pictures again, to the bit or nearly so, in the same roles.
+"""Repeated pairs: the same two pictures, equal or nearly so, in the same roles.
 
 A pair repeats another when no cell of their thumbnails differs by ``min_change`` levels, source by source and target by
 target; two edits of one picture are no repetition, nor is a pair turned round. Whether a pair goes is decided by the

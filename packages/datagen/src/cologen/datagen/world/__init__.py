@@ -1,1 +1,1 @@
-"""The synthetic world: scenes that know their picture, captions, masks, depth, edits and subject pairs."""
+"""The synthetic dataset: scenes with picture, captions, masks, depth, edits and subject pairs."""

@@ -1,4 +1,4 @@
-"""Captions as a person might write them: sentences built from parts that each have several ways to be said.
+"""Captions of a scene: sentences built from parts with several wordings each.
 
 A caption need not say everything, but all it says is true, at every picture size and side ratio.
 """

@@ -1,4 +1,4 @@
-"""Where things are, as predicates with words: places in the picture and relations between two objects.
+"""Spatial predicates with their words: places in the picture and relations between two objects.
 
 Every predicate answers with a degree, in fractions of the picture's sides: true above 0, and clear to the eye above
 ``SLACK``. ``x`` and ``y`` hold for any side ratio, so "left of" does too.
@@ -62,5 +62,5 @@ RELATIONS: Mapping[str, Relation] = MappingProxyType(
 
 
 def _mainly(along: float, across: float) -> float:
-    """How far one thing lies along a direction, and further than across it."""
+    """The distance of one thing along a direction, and further than across it."""
     return min(along - _APART, along - abs(across))

@@ -50,7 +50,7 @@ def sample_edit(scene: Scene, seed: int) -> Edit:
 
 
 def edit(scene: Scene, kind: EditKind, seed: int) -> Edit | None:
-    """An edit of this kind; None where the scene has no room for it (nothing may be removed from a scene of one)."""
+    """An edit of this kind; None where the scene does not allow it (nothing may be removed from a scene of one)."""
     draw = generator(seed, "edit", scene.seed, scene.key, kind)
     attempts = (_ATTEMPTS[kind](scene, draw) for _ in range(_TRIES))
     return next((found for found in attempts if found is not None), None)

@@ -1,4 +1,4 @@
-"""One object in words: which of its attributes are said, in which order, with which article and number."""
+"""Noun phrases for one object: which attributes, in which order, with which article and number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One object of a scene and where it lies in a picture of any size: the record, its window and its coverage."""
+"""One object of a scene: the record, its window in a picture of any size, and its coverage of pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUPERSAMPLING = 4
 """Subpixels along each side of a pixel: coverage is counted in whole subpixels, so it is the same on every machine."""
 
 PADDING = 0.35
-"""Room around the unit circle for the shadow, in radii."""
+"""Margin around the unit circle for the shadow, in radii."""
 
 _SHIFT = 8
 """Fractional bits of the polygon corners given to OpenCV."""
@@ -64,7 +64,7 @@ class Window:
 
 
 def window(thing: SceneObject, width: int, height: int) -> Window:
-    """Where the object lies in a picture of ``width × height`` pixels, shadow included."""
+    """The object's window in a picture of ``width × height`` pixels, shadow included."""
     radius = thing.scale * min(width, height)
     center_x, center_y = thing.x * width, thing.y * height
     reach = radius * (1 + PADDING) + 2
@@ -73,7 +73,7 @@ def window(thing: SceneObject, width: int, height: int) -> Window:
 
 
 def fill(loops: Sequence[Loop], angle: float, at: Window) -> UInt8[np.ndarray, "side side"]:
-    """How much of each pixel of the window lies inside the turned loops (even-odd), 0 to 255."""
+    """How much of each pixel of the window is inside the rotated loops (even-odd), 0 to 255."""
     turn = math.radians(angle)
     rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
     offset = np.array([at.center_x - at.x0, at.center_y - at.y0])

@@ -1,4 +1,4 @@
-"""Phrases that mean exactly one object of a scene, each with its meaning, so that uniqueness is checked and not hoped.
+"""Phrases that refer to exactly one object of a scene. Each has its predicate, so uniqueness is checked.
 
 A phrase is unique if exactly one object satisfies its meaning, read narrowly or generously by ``directions.SLACK``.
 """

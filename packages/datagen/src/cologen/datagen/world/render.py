@@ -1,4 +1,4 @@
-"""A scene as pixels: the picture, and all that is exactly known of each of its pixels."""
+"""Renders a scene: the picture, and exact masks, depth and classes of its pixels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Rendering:
     """A picture in sRGB and its annotations, all of the same height and width.
 
     ``masks`` are the visible pixels of each object in scene order, pairwise disjoint, ``full_masks`` those it would
-    have with nothing in front of it. ``depth`` lies in [0, 1] with 0 nearest. ``class_map`` holds ids of
+    have with nothing in front of it. ``depth`` is in [0, 1] with 0 nearest. ``class_map`` holds ids of
     ``OBJECT_CLASSES``, then, from ``len(OBJECT_CLASSES)`` on, of ``GROUND_CLASSES``; ``instance_map`` 0 for the ground
     and ``i + 1`` for object ``i``.
     """

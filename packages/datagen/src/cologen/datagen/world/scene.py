@@ -41,7 +41,7 @@ class Scene:
 
 
 def sample_scene(seed: int, index: int) -> Scene:
-    """The scene at ``index`` of the endless world ``seed``: 1 to 6 objects, each recognisable where it lies.
+    """The scene at ``index`` of the endless world ``seed``: 1 to 6 objects, each recognisable.
 
     An object that finds no free place in a full scene is left out.
     """
@@ -91,7 +91,7 @@ def place(
 
 
 def is_clear(objects: Sequence[SceneObject]) -> bool:
-    """Whether every object shows enough of itself, and those that look alike lie apart, so that words can tell them."""
+    """Whether every object shows enough of itself, and similar ones are apart, so that words tell them."""
     if any(_are_mistaken(a, b) for i, a in enumerate(objects) for b in objects[:i]):
         return False
     if max(sum(_are_alike(a, b) for b in objects) for a in objects) > 2:
@@ -132,7 +132,7 @@ def _sample_cast(draw: np.random.Generator, ground: str) -> list[SceneObject]:
 
 
 def _are_mistaken(a: SceneObject, b: SceneObject) -> bool:
-    """Whether two objects of one colour would run into each other, or twins lie too close to say which is which."""
+    """Whether two objects of one colour would run into each other, or two equal ones are too close to distinguish."""
     if a.color == b.color and (a.x - b.x) ** 2 + (a.y - b.y) ** 2 < (a.scale + b.scale) ** 2:
         return True
     return _are_alike(a, b) and max(abs(a.x - b.x), abs(a.y - b.y)) < _TWIN_DISTANCE

@@ -1,4 +1,4 @@
-"""The painted surface of one object, inside its window: pattern, details, light, rim and the shadow it throws.
+"""The painted surface of one object, inside its window: pattern, details, light, rim and its shadow.
 
 The light comes from the upper left. Lengths are in radii of the object.
 """

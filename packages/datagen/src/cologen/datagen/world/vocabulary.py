@@ -31,7 +31,7 @@ class Texture:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What objects lie on, with phrases for being there.
+    """Grounds, with phrases for being on them.
 
     ``camouflages`` names the colours that would hardly be seen on it. ``depth`` is that of its upper and lower edge.
     """

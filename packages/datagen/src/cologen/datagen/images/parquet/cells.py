@@ -1,4 +1,4 @@
-"""Where each binary cell of a column chunk lies, so that one is read without the others.
+"""The position of each binary cell in a column chunk, so that one is read without the others.
 
 Writers put a row group's pictures into one or few pages, often all into the dictionary: smaller than pages only the
 parts of a block are. Columns of lists, other codecs than snappy and other encodings are refused, and left to Arrow,
@@ -30,7 +30,7 @@ from cologen.datagen.images.parquet.pages import (
 )
 
 MAX_GROUP_ROWS = 1 << 22
-"""The most rows of a row group; writers take a million at most if not told otherwise."""
+"""The most rows of a row group; writers take a million at most by default."""
 
 _HEADER_BYTES, _LONG_HEADER_BYTES = 1 << 14, 1 << 20
 # Pictures hardly become smaller, and text by less than this.

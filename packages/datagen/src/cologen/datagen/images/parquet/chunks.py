@@ -1,4 +1,4 @@
-"""What a Parquet file's footer says of its row groups: where each column's chunk lies, and how it is packed.
+"""The row groups in a Parquet file's footer: the position of each column's chunk, and its encoding.
 
 Arrow's own objects for a chunk check what the footer says and end the process where it cannot be (an unknown codec,
 statistics of another size), so the footer is read here: structs of Thrift's compact protocol, as in ``parquet.thrift``.
@@ -82,7 +82,7 @@ def _chunk(fields: dict[int, Any]) -> Chunk:
 
 
 def _struct(data: bytes, place: int, wanted: _Wanted, depth: int) -> tuple[dict[int, Any], int]:
-    """Those of its fields that are wanted, and where it ends."""
+    """The requested fields, and the position where it ends."""
     if depth > _MAX_DEPTH:
         raise UnknownLayoutError(f"{depth} structs within each other in a footer")
     fields, number = dict[int, Any](), 0

@@ -1,7 +1,7 @@
 """Cells of Parquet files at random: ``file.parquet#row=17&column=image`` to bytes.
 
-Where the pictures of a row group lie is looked up once and kept, and each is then read alone. Where the file's layout
-does not allow that, Arrow decodes the group's column whole, and what it decoded last is kept, within a bound. Every
+The positions of a row group's pictures are looked up once and kept, and each is then read alone. Where the file's
+encoding does not allow that, Arrow decodes the group's column whole, and what it decoded last is kept, within a bound. Every
 process has its own open files and its own memory of them.
 """
 
@@ -143,7 +143,7 @@ class _File:
         return f"{column}.bytes" if inside else column
 
     def cells(self, group: int, leaf: str) -> Cells:
-        """Where the pictures of a row group lie; none of them where only Arrow can tell."""
+        """The positions of a row group's pictures; none where only Arrow can read them."""
         try:
             return locate_cells(self.descriptor, self._file.schema, self._groups[group], leaf)
         except UnknownLayoutError:

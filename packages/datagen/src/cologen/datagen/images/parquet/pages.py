@@ -26,7 +26,7 @@ Levels = Int64[np.ndarray, " _num_levels"]
 
 
 class UnknownLayoutError(ValueError):
-    """Bytes that these rooms do not read, damaged or not."""
+    """Bytes that these modules do not read, damaged or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
