@@ -59,7 +59,7 @@ def test_a_training_node_installs_no_ray_and_no_detectors() -> None:
 
 
 def test_the_trainer_imports_nothing_that_a_training_node_lacks() -> None:
-    absent = "ray spacy groundingdino segment_anything controlnet_aux torchvision".split()
+    absent = ["ray", "spacy", "groundingdino", "segment_anything", "controlnet_aux", "torchvision"]
     code = f"import sys; sys.modules |= dict.fromkeys({absent}); import cologen.trainer.cli, cologen.datagen.samples"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -1,8 +1,8 @@
 """Cells of Parquet files at random: ``file.parquet#row=17&column=image`` to bytes.
 
 The positions of a row group's pictures are looked up once and kept, and each is then read alone. Where the file's
-encoding does not allow that, Arrow decodes the group's column whole, and what it decoded last is kept, within a bound. Every
-process has its own open files and its own memory of them.
+encoding does not allow that, Arrow decodes the group's column whole, and what it decoded last is kept, within a bound.
+Every process has its own open files and its own memory of them.
 """
 
 from __future__ import annotations
