@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
 
-from cologen.model.sampling import CallSource, Denoiser, Words, step_times
+from cologen.model.sampling import CallSource, Denoiser, Words
 from tests.model.tiny import inputs, tiny
 
 
@@ -88,17 +87,6 @@ def test_words_are_repeated_prompt_by_prompt():
     words = Words(embeds=given.text, pooled=given.pooled, ids=given.txt_ids).repeated(2)
     assert torch.equal(words.pooled, given.pooled[[0, 0, 1, 1]])
     assert torch.equal(words.embeds, given.text[[0, 0, 1, 1]])
-
-
-def test_times_go_down_to_the_last_step_and_can_be_given():
-    scheduler, latents = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), torch.zeros(1, 256, 4)
-    times = step_times(scheduler, 4, None, latents)
-    assert len(times) == 4
-    assert times[0] == 1000
-    assert (times.diff() < 0).all()
-    assert len(step_times(scheduler, 4, [1.0, 0.5], latents)) == 2
-    with pytest.raises(ValueError, match="at least one step, got 0"):
-        step_times(scheduler, 0, None, latents)
 
 
 def test_several_sources_are_read_together():

@@ -11,7 +11,7 @@ FLUX's, run through the same call: ``CoLoGenPipeline.from_bundle(build(preset("w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,7 +55,8 @@ from cologen.model.hooks import unwrapped
 from cologen.model.layout import Layout
 from cologen.model.pictures import Pictures
 from cologen.model.presets import PRESETS, Preset
-from cologen.model.sampling import CallSource, Denoiser, Words, starting_noise, step_times
+from cologen.model.sampling import CallSource, Denoiser, Words, denoise, starting_noise
+from cologen.model.steps import SchedulerStep, step_times
 from cologen.model.text import FluxTextEncoder, TextEncoder
 from cologen.model.tokens import text_ids
 from cologen.model.transformer import CoLoGenTransformer2DModel
@@ -63,9 +64,6 @@ from cologen.model.transformer import CoLoGenTransformer2DModel
 # A folder's index names a module and a class in it, and diffusers looks in that module for the base class that tells
 # how to load it, too. So the transformer is named as one of this module, which has both.
 __all__ = ["CoLoGenPipeline", "CoLoGenTransformer2DModel", "ModelMixin"]
-
-_TIMES = 1000
-"""A timestep of the scheduler is a time in [0, 1], times this."""
 
 OnStepEnd = Callable[[Any, int, Tensor, dict[str, Any]], dict[str, Any] | None]
 """(pipeline, step, timestep, tensors) to the tensors that are to be replaced, if any."""
@@ -300,14 +298,16 @@ class CoLoGenPipeline(FluxPipeline):
         latents = starting_noise(layout, size, num_draws, generator, latents, like=words.embeds)
         denoiser = self._denoiser(layout, shown, words, latents, true_cfg_scale)
         num_steps = usual.num_steps if num_inference_steps is None else num_inference_steps
-        latents = self._denoise(
+        called_back = None
+        if callback_on_step_end is not None:
+            called_back = partial(self._called_back, callback_on_step_end, callback_on_step_end_tensor_inputs)
+        latents = denoise(
             denoiser,
+            self._steps(step_times(self.scheduler, num_steps, sigmas, latents)),
             latents,
-            step_times(self.scheduler, num_steps, sigmas, latents),
             words.repeated(num_images_per_prompt),
             None if against is None else against.repeated(num_images_per_prompt),
-            callback_on_step_end,
-            callback_on_step_end_tensor_inputs,
+            called_back,
         )
         images: Any = latents
         if output_type != "latent":
@@ -433,36 +433,29 @@ class CoLoGenPipeline(FluxPipeline):
             attention_kwargs=self._joint_attention_kwargs,
         )
 
-    def _denoise(
-        self,
-        denoiser: Denoiser,
-        latents: Float[Tensor, "draws tokens dim"],
-        timesteps: Float[Tensor, "steps"],
-        words: Words,
-        against: Words | None,
-        on_step_end: OnStepEnd | None,
-        tensors_wanted: Sequence[str],
-    ) -> Float[Tensor, "draws tokens dim"]:
-        """FLUX's loop: all steps, a bar over them, and the callback after each."""
+    def _steps(self, timesteps: Float[Tensor, "steps"]) -> Generator[SchedulerStep, None, None]:
+        """The scheduler's steps, until the call is interrupted, with FLUX's bar over them."""
         self._num_timesteps = len(timesteps)
         self.scheduler.set_begin_index(0)
         progress: Any = self.progress_bar
         with progress(total=len(timesteps)) as bar:
-            for i, timestep in enumerate(timesteps):
+            for timestep in timesteps:
                 if self.interrupt:
                     continue
                 self._current_timestep = timestep
-                time = timestep.expand(len(latents)).to(latents.dtype) / _TIMES
-                velocity = denoiser.velocity(latents, time, words, against)
-                latents = self.scheduler.step(velocity, timestep, latents, return_dict=False)[0].to(latents.dtype)
-                if on_step_end is not None:
-                    tensors = {"latents": latents, "prompt_embeds": words.embeds}
-                    changed = on_step_end(self, i, timestep, {name: tensors[name] for name in tensors_wanted}) or {}
-                    latents = changed.get("latents", latents)
-                    words = replace(words, embeds=changed.get("prompt_embeds", words.embeds))
+                yield SchedulerStep(self.scheduler, timestep)
                 bar.update()
         self._current_timestep = None
-        return latents
+
+    def _called_back(
+        self, on_step_end: OnStepEnd, tensors_wanted: Sequence[str], number: int, latents: Tensor, words: Words
+    ) -> tuple[Tensor, Words]:
+        """What the user's callback makes of a step's tensors."""
+        tensors = {"latents": latents, "prompt_embeds": words.embeds}
+        wanted = {name: tensors[name] for name in tensors_wanted}
+        changed = on_step_end(self, number, self._current_timestep, wanted) or {}
+        embeds = changed.get("prompt_embeds", words.embeds)
+        return changed.get("latents", latents), replace(words, embeds=embeds)
 
 
 def _brought(part: Any, device: torch.device) -> Any:

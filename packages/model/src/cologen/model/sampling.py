@@ -1,17 +1,15 @@
-"""One call's denoising: which way a noisy latent has to go, under words, against other words, and before a source.
+"""Denoising: predicts the velocity from prompt, negative prompt and source, and takes the steps from noise to latents.
 
-The source's keys and values live here and nowhere else: they are made for one call and die with it.
+The source's keys and values are made for one call, and freed with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from diffusers.pipelines.flux.pipeline_flux import calculate_shift, retrieve_timesteps
 from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float
 from torch import Tensor
@@ -19,6 +17,7 @@ from torch import Tensor
 from cologen.model.conditions import Size
 from cologen.model.layout import Layout
 from cologen.model.source import SourceCache, SourceTokens
+from cologen.model.steps import Step
 from cologen.model.tokens import pack
 from cologen.model.transformer import CoLoGenTransformer2DModel
 
@@ -82,7 +81,8 @@ class CallSource:
 class Denoiser:
     """The transformer with everything that stays the same over a call's steps.
 
-    ``beside`` is what Fill bases read beside the noisy latent. ``cfg_scale`` weighs words against other words.
+    ``beside`` is what Fill bases read beside the noisy latent. ``cfg_scale`` weighs words against other words. Sources
+    that are given as tokens are encoded at every step, within the one call of the model that FSDP allows.
     """
 
     transformer: CoLoGenTransformer2DModel
@@ -90,7 +90,7 @@ class Denoiser:
     guidance: Float[Tensor, "draws"] | None
     cfg_scale: float
     beside: Float[Tensor, "draws tokens beside_dim"] | None
-    source: CallSource | None
+    source: CallSource | SourceTokens | None
     attention_kwargs: dict[str, Any]
 
     def velocity(
@@ -100,16 +100,22 @@ class Denoiser:
         words: Words,
         against: Words | None,
     ) -> Float[Tensor, "draws tokens dim"]:
-        """The velocity at ``time`` in [0, 1]; with ``against``, that of true classifier-free guidance."""
-        hidden = latents if self.beside is None else torch.cat((latents, self.beside), dim=2)
-        source = None if self.source is None else self.source.at(time)
+        """The velocity at ``time`` in [0, 1]; with ``against``, that of true classifier-free guidance.
+
+        The model reads the latents in the precision of the words.
+        """
+        read = latents.to(words.embeds.dtype)
+        hidden = read if self.beside is None else torch.cat((read, self.beside), dim=2)
+        source = self.source.at(time) if isinstance(self.source, CallSource) else self.source
         toward = self._ask("cond", hidden, time, words, source)
         if against is None:
             return toward
         away = self._ask("uncond", hidden, time, against, source)
         return away + self.cfg_scale * (toward - away)
 
-    def _ask(self, branch: str, hidden: Tensor, time: Tensor, words: Words, source: SourceCache | None) -> Tensor:
+    def _ask(
+        self, branch: str, hidden: Tensor, time: Tensor, words: Words, source: SourceCache | SourceTokens | None
+    ) -> Tensor:
         # The names of the branches are those that step caches of diffusers know.
         with self.transformer.cache_context(branch):
             return self.transformer(
@@ -124,6 +130,26 @@ class Denoiser:
                 return_dict=False,
                 source=source,
             )[0]
+
+
+OnStep = Callable[[int, Tensor, Words], tuple[Tensor, Words]]
+"""(number of a step, latents and words after it) to latents and words for the next one."""
+
+
+def denoise(
+    denoiser: Denoiser,
+    steps: Iterable[Step],
+    latents: Float[Tensor, "draws tokens dim"],
+    words: Words,
+    against: Words | None = None,
+    on_step: OnStep | None = None,
+) -> Float[Tensor, "draws tokens dim"]:
+    """The latents after all steps: the model is asked once in each, and once more where there are words ``against``."""
+    for number, step in enumerate(steps):
+        latents = step.moved(latents, denoiser.velocity(latents, step.time(latents), words, against))
+        if on_step is not None:
+            latents, words = on_step(number, latents, words)
+    return latents
 
 
 def starting_noise(
@@ -152,33 +178,6 @@ def starting_noise(
     if not given.isfinite().all():
         raise ValueError("latents hold a value that is not finite")
     return given.to(like)
-
-
-def step_times(
-    scheduler: Any, num_steps: int, sigmas: Sequence[float] | None, latents: Float[Tensor, "draws tokens dim"]
-) -> Float[Tensor, "steps"]:
-    """The timesteps of a call as FLUX's pipeline sets them: shifted by the number of tokens, where the base does that.
-
-    Raises:
-        ValueError: there is no step, or a sigma is not finite.
-    """
-    if num_steps < 1:
-        raise ValueError(f"there must be at least one step, got {num_steps}")
-    config, asked = scheduler.config, None if sigmas is None else list(sigmas)
-    if asked is not None and not (asked and np.isfinite(asked).all()):
-        raise ValueError(f"sigmas must be finite numbers, at least one, got {asked}")
-    if asked is None and not config.get("use_flow_sigmas", False):
-        asked = np.linspace(1.0, 1 / num_steps, num_steps).tolist()
-    growth: Any = calculate_shift  # its annotations are narrower than what it takes
-    mu = growth(
-        latents.shape[1],
-        config.get("base_image_seq_len", 256),
-        config.get("max_image_seq_len", 4096),
-        config.get("base_shift", 0.5),
-        config.get("max_shift", 1.15),
-    )
-    set_steps: Any = retrieve_timesteps
-    return set_steps(scheduler, num_steps, latents.device, sigmas=asked, mu=mu)[0]
 
 
 def _each_repeated(heads: Tensor, times: int) -> Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from cologen.datagen.randomness import generator
-from cologen.model import flow
 from cologen.model.bundle import Bundle
 from cologen.model.conditions import Size
 from cologen.model.files import write_atomically
 from cologen.model.layout import Layout
+from cologen.model.sampling import Denoiser, Words, denoise
+from cologen.model.steps import EulerStep
 from cologen.model.tokens import pack, text_ids
 from cologen.reports.contact_sheet import Row, contact_sheet, png
 from cologen.trainer.data.batch import Batch, LoadedStep, holed, signed
@@ -80,50 +80,36 @@ def grid_path(run: Path, recipe: Recipe, number: int) -> Path:
 
 @torch.no_grad()
 def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Made:
-    """What the model makes of each sample's source and prompt, by Euler's steps from noise that its place keys.
-
-    The source is encoded at every step, within the one call that sharded models allow, as in training.
-    """
+    """What the model makes of each sample's source and prompt, by Euler's steps from noise that its place keys."""
     model, training = bundle.transformer, bundle.transformer.training
     layout, prompts = Layout.of(model, bundle.codec), bundle.text.encode(batch.prompts)
     size = Size(height=batch.target.shape[2], width=batch.target.shape[3])
     noise = _noise(seed, batch, layout.latent_shape(len(batch), size)[1:])
     tokens = pack(noise.to(batch.target.device), layout.patch)
     like = tokens.to(prompts.embeds.dtype)
-    told, beside = _told(bundle, layout, batch, size, like), _beside(bundle, layout, batch, like)
+    ids = text_ids(prompts.embeds.shape[1]).to(like.device)
+    denoiser = _denoiser(bundle, layout, batch, size, like)
     model.eval()
     try:
-        for now, then in pairwise(flow.schedule(num_steps, tokens.shape[1], shifted=bundle.preset.shifted).tolist()):
-            hidden = tokens.to(like.dtype)
-            velocity = model(
-                hidden_states=hidden if beside is None else torch.cat((hidden, beside), dim=2),
-                encoder_hidden_states=prompts.embeds,
-                pooled_projections=prompts.pooled,
-                timestep=torch.full_like(like[:, 0, 0], now),
-                txt_ids=text_ids(prompts.embeds.shape[1]).to(like.device),
-                **told,
-            ).sample
-            tokens = tokens + (then - now) * velocity.float()
+        steps = EulerStep.all(num_steps, tokens.shape[1], shifted=bundle.preset.shifted)
+        tokens = denoise(denoiser, steps, tokens, Words(embeds=prompts.embeds, pooled=prompts.pooled, ids=ids))
     finally:
         model.train(training)
     return bundle.codec.decode(layout.latents(tokens, size)).float().clamp(-1, 1)
 
 
-def _told(bundle: Bundle, layout: Layout, batch: Batch, size: Size, like: Tensor) -> dict[str, Any]:
-    """What the model is told at every step in the same way: the source, and how strongly to be guided."""
+def _denoiser(bundle: Bundle, layout: Layout, batch: Batch, size: Size, like: Tensor) -> Denoiser:
+    """The model with what it reads at every step: the source, and for a Fill base the target with its hole in grey."""
     source, scale = batch.source, bundle.preset.guidance
-    return {
-        "source": None if source is None else layout.source(bundle.codec, signed(source), 1, size, len(batch), like),
-        "img_ids": layout.ids(size).to(like.device),
-        "guidance": None if scale is None else torch.full_like(like[:, 0, 0], scale),
-    }
-
-
-def _beside(bundle: Bundle, layout: Layout, batch: Batch, like: Tensor) -> Tensor | None:
-    """What Fill bases read beside the noisy latent: the target with its hole in grey, and the mask."""
-    if not layout.fill:
-        return None
-    return layout.beside(bundle.codec, holed(batch), batch.mask.float(), like)
+    return Denoiser(
+        transformer=bundle.transformer,
+        ids=layout.ids(size).to(like.device),
+        guidance=None if scale is None else torch.full_like(like[:, 0, 0], scale),
+        cfg_scale=1.0,
+        beside=layout.beside(bundle.codec, holed(batch), batch.mask.float(), like) if layout.fill else None,
+        source=None if source is None else layout.source(bundle.codec, signed(source), 1, size, len(batch), like),
+        attention_kwargs={},
+    )
 
 
 def _noise(seed: int, batch: Batch, shape: tuple[int, ...]) -> Float[Tensor, "batch channels rows columns"]:
