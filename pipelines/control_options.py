@@ -11,13 +11,11 @@ from typing import Annotated, Literal
 import tyro
 
 from cologen.datagen.control.edges import ThresholdRanges
-from cologen.datagen.control.policy import ANYWHERE, KINDS, ConditionMix, ControlPolicy
+from cologen.datagen.control.policy import ANYWHERE, HUB, KINDS, ConditionMix, ControlPolicy
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.passes.map_networks import MapWeights
 from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range, require_unused
 from pipelines.options import BuildOptions
-
-HUB = "lllyasviel/Annotators"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,14 @@ MD5, which says nothing about a sha256.
 
 from __future__ import annotations
 
+from cologen.datagen.control.policy import HUB
 from cologen.datagen.model_files import ModelFile
 
 _DINO = "https://github.com/IDEA-Research/GroundingDINO/releases/download/v0.1.0-alpha"
 _DINO_CODE = "https://raw.githubusercontent.com/IDEA-Research/GroundingDINO/856dde20aee659246248e20734ef9ba5214f5e44"
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything"
 _BERT = "https://huggingface.co/google-bert/bert-base-uncased/resolve/86b5e0934494bd15c9632b12f734a8a67f723594"
-_ANNOTATORS = "https://huggingface.co/lllyasviel/Annotators/resolve/982e7edaec38759d914a963c48c4726685de7d96"
+_ANNOTATORS = f"https://huggingface.co/{HUB}/resolve/982e7edaec38759d914a963c48c4726685de7d96"
 _DPT = "https://huggingface.co/Intel/dpt-large/resolve/main"
 
 CATALOG = (

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from cologen.trainer import cli
+from cologen.trainer.options import TrainOptions
 from pipelines import (
     build_control,
     build_customized,
@@ -36,7 +37,7 @@ COMMANDS: dict[Any, tuple[Any, list[str]]] = {
     train_on_ray.main: (train_on_ray.RayTrainOptions, []),
     verify.main: (verify.VerifyOptions, ["folder"]),
     view.main: (view.ViewOptions, ["folder"]),
-    cli.parsed: (cli.TrainOptions, []),
+    cli.parsed: (TrainOptions, []),
 }
 ANY_NUMBER = {"min_score"}
 """May be below 0."""

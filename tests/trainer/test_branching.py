@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cologen.datagen.interrupts import STOPPED
-from cologen.trainer import cli
+from cologen.trainer import cli, launch
 from cologen.trainer.branching import PARENT, branch
 from cologen.trainer.changes import CHANGES
 from cologen.trainer.run_folder import finished_stages
@@ -136,7 +136,7 @@ def test_a_branch_goes_on_when_its_parent_is_pruned_or_gone(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(cli, "train_stage", interrupted)
+        patched.setattr(launch, "train_stage", interrupted)
         assert run(data, out, "--from", f"{copy}{at}") == STOPPED
     shutil.rmtree(copy / "checkpoints/1-grounding-00000004")
     assert run(data, out, "--from", f"{parent}{at}", "--resume") == 1

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from cologen.datagen.interrupts import STOPPED
-from cologen.trainer import cli
+from cologen.trainer import cli, launch
 from cologen.trainer.cli import main, parsed
+from cologen.trainer.launch import loading
 from cologen.trainer.loop.checkpoint import latest_checkpoint
 from cologen.trainer.loop.stopping import INTERRUPTED_WORDS
 from cologen.trainer.run_folder import begin, held
@@ -25,14 +26,14 @@ from tests.trainer.small_runs import arguments, recipe
 def test_without_arguments_it_is_the_world():
     options = parsed([])
     assert (options.recipe, options.data, options.out, options.stage) == ("world", Path("data"), None, None)
-    assert (options.loading.num_workers, options.loading.online.num_actors) == (2, 0)
+    assert (loading(options).num_workers, loading(options).online.num_actors) == (2, 0)
 
 
 def test_options_say_who_makes_the_batches_and_where_pictures_lie():
     makers = ["--workers", "8", "--control-workers", "2", "--control-gpus", "0.5"]
     options = parsed([*makers, "--root", "a=/b", "--root", "c=/d=e"])
-    online = options.loading.online
-    assert (options.loading.num_workers, online.num_actors, online.gpus_per_actor) == (8, 2, 0.5)
+    online = loading(options).online
+    assert (loading(options).num_workers, online.num_actors, online.gpus_per_actor) == (8, 2, 0.5)
     assert options.roots == {"a": Path("/b"), "c": Path("/d=e")}
     assert parsed(["--set", "a=1", "--set", "b=2"]).set == ("a=1", "b=2")
 
@@ -132,11 +133,16 @@ def test_a_first_command_that_fails_leaves_its_folder_open(
 
     assert "no weights at nowhere" in fails([*given, "--base", "nowhere"], capsys)
     with monkeypatch.context() as patched:
-        patched.setattr(cli, "ensure_manifests", interrupted)
+        patched.setattr(launch, "ensure_manifests", interrupted)
         assert fails(given, capsys, STOPPED).startswith("Interrupted. ")
     assert "give their root" in fails([*given, "--root", "inpaint-cocostuff=/nowhere"], capsys)
     assert not (tmp_path / "run" / "recipe.json").exists()
     assert cli.main([*arguments(data, tmp_path / "run", *SHORT), "--stage", "0"]) == 0
+
+
+def test_options_are_read_without_what_takes_long_to_import() -> None:
+    code = "import sys; from cologen.trainer import cli; cli.parsed([]); print({'torch', 'diffusers'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"set()\n"
 
 
 SLOW = """

@@ -10,9 +10,7 @@ from cologen.model.presets import preset
 from cologen.model.source import SourceTokens
 from cologen.model.tokens import grid_ids, text_ids
 from cologen.trainer.dry_run.estimates import (
-    GPUS,
     Setup,
-    gpu_named,
     kept_by_autograd,
     memory,
     operations_per_sample,
@@ -20,6 +18,7 @@ from cologen.trainer.dry_run.estimates import (
     tokens_of,
     trained_parameters,
 )
+from cologen.trainer.dry_run.gpus import GPUS, gpu_named
 from cologen.trainer.recipes.catalog import cologen_flux, world, world_base
 from cologen.trainer.recipes.curriculum import Recipe
 

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from cologen.model.files import read_whole
 
+FLUX_DOWNSCALE = 8
+"""Pixels along a side of the square that becomes one latent of FLUX, whose autoencoder has four levels."""
+
 
 @runtime_checkable
 class Codec(Protocol):
@@ -55,7 +58,7 @@ class FluxCodec(nn.Module):
         super().__init__()
         config: Any = vae.config
         self.vae = vae.requires_grad_(False).eval() if freeze else vae
-        # One halving between each pair of levels: 8 for FLUX's four.
+        # One halving between each pair of levels.
         self.downscale: int = 2 ** (len(config.block_out_channels) - 1)
         self.latent_channels: int = config.latent_channels
         self._shift: float = config.shift_factor

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -22,11 +22,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from cologen.datagen.weights import device_named
 from cologen.model.transformer import CoLoGenTransformer2DModel
-
-Strategy = Literal["ddp", "fsdp"]
-
-PATIENCE = timedelta(hours=2)
-"""How long processes wait for the first one, while it builds data or writes files, unless told otherwise."""
+from cologen.trainer.strategy import PATIENCE, Strategy
 
 
 @dataclass(frozen=True, slots=True)

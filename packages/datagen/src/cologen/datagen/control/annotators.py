@@ -12,9 +12,6 @@ from huggingface_hub.errors import HFValidationError
 
 from cologen.datagen.weights import fill, read_state_dict
 
-HUB = "lllyasviel/Annotators"
-"""Where the published weights are."""
-
 
 def annotator(name: str) -> Any:
     """The module ``controlnet_aux.<name>``.
@@ -32,7 +29,7 @@ def load_weights(network: Any, weights: str | Path, file: str) -> None:
 
     Args:
         network: a module of the checkpoint's form.
-        weights: the checkpoint, the folder that holds it as ``file``, or a name on the hub (:data:`HUB`).
+        weights: the checkpoint, the folder that holds it as ``file``, or a name on the hub (``policy.HUB``).
         file: the checkpoint's name in a folder or on the hub.
 
     Raises:

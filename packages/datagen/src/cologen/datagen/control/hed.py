@@ -13,8 +13,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from cologen.datagen.control.annotators import HUB, annotator, load_weights
+from cologen.datagen.control.annotators import annotator, load_weights
 from cologen.datagen.control.maps import GreyMaps, Images, extract
+from cologen.datagen.control.policy import HUB
 from cologen.datagen.weights import device_named
 
 FILE = "ControlNetHED.pth"

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cologen.datagen.control.annotators import HUB, annotator, load_weights
+from cologen.datagen.control.annotators import annotator, load_weights
 from cologen.datagen.control.maps import GreyMaps, Images, extract
+from cologen.datagen.control.policy import HUB
 from cologen.datagen.weights import device_named
 
 FILE, COARSE_FILE = "sk_model.pth", "sk_model2.pth"

@@ -15,6 +15,8 @@ ANYWHERE: frozenset[ConditionKind] = frozenset(("canny", "hed", "lineart"))
 """The kinds that are made of the picture alone, whatever the dataset has."""
 ONLINE: frozenset[ConditionKind] = frozenset(("hed", "lineart"))
 """The kinds that are extracted when a batch is made, unless their maps were precomputed."""
+HUB = "lllyasviel/Annotators"
+"""The published weights of HED and lineart, by the hub's name."""
 
 
 class ConditionMix(BaseModel):

@@ -6,14 +6,14 @@ again), the speed is a stated share of the GPU's peak, and the codec's and text 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 
 from cologen.model import costs
+from cologen.model.codecs import FLUX_DOWNSCALE
 from cologen.model.costs import Shape, Tokens
 from cologen.model.presets import Preset, preset
 from cologen.model.world_codec import WorldCodec
+from cologen.trainer.dry_run.gpus import Gpu
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 
 GIB = 2**30
@@ -25,7 +25,6 @@ attention and of the activation, but no input of a frozen matrix."""
 KEPT_TRAINED = 28
 """The same where the base itself trains."""
 
-_FLUX_DOWNSCALE = 8
 _FLUX_TEXT = 4_762_310_656 + 123_060_480
 """Parameters of T5-XXL's encoder and CLIP-L's text model."""
 _FLUX_CODEC = 83_819_683
@@ -33,42 +32,6 @@ _FLUX_CODEC = 83_819_683
 
 _CUDA_BYTES = 1.5 * GIB
 """What CUDA, its libraries and the allocator's waste take, about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gpu:
-    """A kind of GPU, by its data sheet: ``peak`` is dense bf16 operations a second, ``memory`` in GB (10⁹)."""
-
-    name: str
-    peak: float
-    memory: float
-
-
-GPUS: Mapping[str, Gpu] = MappingProxyType(
-    {
-        gpu.name: gpu
-        for gpu in (
-            Gpu(name="rtx4090", peak=165.2e12, memory=24.0),
-            Gpu(name="l40s", peak=362e12, memory=48.0),
-            Gpu(name="a100", peak=312e12, memory=80.0),
-            Gpu(name="h100", peak=989e12, memory=80.0),
-            Gpu(name="h200", peak=989e12, memory=141.0),
-            Gpu(name="b200", peak=2250e12, memory=180.0),
-        )
-    }
-)
-"""By name; of those that come in several sizes, the largest SXM."""
-
-
-def gpu_named(name: str) -> Gpu:
-    """The GPU of that name.
-
-    Raises:
-        ValueError: its numbers are not known.
-    """
-    if name not in GPUS:
-        raise ValueError(f"no GPU is called {name!r}: expected one of {', '.join(GPUS)}")
-    return GPUS[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +155,7 @@ def seconds(operations: float, setup: Setup) -> float:
 
 
 def _downscale(base: Preset) -> int:
-    return WorldCodec.downscale if base.family == "world" else _FLUX_DOWNSCALE
+    return WorldCodec.downscale if base.family == "world" else FLUX_DOWNSCALE
 
 
 def _bytes_of_base(recipe: Recipe, stage: Stage) -> int:

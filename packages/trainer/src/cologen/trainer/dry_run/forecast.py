@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from cologen.datagen.control.annotators import HUB
+from cologen.datagen.control.policy import HUB
 from cologen.datagen.manifest import Manifest
 from cologen.datagen.pair_records import ConditionKind
 from cologen.model import costs

@@ -1,0 +1,212 @@
+"""A run from its options: its recipe, data and base are opened, its folder is entered, and its stages are trained."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+from cologen.datagen.engine.cluster import Cluster
+from cologen.reports.printable import console
+from cologen.trainer.branching import Branch, branch, branch_off, branched_from
+from cologen.trainer.data.loading import Loading, StageSamples, open_stage
+from cologen.trainer.data.online import OnlineControl
+from cologen.trainer.data.world import WORLD, ensure_manifests
+from cologen.trainer.distributed import Processes, joined
+from cologen.trainer.dry_run.estimates import Setup
+from cologen.trainer.dry_run.forecast import plan_run
+from cologen.trainer.dry_run.gpus import gpu_named
+from cologen.trainer.dry_run.tables import rendered
+from cologen.trainer.loop.bases import open_base
+from cologen.trainer.loop.checkpoint import ADAPTER, BASE
+from cologen.trainer.loop.stage import Run, train_stage
+from cologen.trainer.loop.stopping import stopped_by_signals
+from cologen.trainer.loop.watcher import Watcher, Watchers
+from cologen.trainer.options import TrainOptions
+from cologen.trainer.recipes.catalog import load_recipe
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.run_folder import (
+    RECIPE,
+    begin,
+    entry,
+    finish_stage,
+    held,
+    refuse_other_base,
+    stages_to_train,
+    stand_on,
+    where_to_go_on,
+)
+from cologen.trainer.watchers.grids import Grids
+from cologen.trainer.watchers.progress import LiveProgress
+from cologen.trainer.watchers.report import REPORT, Reports
+from cologen.trainer.watchers.tracking import Tracker
+
+CONSOLE = console()
+
+
+def train(options: TrainOptions) -> int:
+    """Train, or plan to; return the exit code of a run that ended, or was stopped, as it should."""
+    recipe = load_recipe(options.recipe, options.set)
+    folder = options.out or Path("runs") / recipe.name
+    manifests = dict.fromkeys(name for stage in recipe.stages for name in stage.manifests)
+    if unknown := options.roots.keys() - manifests:
+        raise ValueError(
+            f"--root names {', '.join(sorted(unknown))}; the recipe's manifests are {', '.join(manifests)}"
+        )
+    if options.dry_run:
+        return _forecast(options, recipe, folder)
+    with joined(options.device, timedelta(minutes=options.wait_minutes)) as processes, ExitStack() as stack:
+
+        def prepare() -> None:
+            stack.enter_context(held(folder))
+            _refuse_entry(options, recipe, folder)
+            _have_data(options, recipe)
+
+        processes.first_does(prepare, "preparing the run's data")
+        return _train(options, recipe, folder, processes, stack)
+
+
+def _forecast(options: TrainOptions, recipe: Recipe, folder: Path) -> int:
+    """Say what the run takes and what is missing; the exit code is 1 if it could not begin."""
+    branched = _branch(options, recipe, folder)
+    if options.stage is None:
+        finished = set[int]() if options.fresh else branched.finished if branched else None
+        stages = stages_to_train(folder, recipe, None, finished=finished)
+    else:  # what it stands on is part of what may be missing
+        stages = [recipe.stages.index(recipe.stage(options.stage))]
+    setup = Setup(
+        gpu=gpu_named(options.gpu),
+        num_gpus=options.gpus,
+        sharded=options.strategy == "fsdp",
+        utilization=options.utilization,
+    )
+    plan = plan_run(
+        recipe,
+        stages,
+        data=options.data,
+        base=options.base,
+        folder=folder,
+        setup=setup,
+        parent=branched.run if branched else None,
+        refusals=_refusals(options, recipe, folder),
+        roots=options.roots,
+        weights={"hed": options.hed_weights, "lineart": options.lineart_weights},
+        wandb=options.wandb,
+    )
+    CONSOLE.print(rendered(plan), crop=False)
+    return 0 if plan.ready else 1
+
+
+def _refuse_entry(options: TrainOptions, recipe: Recipe, folder: Path) -> None:
+    """Say what is wrong with the folder before anything is made; ``_enter`` asks again."""
+    entry(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
+    _branch(options, recipe, folder)
+
+
+def _refusals(options: TrainOptions, recipe: Recipe, folder: Path) -> list[str]:
+    """Why a run could not begin in its folder, or go on there; nothing is written."""
+    home = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not home.is_dir():
+        return [f"{home} is a file: choose another --out"]
+    if not os.access(home, os.W_OK):
+        return [f"{home} cannot be written: choose another --out"]
+    try:
+        _refuse_entry(options, recipe, folder)
+    except (OSError, ValueError) as error:
+        return [str(error)]
+    return []
+
+
+def _branch(options: TrainOptions, recipe: Recipe, folder: Path) -> Branch | None:
+    """Where the run is to branch off; None where it does not, or has done so already."""
+    if options.branch is None:
+        return None
+    if (folder / RECIPE).is_file():
+        if branched_from(options.branch, folder):
+            return None
+        raise ValueError(f"{folder} holds a run that did not branch off from {options.branch}: give another --out")
+    found = branch(options.branch, recipe, folder)
+    number = found.checkpoint.progress.stage
+    if options.stage is not None and recipe.stages.index(recipe.stage(options.stage)) != number:
+        raise ValueError(
+            f"--from goes on in stage {number} ({recipe.stages[number].task}), with {found.checkpoint.folder}: "
+            f"--stage {options.stage} is another"
+        )
+    return found
+
+
+def _have_data(options: TrainOptions, recipe: Recipe) -> None:
+    """The world's recipes bring their data along; all others name what is missing when they open it."""
+    if recipe.preset.startswith("world"):
+        names = dict.fromkeys(name for stage in recipe.stages for name in stage.manifests)
+        ensure_manifests(options.data, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
+
+
+def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Processes, stack: ExitStack) -> int:
+    branched = _branch(options, recipe, folder)
+    finished = set[int]() if options.fresh else branched.finished if branched else None
+    numbers = stages_to_train(folder, recipe, options.stage, finished=finished)
+    if not numbers:
+        _say(processes, f"Nothing is left to train: {folder / REPORT} shows what was.")
+        return 0
+    bundle, fingerprint = open_base(recipe, options.base, processes.device)
+    if not options.fresh:
+        refuse_other_base(folder, fingerprint)
+    stopping = stack.enter_context(stopped_by_signals())
+
+    def opened(number: int) -> StageSamples:
+        return open_stage(recipe, number, options.data, roots=options.roots, loading=loading(options))
+
+    data = opened(numbers[0])
+    tracker = stack.enter_context(Tracker(folder, recipe, processes, wandb=options.wandb, fresh=options.fresh))
+
+    def enter() -> None:
+        # Only now, since a folder that holds a run is closed to any other: what could go wrong before has not.
+        if branched is not None:
+            branch_off(folder, recipe, branched, bundle.transformer, fingerprint)
+            found = branched.found
+        else:
+            found = begin(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
+            stand_on(folder, fingerprint)
+        for change in found:
+            _say(processes, f"Changed: {change}")
+
+    processes.first_does(enter, f"beginning the run in {folder}")
+    watchers: list[Watcher] = [tracker, Grids(folder, recipe, processes), Reports(folder, recipe, processes)]
+    if processes.first:
+        watchers.append(stack.enter_context(LiveProgress(recipe, numbers, CONSOLE)))
+    run = Run(
+        folder=folder,
+        recipe=recipe,
+        bundle=bundle,
+        processes=processes,
+        strategy=options.strategy,
+        watcher=Watchers(watchers),
+    )
+    for number in numbers:
+        data = data if number == numbers[0] else opened(number)
+        if not train_stage(run, number, data, where_to_go_on(folder, number), stopping):
+            _say(processes, f"Stopped and saved in {folder}: the same command with --resume goes on.")
+            return 0
+        processes.first_does(lambda number=number: finish_stage(folder, number), "finishing a stage")
+    made = BASE if recipe.stages[0].trains_base else ADAPTER
+    _say(processes, f"Done. {folder / REPORT} shows the run, {folder / made} is what it made.")
+    return 0
+
+
+def _say(processes: Processes, line: str) -> None:
+    if processes.first:
+        CONSOLE.print(line)
+
+
+def loading(options: TrainOptions) -> Loading:
+    """Who makes the batches."""
+    online = OnlineControl(
+        hed=options.hed_weights,
+        lineart=options.lineart_weights,
+        num_actors=options.control_workers,
+        gpus_per_actor=options.control_gpus,
+        cluster=Cluster(address=options.address),
+    )
+    return Loading(num_workers=options.workers, online=online)
