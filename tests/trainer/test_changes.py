@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cologen.trainer.changes import CHANGES, Change, another_run, changes, record, recorded, refused
+from cologen.trainer.changes import CHANGES, Change, another_run, changes, differences, record, recorded, refused
 from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.effects import Effect
+from cologen.trainer.recipes.overrides import overridden
 
 WORLD = load_recipe("world")
 
@@ -104,3 +105,11 @@ def test_no_branch_is_advised_where_none_can_be_made(override: str, branches: bo
     said = str(another_run("it holds another", Path("runs/world"), refused(found, remedies=False), found))
     assert ("--from runs/world --out NEW" in said) == branches
     assert said.endswith("or start over with --fresh.")
+
+
+def test_what_changed_is_named_field_by_field():
+    changed = overridden(WORLD, ["seed=1", "stages.control.learning_rate=5e-5"])
+    assert differences(WORLD, changed) == ["seed: 0 became 1", "stages.control.learning_rate: 0.005 became 5e-05"]
+    assert differences(WORLD, WORLD.model_dump(mode="json")) == []
+    shorter = WORLD.replace(stages=WORLD.stages[:4])
+    assert "stages.editing.rho: 0.8 became nothing" in differences(WORLD, shorter)

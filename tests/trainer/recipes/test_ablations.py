@@ -1,9 +1,9 @@
 """Each row of table 5 differs from the staged run by what its name says, and each sweep by one value."""
 
+from cologen.trainer.changes import differences
 from cologen.trainer.recipes.ablations import ABLATIONS, co_training, sweep_alpha, sweep_rank, sweep_rho
 from cologen.trainer.recipes.catalog import world
 from cologen.trainer.recipes.curriculum import Recipe
-from cologen.trainer.recipes.overrides import differences
 
 BASE = world()
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from cologen.datagen.manifest.schemas import SCHEMAS
+from cologen.model.tasks import TASKS
 from cologen.trainer.recipes.catalog import RECIPES, cologen_flux, load_recipe, world
 from cologen.trainer.recipes.curriculum import PAIR_TASKS
 
@@ -51,3 +53,8 @@ def test_a_recipe_is_loaded_by_name_or_from_the_file_that_a_run_saved(tmp_path: 
 def test_an_unknown_name_says_which_there_are():
     with pytest.raises(ValueError, match=r"no recipe 'wrld'; there are world, world-small, cologen-flux"):
         load_recipe("wrld")
+
+
+def test_the_tasks_are_those_of_the_manifests_and_of_the_model():
+    assert tuple(TASKS) == PAIR_TASKS
+    assert set(SCHEMAS) - {"concepts"} == set(PAIR_TASKS)

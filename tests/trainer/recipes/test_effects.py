@@ -2,8 +2,8 @@
 
 import pytest
 
-from cologen.trainer.recipes.curriculum import Optimizer, Recipe, Stage, effect_of, parts_of
-from cologen.trainer.recipes.effects import Effect
+from cologen.trainer.recipes.curriculum import Optimizer, Recipe, Stage
+from cologen.trainer.recipes.effects import Effect, effect_of, parts_of
 
 
 def fields(effect: Effect) -> set[str]:

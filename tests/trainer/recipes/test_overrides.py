@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cologen.trainer.recipes.catalog import world
-from cologen.trainer.recipes.overrides import differences, overridden, read_recipe
+from cologen.trainer.recipes.overrides import overridden, read_recipe
 
 BASE = world()
 
@@ -110,11 +110,3 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
     (tmp_path / "list.json").write_text("[]")
     with pytest.raises(ValueError, match="the recipe: Input should be"):
         read_recipe(tmp_path / "list.json")
-
-
-def test_what_changed_is_named_field_by_field():
-    changed = overridden(BASE, ["seed=1", "stages.control.learning_rate=5e-5"])
-    assert differences(BASE, changed) == ["seed: 0 became 1", "stages.control.learning_rate: 0.005 became 5e-05"]
-    assert differences(BASE, BASE.model_dump(mode="json")) == []
-    shorter = BASE.replace(stages=BASE.stages[:4])
-    assert "stages.editing.rho: 0.8 became nothing" in differences(BASE, shorter)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from cologen.model.transformer import SourceTimestep
+from cologen.model.expert_pool import SourceTimestep
 from cologen.model.weaving import Granularity
 
 INDEX = "adapter.json"

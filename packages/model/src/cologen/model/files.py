@@ -1,4 +1,4 @@
-"""Files that are whole or nothing: written at once, and refused where a part of them is missing."""
+"""Atomic file writes; strict loading of weights."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from safetensors import SafetensorError
 _Model = TypeVar("_Model")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside ``path``, sync, and take its name; after a crash the old content or the new is there, never a half.
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write beside ``path``, and take its name; after a crash the old content or the new is there, never a half.
+
+    Args:
+        durable: whether the new content survives a loss of power, too. What is checked when it is read need not.
 
     Raises:
         OSError: no room, or no right to write; nothing is left behind.
@@ -24,18 +27,25 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         with beside.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names no file
     finally:
         beside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+    if durable:
+        sync(path.parent)  # the name too has to survive
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the name too has to survive a loss of power
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def read_whole(kind: type[_Model], folder: Path, **options: Any) -> _Model:

@@ -452,8 +452,8 @@ class CoLoGenPipeline(FluxPipeline):
     ) -> tuple[Tensor, Words]:
         """What the user's callback makes of a step's tensors."""
         tensors = {"latents": latents, "prompt_embeds": words.embeds}
-        wanted = {name: tensors[name] for name in tensors_wanted}
-        changed = on_step_end(self, number, self._current_timestep, wanted) or {}
+        wanted, timestep = {name: tensors[name] for name in tensors_wanted}, cast(Tensor, self._current_timestep)
+        changed = on_step_end(self, number, timestep, wanted) or {}
         embeds = changed.get("prompt_embeds", words.embeds)
         return changed.get("latents", latents), replace(words, embeds=embeds)
 

@@ -1,10 +1,14 @@
-"""The five tasks as whoever makes pictures sees them: what each has to be given, and how its pictures are laid."""
+"""The five tasks which inputs each needs, and how they align with the output."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
+
+TaskName = Literal["inpaint", "grounding", "control", "customized", "editing"]
+"""The paper's five tasks, in the order of the curriculum's stages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +20,7 @@ class Task:
     result's size; the others show a subject, which keeps its proportions.
     """
 
-    name: str
+    name: TaskName
     masked: bool = False
     wordless: bool = False
     aligned: bool = True

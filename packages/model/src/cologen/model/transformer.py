@@ -6,9 +6,9 @@ text tokens run as they always do, with those appended ("read"). Both are the st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 import torch
 from diffusers import FluxTransformer2DModel
@@ -16,23 +16,17 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from cologen.model.attention import WeavingProcessor
-from cologen.model.experts import KVExpert
-from cologen.model.hooks import refuse_if_parallel, refuse_if_weights_are_elsewhere, without_step_caches
+from cologen.model.expert_pool import FluxWithExperts, SourceTimestep
+from cologen.model.hooks import refuse_if_parallel, without_step_caches
 from cologen.model.routing import Routing
 from cologen.model.source import SourceCache, SourceReader, SourceTokens, SourceWriter
-from cologen.model.weaving import Granularity, ProgressiveRepresentationWeaving
-
-SourceTimestep = Literal["zero", "shared"]
-"""At which time a source is seen: always 0, so that it need be encoded only once, or at that of the noisy latent."""
+from cologen.model.weaving import Granularity
 
 _WOVEN = "_cologen_transformer"
 """Where a stock transformer keeps the one that shares its modules."""
-
-NEWCOMER_BIAS = -8.0
-"""Where the newest expert's logit begins: the function learned before changes by about 1 % (SPEC 2.7)."""
 
 
 @dataclass
@@ -42,7 +36,7 @@ class CoLoGenOutput(Transformer2DModelOutput):
     routing: Routing | None = None
 
 
-class CoLoGenTransformer2DModel(FluxTransformer2DModel):
+class CoLoGenTransformer2DModel(FluxWithExperts):
     """FLUX's transformer with a pool of key-value experts in ``attn.prw`` of every block.
 
     It loads from any folder of a FLUX transformer, and without a source it is that transformer, to the bit. On top of
@@ -54,7 +48,7 @@ class CoLoGenTransformer2DModel(FluxTransformer2DModel):
         routing: whether a sample is routed as one, or each of its tokens.
         source_timestep: at which time the source is seen.
         num_experts: how many there are; ``add_expert`` raises it. Those made here begin as seed 0 draws them.
-        newcomer_bias: added to the newest expert's logit: -8 when it joins, 0 after its warm-up.
+        newcomer_bias: added to the newest expert's logit: ``NEWCOMER_BIAS`` when it joins, 0 after its warm-up.
     """
 
     _keep_in_fp32_modules = ["router"]  # noqa: RUF012, as diffusers reads it
@@ -98,7 +92,7 @@ class CoLoGenTransformer2DModel(FluxTransformer2DModel):
         self._number_processors()
         self._furnish(num_experts, self.dtype)
         for number in range(num_experts):
-            self._draw(number, _generator(0, number))
+            self._draw(number, 0)
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
@@ -321,125 +315,10 @@ class CoLoGenTransformer2DModel(FluxTransformer2DModel):
         if len(cache.keys) != self.num_blocks:
             raise ValueError(f"the source was encoded by a model of {len(cache.keys)} blocks, not {self.num_blocks}")
 
-    @property
-    def num_blocks(self) -> int:
-        """L_n: double-stream and single-stream blocks together."""
-        return len(self.transformer_blocks) + len(self.single_transformer_blocks)
-
-    @property
-    def num_experts(self) -> int:
-        """N: how many experts each block has."""
-        return self._settings.num_experts
-
-    def register_to_config(self, **kwargs: Any) -> None:
-        """As every model of diffusers; what is set is no default any more, which ``from_config`` would ignore."""
-        defaults = self._settings.get("_use_default_values", []) if hasattr(self, "_internal_dict") else []
-        kwargs.setdefault("_use_default_values", [name for name in defaults if name not in kwargs])
-        super().register_to_config(**kwargs)
-
-    @property
-    def newcomer_bias(self) -> float:
-        """What is added to the newest expert's logit; it is saved with the configuration."""
-        return self._settings.newcomer_bias
-
-    @newcomer_bias.setter
-    def newcomer_bias(self, bias: float) -> None:
-        self.register_to_config(newcomer_bias=bias)
-
     def set_attn_processor(self, processor: Any) -> None:
         """As every model of diffusers; FLUX's own processor becomes CoLoGen's, which does the same without a source."""
         super().set_attn_processor(processor)
         self._number_processors()
-
-    @property
-    def _settings(self) -> Any:
-        return self.config
-
-    def add_expert(self, seed: int, *, dtype: torch.dtype = torch.float32) -> int:
-        """Let an expert join every block, drawn from ``seed`` and its number; return that number.
-
-        It begins with ``newcomer_bias`` on its logit if there are others; the trainer anneals that to 0. It is kept in
-        float32 by default, whatever the base's precision, since an optimizer's small steps are lost in bf16; products
-        are computed in the precision of the hidden states.
-
-        Raises:
-            ValueError: the weights are offloaded or sharded.
-        """
-        refuse_if_weights_are_elsewhere(self, "add experts")
-        number = self.num_experts
-        for attn in self._attentions():
-            attn.prw.add_expert(dtype=dtype, device=attn.norm_q.weight.device)
-        self._draw(number, _generator(seed, number))
-        self.register_to_config(num_experts=number + 1)
-        self.newcomer_bias = NEWCOMER_BIAS if number else 0.0
-        return number
-
-    def trainable_parameters(self, stage: int) -> dict[str, nn.Parameter]:
-        """What trains at ``stage``: that stage's expert and the router, in every block, by name.
-
-        Raises:
-            ValueError: the model does not have exactly ``stage + 1`` experts.
-        """
-        if self.num_experts != stage + 1:
-            raise ValueError(f"stage {stage} trains the last of {stage + 1} experts, and there are {self.num_experts}")
-        parts = (f".prw.experts.{stage}.", ".prw.router.")
-        return {name: weight for name, weight in self.named_parameters() if any(part in name for part in parts)}
-
-    def freeze_for(self, stage: int) -> dict[str, nn.Parameter]:
-        """Let only what trains at ``stage`` require gradients, and return it."""
-        trainable = self.trainable_parameters(stage)
-        self.requires_grad_(False)
-        for weight in trainable.values():
-            weight.requires_grad_(True)
-        return trainable
-
-    def rebuild(
-        self,
-        num_experts: int,
-        *,
-        rank: int,
-        expert_scale: float,
-        routing: Granularity,
-        source_timestep: SourceTimestep,
-        dtype: torch.dtype,
-    ) -> None:
-        """Put a pool of this form, whose numbers are still to be loaded, in place of the present one.
-
-        Raises:
-            ValueError: the weights are offloaded or sharded.
-        """
-        refuse_if_weights_are_elsewhere(self, "load the adapter")
-        self.newcomer_bias = 0.0
-        self.register_to_config(rank=rank, expert_scale=expert_scale, routing=routing, source_timestep=source_timestep)
-        self._furnish(num_experts, dtype)
-
-    def _furnish(self, num_experts: int, dtype: torch.dtype) -> None:
-        dim = self.inner_dim
-        for attn in self._attentions():
-            attn.prw = ProgressiveRepresentationWeaving(
-                dim, self._settings.rank, self._settings.expert_scale, self._settings.routing
-            )
-            for _ in range(num_experts):
-                attn.prw.add_expert(dtype=dtype, device=attn.norm_q.weight.device)
-        self.register_to_config(num_experts=num_experts)
-
-    def _draw(self, number: int, generator: torch.Generator) -> None:
-        for attn in self._attentions():
-            attn.prw.experts[number].draw(generator)
-
-    def _begin_missing_experts(self, missing: set[str]) -> None:
-        """Give the experts and routers that no file held, and that have no memory yet, their beginning."""
-        beside = {part: attn.norm_q.weight for attn in self._attentions() for part in attn.prw.modules()}
-        for name, weight in list(self.named_parameters()):
-            if ".prw." in name and name in missing and weight.is_meta:
-                owner, _, own = name.rpartition(".")
-                part = self.get_submodule(owner)
-                dtype = beside[part].dtype if isinstance(part, KVExpert) else weight.dtype
-                fresh = torch.zeros_like(weight, dtype=dtype, device=beside[part].device)
-                setattr(part, own, nn.Parameter(fresh))
-        for number in range(self.num_experts):
-            if any(f".prw.experts.{number}.down" in name for name in missing):
-                self._draw(number, _generator(0, number))
 
     def _number_processors(self) -> None:
         for block, attn in enumerate(self._attentions()):
@@ -449,13 +328,3 @@ class CoLoGenTransformer2DModel(FluxTransformer2DModel):
             numbered = WeavingProcessor(block)
             vars(numbered).update({**vars(given), "block": block})
             attn.set_processor(numbered)
-
-    def _attentions(self) -> Iterator[Any]:
-        """The attention of every block, double-stream blocks first, as they run."""
-        for block in (*self.transformer_blocks, *self.single_transformer_blocks):
-            yield block.attn
-
-
-def _generator(seed: int, number: int) -> torch.Generator:
-    """What expert ``number`` is drawn from, block after block."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from cologen.trainer.json_files import read_lines
-from cologen.trainer.recipes.curriculum import Recipe, Stage, effect_of, parts_of
-from cologen.trainer.recipes.effects import Effect
+from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.effects import Effect, effect_of, model_at, parts_of
+from cologen.trainer.recipes.overrides import by_task
 
 CHANGES = "changes.jsonl"
 _ABSENT = "nothing"
@@ -44,6 +45,12 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], *, finished: in
         effect = Effect.SHAPE if number < finished else Effect.FREE if number >= begun else None
         found += _of_stage(number, there, here, effect)
     return found
+
+
+def differences(before: Mapping[str, Any] | BaseModel, after: Mapping[str, Any] | BaseModel) -> list[str]:
+    """What changed in any values: ``stages.control.learning_rate: 0.0001 became 5e-05``; none if nothing did."""
+    old, new = (_flat(_plain(values), _any_parts) for values in (before, after))
+    return [f"{name}: {one} became {other}" for name, one, other in _differing(old, new)]
 
 
 def refused(found: Sequence[Change], *, remedies: bool, accepted: Collection[str] = ()) -> list[Change]:
@@ -111,17 +118,49 @@ def _of_stage(
 
 
 def _between(model: type[BaseModel], before: Mapping[str, Any], after: Mapping[str, Any], prefix: str) -> list[Change]:
-    found: list[Change] = []
+    def inside(name: str, value: Any) -> Mapping[str, Any]:
+        *path, last = name.split(".")
+        field = model_at(model, path).model_fields.get(last)
+        return value if field and parts_of(field.annotation) and isinstance(value, Mapping) else {}
+
+    return [
+        Change(f"{prefix}{name}", old, new, _effect_at(model, name))
+        for name, old, new in _differing(_flat(before, inside), _flat(after, inside))
+    ]
+
+
+def _effect_at(model: type[BaseModel], name: str) -> Effect:
+    """What the field of this dotted name declares; one of another version may decide any number."""
+    *path, last = name.split(".")
+    owner = model_at(model, path)
+    return (effect_of(owner, last) if last in owner.model_fields else None) or Effect.NUMBERS
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Names with the two values that differ, in the order of the names."""
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
-        field = model.model_fields.get(name)
-        inner = parts_of(field.annotation) if field else None
-        if inner is not None and isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += _between(inner, old, new, f"{prefix}{name}.")
-        elif old != new:
-            effect = effect_of(model, name) if field else None  # a field of another version decides who knows what
-            found.append(Change(f"{prefix}{name}", old, new, effect or Effect.NUMBERS))
-    return found
+        if old != new:
+            yield name, old, new
+
+
+def _flat(
+    values: Mapping[str, Any], inside: Callable[[str, Any], Mapping[str, Any]], prefix: str = ""
+) -> dict[str, Any]:
+    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``, where there is something ``inside`` of what is called "a"."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        parts = inside(f"{prefix}{name}", value)
+        flat |= _flat(parts, inside, f"{prefix}{name}.") if parts else {f"{prefix}{name}": value}
+    return flat
+
+
+def _any_parts(_name: str, value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else by_task(value)
+
+
+def _plain(values: Mapping[str, Any] | BaseModel) -> Mapping[str, Any]:
+    return values.model_dump(mode="json") if isinstance(values, BaseModel) else values
 
 
 def _without_stages(values: Mapping[str, Any]) -> dict[str, Any]:

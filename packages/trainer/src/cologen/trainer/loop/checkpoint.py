@@ -10,7 +10,6 @@ processes. It needs no random states, since all chance comes from the seed and a
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets
 import shutil
@@ -26,7 +25,7 @@ from torch import Tensor
 
 from cologen.datagen.model_files import sha256_of
 from cologen.model.adapters import save_adapter
-from cologen.model.files import write_atomically
+from cologen.model.files import sync, write_atomically
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.trainer.distributed import Processes, sharded_like, whole, whole_experts
 from cologen.trainer.json_files import read_sealed, write_sealed
@@ -45,7 +44,7 @@ CHECKPOINTS, ADAPTER, STATE, TRAINING, BASE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class StageProgress:
     """How far a run has come: ``step`` optimizer steps of stage number ``stage`` are done."""
 
     stage: int
@@ -71,11 +70,11 @@ class Checkpoint:
     """A whole checkpoint on disk."""
 
     folder: Path
-    progress: Progress
+    progress: StageProgress
 
 
 def save_checkpoint(
-    run: Path, progress: Progress, model: CoLoGenTransformer2DModel, learner: Learner, processes: Processes
+    run: Path, progress: StageProgress, model: CoLoGenTransformer2DModel, learner: Learner, processes: Processes
 ) -> None:
     """Write a checkpoint; all processes have to ask, the first one writes.
 
@@ -92,7 +91,7 @@ def save_checkpoint(
     )
 
 
-def copy_checkpoint(checkpoint: Checkpoint, run: Path, progress: Progress) -> None:
+def copy_checkpoint(checkpoint: Checkpoint, run: Path, progress: StageProgress) -> None:
     """Copy a checkpoint into another run, which says other things of its ``progress``.
 
     Raises:
@@ -204,7 +203,7 @@ def _optimizer_state(learner: Learner) -> dict[str, Tensor]:
 
 def _write(
     folder: Path,
-    progress: Progress,
+    progress: StageProgress,
     model: CoLoGenTransformer2DModel,
     weights: dict[str, Tensor],
     training: dict[str, Tensor],
@@ -219,7 +218,7 @@ def _write(
     _commit(folder, progress, fill)
 
 
-def _commit(folder: Path, progress: Progress, fill: Callable[[Path], None]) -> None:
+def _commit(folder: Path, progress: StageProgress, fill: Callable[[Path], None]) -> None:
     """Have the files made beside the folder, which takes its name when all of them and their hashes are on disk."""
     beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     beside.mkdir(parents=True)
@@ -230,11 +229,11 @@ def _commit(folder: Path, progress: Progress, fill: Callable[[Path], None]) -> N
         }
         write_sealed(beside / STATE, {"version": VERSION, **asdict(progress), "files": hashes})
         for path in (*beside.rglob("*"), beside):
-            _sync(path)
+            sync(path)
         if folder.exists():  # the same step again, after going back to an earlier checkpoint
             shutil.rmtree(folder)
         beside.rename(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -259,15 +258,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     for name, expected in state.pop("files").items():
         if sha256_of(folder / name) != expected:
             raise ValueError(f"{name} is not what was written")
-    progress = Progress(**state)
+    progress = StageProgress(**state)
     if progress.name != folder.name:
         raise ValueError(f"its files are those of {progress.name}")
     return Checkpoint(folder, progress)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,7 +17,6 @@ import json
 import logging
 import math
 import os
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+
+from cologen.model.files import write_atomically
 
 _LOG = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Kept:
         if disk.free < MIN_FREE * disk.total:
             raise OSError(errno.ENOSPC, f"less than {MIN_FREE:.0%} of the disk is free")
         if self.limit is None:
-            _replace(path, data)
+            write_atomically(path, data, durable=False)
         else:
             self._write_bounded(path, data, self.bounded or self.folder, self.limit)
 
@@ -120,7 +121,7 @@ class Kept:
                     f"{bounded} has reached its bound of {limit / 1e9:g} GB (cache_gb); delete it or raise the "
                     "bound to keep more",
                 )
-            _replace(path, data)
+            write_atomically(path, data, durable=False)
             file.truncate(0)
             file.write(str(grown))
 
@@ -190,15 +191,6 @@ def decompressed(data: bytes, dtype: torch.dtype, shape: Sequence[int]) -> Tenso
 
 def _rows_and_columns(shape: Sequence[int]) -> tuple[int, int]:
     return math.prod(shape[:-1]), shape[-1] if shape else 1
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _used_by(folder: Path) -> int:

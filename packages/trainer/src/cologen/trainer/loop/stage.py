@@ -14,7 +14,7 @@ from cologen.model.adapters import load_adapter, save_adapter
 from cologen.model.bundle import Bundle
 from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.model.veteran import VeteranGate
-from cologen.trainer.changes import another_run, changes, recorded, refused
+from cologen.trainer.changes import another_run, changes, differences, recorded, refused
 from cologen.trainer.data.batch import Batch, StageData
 from cologen.trainer.data.draws import draw, with_captions_dropped
 from cologen.trainer.distributed import Processes, Strategy, loaded_into, whole, whole_experts, wrapped
@@ -22,7 +22,7 @@ from cologen.trainer.loop.checkpoint import (
     ADAPTER,
     BASE,
     Checkpoint,
-    Progress,
+    StageProgress,
     load_training,
     prune,
     save_base,
@@ -34,7 +34,6 @@ from cologen.trainer.loop.loss import Losses, losses
 from cologen.trainer.loop.stopping import Stopping
 from cologen.trainer.loop.watcher import Watcher
 from cologen.trainer.recipes.curriculum import Recipe, Stage
-from cologen.trainer.recipes.overrides import differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +58,7 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
     """
     stage, recipe, processes = run.recipe.stages[number], run.recipe, run.processes
     begin = 0 if checkpoint is None else checkpoint.progress.step
-    progress = Progress(
+    progress = StageProgress(
         stage=number,
         task=stage.task,
         step=begin,
@@ -198,7 +197,7 @@ def _routing_shape(bundle: Bundle, latents: Latents) -> tuple[int, ...]:
     return (model.num_blocks, *tokens, model.num_experts)
 
 
-def _refuse_other(folder: Path, before: Progress, now: Progress) -> None:
+def _refuse_other(folder: Path, before: StageProgress, now: StageProgress) -> None:
     """Name what changed since a checkpoint was made and may not change: its run would become another."""
     found = changes(before.recipe, now.recipe, finished=now.stage, begun=now.stage + 1)
     wrong = [
@@ -213,7 +212,7 @@ _LOWER = "lower the learning rate or the clip"
 
 
 def _trouble(
-    recipe: Recipe, stage: Stage, progress: Progress, begin: int, failed_before: int, skipped_in_row: int
+    recipe: Recipe, stage: Stage, progress: StageProgress, begin: int, failed_before: int, skipped_in_row: int
 ) -> str | None:
     """Why the stage cannot go on, if so; samples that failed before step ``begin`` are not counted again."""
     if progress.stopped_nonfinite:
@@ -234,7 +233,7 @@ _FEW_FAILURES = 8
 """Failed samples that say nothing yet about their share."""
 
 
-def _save(run: Run, progress: Progress, learner: Learner) -> None:
+def _save(run: Run, progress: StageProgress, learner: Learner) -> None:
     try:
         save_checkpoint(run.folder, progress, run.bundle.transformer, learner, run.processes)
     except OSError as error:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cologen.datagen.manifest import recipe_hash as _hash_of
-from cologen.trainer.recipes.effects import Effect, Free, Numbers, Remedy, Shape
+from cologen.model.router import NEWCOMER_BIAS
+from cologen.model.tasks import TaskName as PairTask
+from cologen.trainer.recipes.effects import Free, Numbers, RecipePart, Remedy, Shape
 
-PairTask = Literal["inpaint", "grounding", "control", "customized", "editing"]
-StageTask = Literal["inpaint", "grounding", "control", "customized", "editing", "mixed", "text-to-image"]
+StageTask = Literal[PairTask, "mixed", "text-to-image"]
 PAIR_TASKS: tuple[PairTask, ...] = get_args(PairTask)
 """The paper's five tasks, each a source and a prompt to a target."""
 
@@ -43,47 +44,9 @@ Float32 = Annotated[float, AfterValidator(_of_float32)]
 """A number by which weights, gradients or logits are multiplied, or which is added to them. Shares, betas and decays
 enter as differences from 1, computed in float64."""
 Beta = Annotated[float, Field(ge=0, lt=1)]
-Model = TypeVar("Model", bound="_Frozen")
 
 
-_NUMBERS: tuple[Any, ...] = (int, float)
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: object) -> None:
-        for name, field in cls.model_fields.items():
-            if effect_of(cls, name) is None and parts_of(field.annotation) is None:
-                raise TypeError(f"{cls.__name__}.{name}: declare its effect (Free[…], Numbers[…] …), see effects.py")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_truth_for_a_number(cls, values: Any) -> Any:
-        if isinstance(values, Mapping):
-            numbers = [name for name, field in cls.model_fields.items() if field.annotation in _NUMBERS]
-            if wrong := [name for name in numbers if isinstance(values.get(name), bool)]:
-                raise ValueError(f"{', '.join(wrong)}: expected a number, got true or false")
-        return values
-
-    def replace(self: Model, **changes: object) -> Model:
-        """The same with these fields changed, checked anew."""
-        return type(self).model_validate(dict(self) | changes)
-
-
-def effect_of(model: type[BaseModel], field: str) -> Effect | None:
-    """What is declared of a field; None for one whose value is a model, whose own fields declare it."""
-    return next((each for each in model.model_fields[field].metadata if isinstance(each, Effect)), None)
-
-
-def parts_of(annotation: object) -> type[BaseModel] | None:
-    """The model that a field holds, once or several times; None for a field of plain values."""
-    kinds = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]
-    return next((kind for kind in kinds if issubclass(kind, _Frozen)), None)
-
-
-class Stage(_Frozen):
+class Stage(RecipePart):
     """One step t of the curriculum.
 
     ``mixed`` trains all tasks of ``task_shares`` at once (figure 1a); ``text-to-image`` trains the base itself, on the
@@ -93,7 +56,7 @@ class Stage(_Frozen):
     task: Shape[StageTask]
     manifests: Numbers[dict[str, Weight]]
     """Manifest folders under the data folder, each with its weight: all "by size" (SPEC 2.14), or all numbers."""
-    task_shares: Numbers[dict[PairTask, float]] = {}
+    task_shares: Numbers[dict[PairTask, float]] = Field(default={})
     """Of a mixed stage: each task's share of the samples, relative to the others'; weights count within a task."""
     iterations: Numbers[int] = Field(ge=1)
     """Optimizer steps."""
@@ -108,7 +71,7 @@ class Stage(_Frozen):
     """α of eq. 9: the weight of the veteran gate loss."""
     new_expert: Shape[bool]
     """Whether the stage adds the expert it trains, or goes on with the newest one there is."""
-    newcomer_bias: Numbers[Float32] = Field(default=-8.0, le=0)
+    newcomer_bias: Numbers[Float32] = Field(default=NEWCOMER_BIAS, le=0)
     """What is added to a new expert's router logit at first, so that it changes the function little (SPEC 2.7)."""
 
     @model_validator(mode="after")
@@ -161,7 +124,7 @@ class Stage(_Frozen):
         return self.newcomer_bias * max(0.0, 1 - step / self.warmup_steps) if self.warmup_steps else 0.0
 
 
-class Resolution(_Frozen):
+class Resolution(RecipePart):
     """The sizes in pixels that pictures are resized to: sides are multiples of ``multiple``, areas about ``side``²."""
 
     side: Numbers[int] = Field(ge=16)
@@ -176,7 +139,7 @@ class Resolution(_Frozen):
         return self
 
 
-class Optimizer(_Frozen):
+class Optimizer(RecipePart):
     """AdamW."""
 
     betas: Numbers[tuple[Beta, Beta]] = (0.9, 0.999)
@@ -185,7 +148,7 @@ class Optimizer(_Frozen):
     eight_bit: Shape[bool] = False
 
 
-class Recipe(_Frozen):
+class Recipe(RecipePart):
     """All that decides a run, apart from where files lie and how many processes share the work."""
 
     name: Free[str] = Field(pattern=r"^[\w+-][\w.+-]*$")

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 _Value = TypeVar("_Value")
+_Part = TypeVar("_Part", bound="RecipePart")
 
 
 class Effect(Enum):
@@ -24,3 +28,51 @@ Shape = Annotated[_Value, Effect.SHAPE]
 Numbers = Annotated[_Value, Effect.NUMBERS]
 Remedy = Annotated[_Value, Effect.REMEDY]
 Free = Annotated[_Value, Effect.FREE]
+
+_NUMBERS: tuple[Any, ...] = (int, float)
+
+
+class RecipePart(BaseModel):
+    """A frozen part of a recipe: unknown fields, NaN and infinity are refused, and so is a field without an effect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        for name, field in cls.model_fields.items():
+            if effect_of(cls, name) is None and parts_of(field.annotation) is None:
+                raise TypeError(f"{cls.__name__}.{name}: declare its effect (Free[…], Numbers[…] …), see effects.py")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            numbers = [name for name, field in cls.model_fields.items() if field.annotation in _NUMBERS]
+            if wrong := [name for name in numbers if isinstance(values.get(name), bool)]:
+                raise ValueError(f"{', '.join(wrong)}: expected a number, got true or false")
+        return values
+
+    def replace(self: _Part, **changes: object) -> _Part:
+        """The same with these fields changed, checked anew."""
+        return type(self).model_validate(dict(self) | changes)
+
+
+def effect_of(model: type[BaseModel], field: str) -> Effect | None:
+    """What is declared of a field; None for one whose value is a model, whose own fields declare it."""
+    return next((each for each in model.model_fields[field].metadata if isinstance(each, Effect)), None)
+
+
+def parts_of(annotation: object) -> type[BaseModel] | None:
+    """The model that a field holds, once or several times; None for a field of plain values."""
+    kinds = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]
+    return next((kind for kind in kinds if issubclass(kind, RecipePart)), None)
+
+
+def model_at(model: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel]:
+    """The model that holds the fields at a place in another, as pydantic names places."""
+    for name in place:
+        if isinstance(name, str):
+            found = parts_of(model.model_fields[name].annotation)
+            assert found is not None
+            model = found
+    return model

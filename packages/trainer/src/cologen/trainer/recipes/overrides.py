@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from cologen.trainer.json_files import CHECKSUM, unsealed
-from cologen.trainer.recipes.curriculum import Recipe, parts_of
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.effects import model_at
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -55,15 +56,11 @@ def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     return _validated(values, recipe.name)
 
 
-def differences(before: Mapping[str, Any] | BaseModel, after: Mapping[str, Any] | BaseModel) -> list[str]:
-    """What changed, field by field: ``stages.control.learning_rate: 0.0001 became 5e-05``; none if nothing did."""
-    old, new = _flat(_plain(before)), _flat(_plain(after))
-    absent = "nothing"
-    return [
-        f"{name}: {old.get(name, absent)} became {new.get(name, absent)}"
-        for name in dict.fromkeys((*old, *new))
-        if old.get(name, absent) != new.get(name, absent)
-    ]
+def by_task(value: Any) -> dict[str, Any]:
+    """A list of stages by task; nothing if it is another kind of value."""
+    if isinstance(value, list | tuple) and all(isinstance(each, dict) and "task" in each for each in value):
+        return {str(stage["task"]): stage for stage in value}
+    return {}
 
 
 _NO_STAGE = "none"
@@ -81,7 +78,7 @@ def _put(values: dict[str, Any], override: str) -> None:
     # Manifests and shares are named freely; every other name has to be there.
     if path[-1:] not in (["manifests"], ["task_shares"]):
         _inside(place, last, ".".join(path))
-    if _stages(place):
+    if by_task(place):
         if text.strip() != _NO_STAGE:
             raise ValueError(
                 f"{dotted.strip()} is a whole stage: set its fields one by one, or leave it out ({_NO_STAGE})"
@@ -106,15 +103,8 @@ def _named(place: Any) -> dict[str, Any]:
     """The named things in a field's plain value; none in a number, a text or a list of them."""
     if isinstance(place, dict):
         return place
-    stages = _stages(place)
+    stages = by_task(place)
     return stages | {str(number): stage for number, stage in enumerate(stages.values())}
-
-
-def _stages(value: Any) -> dict[str, Any]:
-    """A list of stages by task; nothing if it is another kind of value."""
-    if isinstance(value, list | tuple) and all(isinstance(each, dict) and "task" in each for each in value):
-        return {str(stage["task"]): stage for stage in value}
-    return {}
 
 
 def _meant(name: str, known: Sequence[str]) -> str:
@@ -144,7 +134,7 @@ def _mistake(values: Any, error: Mapping[str, Any]) -> str:
     place: tuple[str | int, ...] = error["loc"]
     where = ".".join(_names(values, place)) or "the recipe"
     if error["type"] == "extra_forbidden":
-        return f"{where} is not known{_meant(str(place[-1]), list(_model_at(place[:-1]).model_fields))}"
+        return f"{where} is not known{_meant(str(place[-1]), list(model_at(Recipe, place[:-1]).model_fields))}"
     if error["type"] == "missing":
         return f"{where} is missing"
     came = "" if isinstance(error["input"], dict) else f", got {error['input']!r}"
@@ -158,27 +148,3 @@ def _names(values: Any, place: Sequence[str | int]) -> list[str]:
         stage = values["stages"][place[1]]
         names[1] = str(stage.get("task", names[1])) if isinstance(stage, dict) else names[1]
     return names
-
-
-def _model_at(place: Sequence[str | int]) -> type[BaseModel]:
-    """The model whose field a mistake is in."""
-    model: type[BaseModel] = Recipe
-    for name in place:
-        if isinstance(name, str):
-            found = parts_of(model.model_fields[name].annotation)
-            assert found is not None
-            model = found
-    return model
-
-
-def _plain(values: Mapping[str, Any] | BaseModel) -> Mapping[str, Any]:
-    return values.model_dump(mode="json") if isinstance(values, BaseModel) else values
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``; stages by their tasks."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        inside = value if isinstance(value, dict) else _stages(value)
-        flat |= _flat(inside, f"{prefix}{name}.") if inside else {f"{prefix}{name}": value}
-    return flat

@@ -1,0 +1,144 @@
+"""FLUX's transformer with a pool of experts in every block: how they join, which of them train, and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from diffusers import FluxTransformer2DModel
+from torch import nn
+
+from cologen.model.experts import KVExpert
+from cologen.model.hooks import refuse_if_weights_are_elsewhere
+from cologen.model.router import NEWCOMER_BIAS
+from cologen.model.weaving import Granularity, ProgressiveRepresentationWeaving
+
+SourceTimestep = Literal["zero", "shared"]
+"""At which time a source is seen: always 0, so that it need be encoded only once, or at that of the noisy latent."""
+
+
+class FluxWithExperts(FluxTransformer2DModel):
+    """FLUX's transformer with ``attn.prw`` in every block; ``CoLoGenTransformer2DModel`` says how it is used."""
+
+    @property
+    def num_blocks(self) -> int:
+        """L_n: double-stream and single-stream blocks together."""
+        return len(self.transformer_blocks) + len(self.single_transformer_blocks)
+
+    @property
+    def num_experts(self) -> int:
+        """N: how many experts each block has."""
+        return self._settings.num_experts
+
+    def register_to_config(self, **kwargs: Any) -> None:
+        """As every model of diffusers; what is set is no default any more, which ``from_config`` would ignore."""
+        defaults = self._settings.get("_use_default_values", []) if hasattr(self, "_internal_dict") else []
+        kwargs.setdefault("_use_default_values", [name for name in defaults if name not in kwargs])
+        super().register_to_config(**kwargs)
+
+    @property
+    def newcomer_bias(self) -> float:
+        """What is added to the newest expert's logit; it is saved with the configuration."""
+        return self._settings.newcomer_bias
+
+    @newcomer_bias.setter
+    def newcomer_bias(self, bias: float) -> None:
+        self.register_to_config(newcomer_bias=bias)
+
+    def add_expert(self, seed: int, *, dtype: torch.dtype = torch.float32) -> int:
+        """Let an expert join every block, drawn from ``seed`` and its number; return that number.
+
+        It begins with ``newcomer_bias`` on its logit if there are others; the trainer anneals that to 0. It is kept in
+        float32 by default, whatever the base's precision, since an optimizer's small steps are lost in bf16; products
+        are computed in the precision of the hidden states.
+
+        Raises:
+            ValueError: the weights are offloaded or sharded.
+        """
+        refuse_if_weights_are_elsewhere(self, "add experts")
+        number = self.num_experts
+        for attn in self._attentions():
+            attn.prw.add_expert(dtype=dtype, device=attn.norm_q.weight.device)
+        self._draw(number, seed)
+        self.register_to_config(num_experts=number + 1)
+        self.newcomer_bias = NEWCOMER_BIAS if number else 0.0
+        return number
+
+    def trainable_parameters(self, stage: int) -> dict[str, nn.Parameter]:
+        """What trains at ``stage``: that stage's expert and the router, in every block, by name.
+
+        Raises:
+            ValueError: the model does not have exactly ``stage + 1`` experts.
+        """
+        if self.num_experts != stage + 1:
+            raise ValueError(f"stage {stage} trains the last of {stage + 1} experts, and there are {self.num_experts}")
+        parts = (f".prw.experts.{stage}.", ".prw.router.")
+        return {name: weight for name, weight in self.named_parameters() if any(part in name for part in parts)}
+
+    def freeze_for(self, stage: int) -> dict[str, nn.Parameter]:
+        """Let only what trains at ``stage`` require gradients, and return it."""
+        trainable = self.trainable_parameters(stage)
+        self.requires_grad_(False)
+        for weight in trainable.values():
+            weight.requires_grad_(True)
+        return trainable
+
+    def rebuild(
+        self,
+        num_experts: int,
+        *,
+        rank: int,
+        expert_scale: float,
+        routing: Granularity,
+        source_timestep: SourceTimestep,
+        dtype: torch.dtype,
+    ) -> None:
+        """Put a pool of this form, whose numbers are still to be loaded, in place of the present one.
+
+        Raises:
+            ValueError: the weights are offloaded or sharded.
+        """
+        refuse_if_weights_are_elsewhere(self, "load the adapter")
+        self.newcomer_bias = 0.0
+        self.register_to_config(rank=rank, expert_scale=expert_scale, routing=routing, source_timestep=source_timestep)
+        self._furnish(num_experts, dtype)
+
+    def _furnish(self, num_experts: int, dtype: torch.dtype) -> None:
+        dim = self.inner_dim
+        for attn in self._attentions():
+            attn.prw = ProgressiveRepresentationWeaving(
+                dim, self._settings.rank, self._settings.expert_scale, self._settings.routing
+            )
+            for _ in range(num_experts):
+                attn.prw.add_expert(dtype=dtype, device=attn.norm_q.weight.device)
+        self.register_to_config(num_experts=num_experts)
+
+    def _draw(self, number: int, seed: int) -> None:
+        """Give expert ``number`` its beginning, drawn block after block."""
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
+        for attn in self._attentions():
+            attn.prw.experts[number].draw(generator)
+
+    def _begin_missing_experts(self, missing: set[str]) -> None:
+        """Give the experts and routers that no file held, and that have no memory yet, their beginning."""
+        beside = {part: attn.norm_q.weight for attn in self._attentions() for part in attn.prw.modules()}
+        for name, weight in list(self.named_parameters()):
+            if ".prw." in name and name in missing and weight.is_meta:
+                owner, _, own = name.rpartition(".")
+                part = self.get_submodule(owner)
+                dtype = beside[part].dtype if isinstance(part, KVExpert) else weight.dtype
+                fresh = torch.zeros_like(weight, dtype=dtype, device=beside[part].device)
+                setattr(part, own, nn.Parameter(fresh))
+        for number in range(self.num_experts):
+            if any(f".prw.experts.{number}.down" in name for name in missing):
+                self._draw(number, 0)
+
+    def _attentions(self) -> Iterator[Any]:
+        """The attention of every block, double-stream blocks first, as they run."""
+        for block in (*self.transformer_blocks, *self.single_transformer_blocks):
+            yield block.attn
+
+    @property
+    def _settings(self) -> Any:
+        return self.config
