@@ -14,7 +14,8 @@ from cologen.datagen.manifest import maps
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.review.sheet import TILE_SIDE, fitted, sheet_of, tiles_of
-from cologen.datagen.samples import HOLE, render
+from cologen.datagen.samples import render
+from cologen.pictures.masks import HOLE_GREY
 
 HEIGHT, WIDTH = 40, 60
 
@@ -46,7 +47,7 @@ def test_the_hole_is_grey_and_the_rest_is_the_target(row: dict[str, Any], tmp_pa
     sample = render(row, tmp_path)
     hidden = sample.mask.astype(bool)
     assert hidden.sum() == 250
-    assert (sample.source[hidden] == HOLE).all()
+    assert (sample.source[hidden] == HOLE_GREY).all()
     assert (sample.source[~hidden] == sample.target[~hidden]).all()
     assert sample.prompt == "noise"
     np.testing.assert_array_equal(sample.target, cv2.imread(str(tmp_path / "a.png"))[:, :, ::-1])

@@ -1,13 +1,13 @@
 import torch
 
-from cologen.trainer.data.draws import Draws, draw, with_captions_dropped
+from cologen.trainer.data.draws import Randomness, draw, with_captions_dropped
 from tests.trainer.made_up import batch
 
 SHAPES = {"latent": (2, 3, 4), "routing": (5, 2)}
 CPU = torch.device("cpu")
 
 
-def drawn(*places: int, seed: int = 0, stage: str = "inpaint") -> Draws:
+def drawn(*places: int, seed: int = 0, stage: str = "inpaint") -> Randomness:
     return draw(seed, stage, places, **SHAPES, device=CPU)
 
 

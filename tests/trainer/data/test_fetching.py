@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.samples import HOLE, render
+from cologen.datagen.samples import render
+from cologen.pictures.masks import HOLE_GREY
 from cologen.trainer.data.fetching import Fetcher, OpenedSource
 from cologen.trainer.data.manifests import open_manifest
 from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
@@ -42,8 +43,8 @@ def test_rows_of_every_task_become_pixels(data: Path, task: PairTask):
     assert fetched.failures == ()
     assert pixels.source is not None
     assert pixels.source.shape == pixels.target.shape == (8, 32, 32, 3)
-    assert [each.prompt for each in fetched.told] == [source.rows.row(index)["caption"] for index in range(8)]
-    assert {each.task for each in fetched.told} == {task}
+    assert [each.prompt for each in fetched.labels] == [source.rows.row(index)["caption"] for index in range(8)]
+    assert {each.task for each in fetched.labels} == {task}
     assert (pixels.mask is not None) == (task == "inpaint")
 
 
@@ -57,7 +58,7 @@ def test_at_its_own_size_a_sample_is_what_render_gives(data: Path):
         assert np.array_equal(pixels.source[index], sample.source)
         assert np.array_equal(pixels.target[index], sample.target)
         assert np.array_equal(pixels.mask[index], sample.mask)
-        assert (pixels.source[index][pixels.mask[index] == 1] == HOLE).all()
+        assert (pixels.source[index][pixels.mask[index] == 1] == HOLE_GREY).all()
 
 
 def test_text_to_image_has_the_caption_and_the_picture_and_no_source(data: Path):
@@ -65,8 +66,8 @@ def test_text_to_image_has_the_caption_and_the_picture_and_no_source(data: Path)
     alone = Fetcher(sources=(source,), seed=0, task="text-to-image")(ALL)
     pairs = Fetcher(sources=(source,), seed=0, task="inpaint")(ALL)
     assert alone.pixels.source is None and alone.pixels.mask is None
-    assert [each.prompt for each in alone.told] == [each.prompt for each in pairs.told]
-    assert {each.task for each in alone.told} == {"text-to-image"}
+    assert [each.prompt for each in alone.labels] == [each.prompt for each in pairs.labels]
+    assert {each.task for each in alone.labels} == {"text-to-image"}
 
 
 def test_crops_are_keyed_by_seed_stage_and_place(data: Path):
@@ -86,7 +87,7 @@ def test_a_row_that_fails_is_replaced_and_nothing_else_changes(data: Path, broke
     assert "truncated_image" in found.failures[0].reason
     kept = [0, 1, 2, 4, 5, 6, 7]
     assert np.array_equal(found.pixels.target[kept], expected.pixels.target[kept])
-    assert found.told[3] == expected.told[4]
+    assert found.labels[3] == expected.labels[4]
     alone = cut(Work(ALL.size, ALL.assignments[3:4]))
     assert np.array_equal(alone.pixels.target[0], found.pixels.target[3])
     assert alone.failures == found.failures

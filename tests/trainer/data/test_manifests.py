@@ -19,7 +19,7 @@ from cologen.datagen.manifest import (
 )
 from cologen.datagen.manifest.folder import Folder
 from cologen.trainer.data import manifests
-from cologen.trainer.data.manifests import ManifestRows, open_manifest
+from cologen.trainer.data.manifests import ManifestRows, open_manifest, read_columns
 
 SIZES = (7, 0, 12, 5)
 
@@ -190,3 +190,11 @@ def test_cached_rows_that_were_damaged_are_copied_again(built: Path):
         assert opened.file.read_bytes() == whole
     path.unlink()
     assert open_manifest(built, "inpaint").rows(range(24)) == expected
+
+
+def test_columns_are_those_of_the_rows(built: Path):
+    rows = open_manifest(built, "inpaint")
+    found = read_columns(rows, ["caption", "sample_id", "width"])
+    assert found.column_names == ["caption", "sample_id", "width"]
+    each = [rows.row(index) for index in range(len(rows))]
+    assert found.to_pylist() == [{name: row[name] for name in found.column_names} for row in each]

@@ -12,7 +12,7 @@ from cologen.model.presets import preset
 from cologen.model.tokens import pack
 from cologen.model.transformer import CoLoGenOutput
 from cologen.trainer.data.batch import Batch
-from cologen.trainer.data.draws import Draws, draw
+from cologen.trainer.data.draws import Randomness, draw
 from cologen.trainer.loop.encoding import encode
 from cologen.trainer.loop.loss import Losses, losses
 from tests.trainer.made_up import ALONE, batch
@@ -23,7 +23,7 @@ def bundle() -> Bundle:
     return build(preset("world-tiny"))
 
 
-def drawn(of: Batch) -> Draws:
+def drawn(of: Batch) -> Randomness:
     return draw(0, "inpaint", of.places, latent=(48, 4, 4), routing=(6, 2), device=ALONE.device)
 
 

@@ -23,8 +23,7 @@ from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.rle import Mask
-
-HOLE = 128  # mid-grey in pixel space; SPEC 2.12
+from cologen.pictures.masks import HOLE_GREY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,7 @@ def _inpaint(row: Mapping[str, Any], root: Path) -> Sample:
     """The picture, and the same picture with the mask's pixels grey."""
     picture = _picture(row, root)
     mask = rle.decode(row["mask_rle"], row["height"], row["width"])
-    source = cv2.copyTo(picture, 1 - mask, np.full_like(picture, HOLE))
+    source = cv2.copyTo(picture, 1 - mask, np.full_like(picture, HOLE_GREY))
     return Sample(source=source, target=picture, prompt=row["caption"], mask=mask)
 
 

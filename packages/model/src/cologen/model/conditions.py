@@ -11,13 +11,14 @@ from torch import Tensor
 
 from cologen.model.pictures import Mask, Pictures, Rgb, by_sample, resized, resized_mask, to_mask, to_rgb
 from cologen.model.tasks import TASKS, Task, task_named
+from cologen.pictures.masks import HOLE_GREY
 
 logger = logging.get_logger(__name__)
 
 MAX_STRETCH = 1 / 16
 """By how much the proportions of a picture and its result may differ, as those of a condition in training."""
-HOLE = 128 / 255 * 2 - 1
-"""Mid-grey, as the training samples have it (SPEC 2.12)."""
+HOLE = HOLE_GREY / 255 * 2 - 1
+"""The grey of a hole in [-1, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What chance decides about a sample, from (seed, stage, place): noise, time, the noise of routers, and its caption.
+"""Per-sample randomness, from (seed, stage, place): noise, time, the routers' noise, a dropped caption.
 
 A sample's draws are the same on any process, in any micro batch and after any interruption.
 """
@@ -17,7 +17,7 @@ from cologen.datagen.randomness import generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draws:
+class Randomness:
     """Standard normal numbers for a micro batch: of the latents' shape, one for each time, and for each logit."""
 
     noise: Float[Tensor, "batch channels rows columns"]
@@ -33,8 +33,8 @@ def draw(
     latent: Sequence[int],
     routing: Sequence[int],
     device: torch.device,
-) -> Draws:
-    """Draws for the samples at ``places``; ``latent`` and ``routing`` are the shapes for one sample."""
+) -> Randomness:
+    """The random numbers of the samples at ``places``; ``latent`` and ``routing`` are the shapes for one sample."""
     noise, time, logits = [], [], []
     for place in places:
         rng = generator(seed, "training", stage, place)
@@ -42,7 +42,7 @@ def draw(
         logits.append(rng.standard_normal(tuple(routing), dtype=np.float32))
         noise.append(rng.standard_normal(tuple(latent), dtype=np.float32))
     numbers = (torch.from_numpy(np.stack(each)).to(device) for each in (noise, time, logits))
-    return Draws(**dict(zip(("noise", "time", "routing"), numbers, strict=True)))
+    return Randomness(**dict(zip(("noise", "time", "routing"), numbers, strict=True)))
 
 
 def with_captions_dropped(

@@ -54,7 +54,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SampleLabel:
     """What goes with the pixels of one sample."""
 
     prompt: str
@@ -69,7 +69,7 @@ class Fetched:
 
     places: tuple[int, ...]
     pixels: Pixels
-    told: tuple[Told, ...]
+    labels: tuple[SampleLabel, ...]
     failures: tuple[Failure, ...]
     changed: tuple[tuple[str, str], ...] = ()
     """Manifests and addresses of pictures that are newer than their manifest."""
@@ -92,9 +92,9 @@ class Fetcher:
         sourced, masked = self.task != "text-to-image", self.task in ("inpaint", "mixed")
         pixels = Pixels.blank(len(work.assignments), work.size, sourced=sourced, masked=masked)
         failures, changed = list[Failure](), dict[tuple[str, str], None]()
-        told = [self._sample(*numbered, pixels, failures, changed) for numbered in enumerate(work.assignments)]
+        labels = [self._sample(*numbered, pixels, failures, changed) for numbered in enumerate(work.assignments)]
         places = tuple(one.place for one in work.assignments)
-        return Fetched(places, pixels, tuple(told), tuple(failures), tuple(changed))
+        return Fetched(places, pixels, tuple(labels), tuple(failures), tuple(changed))
 
     def _sample(
         self,
@@ -103,19 +103,19 @@ class Fetcher:
         pixels: Pixels,
         failures: list[Failure],
         changed: dict[tuple[str, str], None],
-    ) -> Told:
+    ) -> SampleLabel:
         """Write sample ``number`` of the pixels."""
         source, at = self.sources[assignment.source], self._crop(assignment.place)
         for index in assignment.candidates:
             row = source.rows.row(index)
             try:
-                told, address = self._fitted(row, source, at, pixels, number), source.changed(row)
+                label, address = self._fitted(row, source, at, pixels, number), source.changed(row)
             except (RejectedError, OSError) as error:
                 failures.append(Failure(row["sample_id"], str(error)))
                 continue
             if address:
                 changed[(str(source.folder), address)] = None
-            return told
+            return label
         last = failures[-1]
         raise ValueError(
             f"{source.folder}: {len(assignment.candidates)} samples in a row cannot be loaded, the last being "
@@ -126,12 +126,14 @@ class Fetcher:
         right, down = divmod(derived_seed(self.seed, "crop", self.task, place), 1 << 32)
         return right / 2**32, down / 2**32
 
-    def _fitted(self, row: Mapping[str, Any], source: OpenedSource, at: Fractions, pixels: Pixels, number: int) -> Told:
+    def _fitted(
+        self, row: Mapping[str, Any], source: OpenedSource, at: Fractions, pixels: Pixels, number: int
+    ) -> SampleLabel:
         root = source.rows.root
         if pixels.source is None:
             picture = images.decode(images.read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
             fit(picture, pixels.target[number], at)
-            return Told(row["caption"], self.task, None)
+            return SampleLabel(row["caption"], self.task, None)
         sample = render(row, root, source.folder)
         fit(sample.target, pixels.target[number], at)
         if sample.source is sample.target:
@@ -143,4 +145,4 @@ class Fetcher:
                 pixels.mask[number] = 1
             else:
                 fit_mask(sample.mask, pixels.mask[number], at)
-        return Told(sample.prompt, row["task"], sample.online)
+        return SampleLabel(sample.prompt, row["task"], sample.online)

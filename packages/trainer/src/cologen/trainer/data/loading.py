@@ -23,10 +23,9 @@ from cologen.datagen.manifest import MANIFEST_NAME
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import ConditionKind
 from cologen.trainer.data.batch import Batch, LoadedStep, Mask, Pictures
-from cologen.trainer.data.columns import read_columns
 from cologen.trainer.data.draws import with_captions_dropped
 from cologen.trainer.data.fetching import Failure, Fetched, Fetcher, OpenedSource
-from cologen.trainer.data.manifests import ManifestRows, open_manifest
+from cologen.trainer.data.manifests import ManifestRows, open_manifest, read_columns
 from cologen.trainer.data.online import OnlineControl, Prepared, drawn, kinds_wanted
 from cologen.trainer.data.workers import in_order
 from cologen.trainer.distributed import Processes
@@ -140,7 +139,7 @@ def open_stage(
 
     Args:
         roots: where the pictures of a manifest lie, by its name, if not where they lay when it was built.
-        progress: told how many rows were just copied; only the first opening of a manifest copies them.
+        progress: called with the number of rows just copied; only the first opening of a manifest copies them.
 
     Raises:
         FileNotFoundError: a manifest, one of its parts or its pictures' root is not there.
@@ -181,17 +180,17 @@ def _sizes(rows: ManifestRows) -> tuple[Int64[np.ndarray, "_rows"], Int64[np.nda
 
 
 def _on_device(fetched: Fetched, device: torch.device) -> Prepared:
-    pixels, told = fetched.pixels, fetched.told
+    pixels, labels = fetched.pixels, fetched.labels
     target = _planes(pixels.target, device)
     batch = Batch(
         source=None if pixels.source is None else _planes(pixels.source, device),
         target=target,
         mask=_everywhere(target) if pixels.mask is None else _planes(pixels.mask[..., None], device),
-        prompts=tuple(one.prompt for one in told),
-        tasks=tuple(one.task for one in told),
+        prompts=tuple(one.prompt for one in labels),
+        tasks=tuple(one.task for one in labels),
         places=fetched.places,
     )
-    return Prepared(batch=batch, online=tuple(one.online for one in told), failures=fetched.failures)
+    return Prepared(batch=batch, online=tuple(one.online for one in labels), failures=fetched.failures)
 
 
 def _everywhere(target: Pictures) -> Mask:

@@ -25,8 +25,8 @@ from cologen.datagen.manifest.schemas import SCHEMAS
 _ROWS_FILE = "rows.arrow"
 _ROWS_PER_BATCH = 8192
 
-Progress = Callable[[int], None]
-"""Told how many rows were just copied."""
+RowsCopied = Callable[[int], None]
+"""Called with the number of rows that were just copied."""
 
 
 def _unseen(_num_rows: int) -> None:
@@ -88,7 +88,7 @@ class ManifestRows:
 
 
 def open_manifest(
-    folder: str | Path, task: str | Sequence[str], root: Path | None = None, progress: Progress = _unseen
+    folder: str | Path, task: str | Sequence[str], root: Path | None = None, progress: RowsCopied = _unseen
 ) -> ManifestRows:
     """The rows of a complete manifest of ``task`` (or of one of several), local or at a pyarrow filesystem URI.
 
@@ -108,6 +108,17 @@ def open_manifest(
     fingerprint = _fingerprint(manifest)
     kept = cache.built_once("rows", fingerprint, lambda into: _copy_rows(opened, manifest, into, progress))
     return ManifestRows(manifest.task, manifest.source, pictures, fingerprint, manifest.rows, kept / _ROWS_FILE)
+
+
+def read_columns(rows: ManifestRows, names: Sequence[str]) -> pa.Table:
+    """These columns of all rows, in the order of ``names``: views into the mapped file, not copies of it.
+
+    For what is decided about all rows at once: sizes, kinds of conditions.
+    """
+    with pa.memory_map(str(rows.file)) as file:
+        schema = pa.ipc.open_file(file).schema
+        options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name) for name in names])
+        return pa.ipc.open_file(file, options=options).read_all().select(list(names))
 
 
 def _refuse_unusable(folder: Folder, manifest: Manifest, tasks: tuple[str, ...]) -> None:
@@ -139,7 +150,7 @@ def _fingerprint(manifest: Manifest) -> str:
     return recipe_hash(manifest.model_dump(mode="json", exclude={"root"}))
 
 
-def _copy_rows(folder: Folder, manifest: Manifest, into: Path, progress: Progress) -> None:
+def _copy_rows(folder: Folder, manifest: Manifest, into: Path, progress: RowsCopied) -> None:
     """Write all rows in batches of one length, so that a row's batch is a division away."""
     path, schema = into / _ROWS_FILE, SCHEMAS[manifest.task]
     try:
@@ -168,7 +179,7 @@ def _even_batches(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield rest.combine_chunks()
 
 
-def _part_rows(folder: Folder, part: PartReport, schema: pa.Schema, progress: Progress) -> pa.Table:
+def _part_rows(folder: Folder, part: PartReport, schema: pa.Schema, progress: RowsCopied) -> pa.Table:
     """One part's rows, its bytes being those that were written."""
     data = folder.read(part.file)
     if hashlib.sha256(data).hexdigest() != part.sha256:

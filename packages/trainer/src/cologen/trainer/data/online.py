@@ -14,18 +14,17 @@ from pathlib import Path
 
 import torch
 
-from cologen.datagen.control.annotators import HUB
 from cologen.datagen.control.hed import load_hed
 from cologen.datagen.control.lineart import load_lineart
 from cologen.datagen.control.maps import Extractor, Images
+from cologen.datagen.control.policy import HUB
 from cologen.datagen.engine.build import Cluster
 from cologen.datagen.engine.pool import Batch as Numbered
 from cologen.datagen.engine.pool import InProcess, PoolSize, ray_pool
 from cologen.datagen.pair_records import ConditionKind
 from cologen.trainer.data.batch import Batch
-from cologen.trainer.data.columns import read_columns
 from cologen.trainer.data.fetching import Failure
-from cologen.trainer.data.manifests import ManifestRows
+from cologen.trainer.data.manifests import ManifestRows, read_columns
 
 Drawing = Callable[[Iterable[Numbered]], Iterator[Numbered]]
 """Pictures to maps under the same numbers, in order: ``control_pool.Extraction.maps``."""

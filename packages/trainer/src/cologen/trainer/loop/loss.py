@@ -17,7 +17,7 @@ from cologen.model.routing import Routing
 from cologen.model.text import Prompts
 from cologen.model.tokens import fill_target, grid_ids, pack, pack_mask, text_ids
 from cologen.trainer.data.batch import Batch
-from cologen.trainer.data.draws import Draws
+from cologen.trainer.data.draws import Randomness
 from cologen.trainer.loop.encoding import Latents
 
 
@@ -36,7 +36,7 @@ def losses(
     batch: Batch,
     latents: Latents,
     prompts: Prompts,
-    draws: Draws,
+    draws: Randomness,
 ) -> Losses:
     """The losses of a micro batch.
 
