@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 NEWCOMER_BIAS = -8.0
-"""What is added to the newest expert's logit when it joins: the function learned before changes by about 1 % (SPEC
-2.7)."""
+"""What is added to the newest expert's logit when it joins: the function learned before changes by about 1 %."""
 
 
 class NoisyRouter(nn.Module):

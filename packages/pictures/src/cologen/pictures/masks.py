@@ -13,7 +13,7 @@ Mask = UInt8[np.ndarray, "_height _width"]
 """1 in the hole, else 0."""
 
 HOLE_GREY = 128
-"""Fills the hole of a picture that is to be painted, in 8 bits: in training and at inference (SPEC 2.12)."""
+"""Fills the hole of a picture that is to be painted, in 8 bits: in training and at inference."""
 
 _PLAIN_MODES = frozenset({"1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 
