@@ -28,8 +28,8 @@ from cologen.datagen.masks.drawing import Canvas, DrawnMask
 from cologen.datagen.masks.mixture import draw_masks
 from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.reading import SourceReader
-from cologen.datagen.records import ObjectMask, RejectedError
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image, ObjectMask, RejectedError
 from cologen.datagen.world.formats import World, ensure
 
 SCENES, SIDE = 100, 512
@@ -84,9 +84,9 @@ class Bench:
     root: Path
     out: Path
 
-    def reader(self, num_images: int) -> SourceReader:
+    def reader(self, num_images: int) -> Reader[Image]:
         """The first pictures of the dataset."""
-        return SourceReader.of("cocostuff", self.root, "train", PART_SIZE, num_images)
+        return Reader.of(Image, "cocostuff", self.root, "train", PART_SIZE, num_images)
 
     def build(self, name: str, num_images: int) -> Run:
         """A whole build, from the open listing to the complete manifest."""

@@ -28,9 +28,11 @@ from benchmarks.bare import Bare
 from cologen.datagen.engine.parts import Stage as BuildStage
 from cologen.datagen.manifest import commit_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.pairs import PairRecipe, PairStage
-from cologen.datagen.passes.reading import PairReader, SourceReader
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.workers import in_order
@@ -114,12 +116,12 @@ def _build(stage: BuildStage) -> None:
 
 
 def _inpaint(home: Path, grain: float, folder: Folder) -> BuildStage:
-    reader = SourceReader.of("cocostuff", _drawn(home, "cocostuff", grain), "train", SCENES, None)
+    reader = Reader.of(Image, "cocostuff", _drawn(home, "cocostuff", grain), "train", SCENES, None)
     return MaskStage(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
 def _editing(home: Path, grain: float, folder: Folder) -> BuildStage:
-    reader = PairReader.of("triplets", _drawn(home, "triplets", grain), "train", SCENES, None)
+    reader = Reader.of(Pair, "triplets", _drawn(home, "triplets", grain), "train", SCENES, None)
     return PairStage(folder=folder, recipe=PairRecipe(task="editing", source=reader.recipe), reader=reader)
 
 

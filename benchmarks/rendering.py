@@ -27,10 +27,12 @@ from cologen.datagen.engine.parts import Stage
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.manifest.schemas import SCHEMAS
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.pairs import PairRecipe, PairStage
-from cologen.datagen.passes.reading import PairReader, SourceReader
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image
 from cologen.datagen.samples import render
 from cologen.datagen.world.formats import World, ensure
 
@@ -116,23 +118,23 @@ def _rows(folder: Path) -> Rows:
 
 
 def _inpaint(name: str, root: Path) -> Stage:
-    reader = SourceReader.of(name, root, "train", SCENES, None)
+    reader = Reader.of(Image, name, root, "train", SCENES, None)
     return MaskStage(folder=_folder(root), recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
 def _grounding(name: str, root: Path) -> Stage:
-    reader = SourceReader.of(name, root, "train", SCENES, None)
+    reader = Reader.of(Image, name, root, "train", SCENES, None)
     return GroundingStage(folder=_folder(root), recipe=GroundingRecipe(source=reader.recipe), reader=reader)
 
 
 def _customized(name: str, root: Path) -> Stage:
-    reader = PairReader.of(name, root, "train", SCENES, None)
+    reader = Reader.of(Pair, name, root, "train", SCENES, None)
     recipe = PairRecipe(task="customized", source=reader.recipe)
     return PairStage(folder=_folder(root), recipe=recipe, reader=reader)
 
 
 def _editing(name: str, root: Path) -> Stage:
-    reader = PairReader.of(name, root, "train", SCENES, None)
+    reader = Reader.of(Pair, name, root, "train", SCENES, None)
     recipe = PairRecipe(task="editing", source=reader.recipe)
     return PairStage(folder=_folder(root), recipe=recipe, reader=reader)
 

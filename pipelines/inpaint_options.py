@@ -13,8 +13,9 @@ from cologen.datagen.engine.build import Job
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.policy import MaskMix, MaskPolicy
 from cologen.datagen.passes.concepts import ConceptStage
-from cologen.datagen.passes.reading import SourceReader
+from cologen.datagen.passes.reading import Reader
 from cologen.datagen.passes.segmenters import ConceptRecipe, GroundedFiles, SaliencyRecipe
+from cologen.datagen.records import Image
 from cologen.datagen.usage import refusals_named, require_device, require_gpus, require_range, require_unused
 from pipelines.options import BuildOptions
 
@@ -92,7 +93,7 @@ class ConceptOptions:
             require_unused(self, "text_encoder", "mask_iou", "actors", "gpus_per_actor", without=files)
             require_unused(self.detector, *detector, without=files)
 
-    def stage(self, reader: SourceReader, out: Folder) -> ConceptStage:
+    def stage(self, reader: Reader[Image], out: Folder) -> ConceptStage:
         """The concept stage over these pictures, beside the manifest that will use it."""
         # Here and not above: spaCy takes seconds to import, and --help needs none of it.
         from cologen.datagen.concepts.nouns import open_nouns

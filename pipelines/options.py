@@ -11,7 +11,9 @@ from typing import TypeVar
 from cologen.datagen.engine.cluster import Cluster, FailurePolicy
 from cologen.datagen.images.addresses import limit_pictures
 from cologen.datagen.manifest.folder import Folder, require_local
-from cologen.datagen.passes.reading import ConditionReader, PairReader, SourceReader
+from cologen.datagen.pair_records import Condition, Pair
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image
 from cologen.datagen.usage import require_range, require_unused
 from cologen.datagen.world.formats import World, ensure
 from cologen.datagen.world.formats.drawing import SIDE_LIMITS, SPLITS, split_of
@@ -23,7 +25,7 @@ CONDITION_LAYOUTS = {"cocostuff": "captioned_cocostuff"}  # ADE20K's holds its c
 PART_SIZE, WORLD_PART_SIZE = 512, 32
 SCENES = 256  # of the synthetic world, where neither --scenes nor --limit asks for more
 
-_Reader = TypeVar("_Reader", SourceReader, PairReader, ConditionReader)
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +89,19 @@ class BuildOptions:
         """Where the manifest goes."""
         return Folder.open(self.out or DATA / f"{task}-{source}")
 
-    def reader(self, source: str) -> SourceReader:
+    def reader(self, source: str) -> Reader[Image]:
         """The pictures: the dataset's under ``root``, or the synthetic dataset's, generated now if missing."""
-        return self._read(SourceReader, source, WORLD_LAYOUTS.get(source, source), "pictures")
+        return self._read(Image, source, WORLD_LAYOUTS.get(source, source), "pictures")
 
-    def pair_reader(self, source: str) -> PairReader:
+    def pair_reader(self, source: str) -> Reader[Pair]:
         """The pairs, of the dataset or of the synthetic world as in ``reader``; limit and part size count pairs."""
-        return self._read(PairReader, source, source, "pairs")
+        return self._read(Pair, source, source, "pairs")
 
-    def condition_reader(self, source: str) -> ConditionReader:
+    def condition_reader(self, source: str) -> Reader[Condition]:
         """The pictures with their conditions, of the dataset or of the synthetic world as in ``reader``."""
-        return self._read(ConditionReader, source, CONDITION_LAYOUTS.get(source, source), "pictures")
+        return self._read(Condition, source, CONDITION_LAYOUTS.get(source, source), "pictures")
 
-    def _read(self, kind: type[_Reader], source: str, layout: str, what: str) -> _Reader:
+    def _read(self, item: type[_Item], source: str, layout: str, what: str) -> Reader[_Item]:
         """The first ``limit`` samples of the dataset or the world, and a line that says how many there are and where.
 
         A world whose size is not given has as many scenes as the limit takes: most give one sample or more.
@@ -111,7 +113,7 @@ class BuildOptions:
         while True:
             root = (self.root or self._world(source, layout, scenes)).resolve()
             with working(f"reading the listing of {source}"):
-                reader = kind.of(source, root, self.split, part_size, self.limit)
+                reader = Reader.of(item, source, root, self.split, part_size, self.limit)
             found = reader.recipe.num_images
             missing = self.limit is not None and found < self.limit
             if not missing or self.root or self.scenes:

@@ -23,6 +23,7 @@ import pytest
 import ray
 import ray.cloudpickle
 
+from cologen.datagen.datasets import Reading
 from cologen.datagen.engine.build import Job, PartDone, PartsFailedError, _run_stage, build
 from cologen.datagen.engine.cluster import Cluster, FailurePolicy, connected
 from cologen.datagen.engine.dispatch import Status
@@ -30,8 +31,8 @@ from cologen.datagen.engine.parts import Part
 from cologen.datagen.manifest import Manifest, PartContent, PartReport, load_manifest, read_part
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.reading import SourceReader, read_part_of
-from cologen.datagen.records import Reading
+from cologen.datagen.passes.reading import Reader, read_items
+from cologen.datagen.records import Image
 from tests.processes import ray_processes
 
 pytestmark = [
@@ -85,7 +86,8 @@ class Wrapped:
     """A source by another; what it reads is what its kind is about."""
 
     def __init__(self, source: Any) -> None:
-        self._source, self.name, self.annotated = source, source.name, source.annotated
+        self._source, self.name = source, source.name
+        self.annotated, self.kinds = source.annotated, source.kinds
 
     def __len__(self) -> int:
         return len(self._source)
@@ -97,7 +99,7 @@ class Wrapped:
 class StrangeSource(Wrapped):
     """A source whose ``read`` raises what no source should, at chosen pictures."""
 
-    def read(self, index: int) -> Reading:
+    def read(self, index: int) -> Reading[Image]:
         STRANGE.get(index, lambda: None)()
         return self._source.read(index)
 
@@ -106,11 +108,11 @@ class StrangeSource(Wrapped):
 class StrangeStage(MaskStage):
     def open(self) -> Callable[[Part], PartContent]:
         source: Any = StrangeSource(self.reader.open())
-        return lambda part: self._draw(part, *read_part_of(source, part))
+        return lambda part: self._draw(part, *read_items(source, part))
 
 
 def _stage(kind: type[MaskStage], world: Path, out: Path, limit: int = 28, **more: Any) -> Any:
-    reader = SourceReader.of("cocostuff", world / "cocostuff", "train", PART_SIZE, limit)
+    reader = Reader.of(Image, "cocostuff", world / "cocostuff", "train", PART_SIZE, limit)
     return kind(folder=Folder.open(out), recipe=InpaintRecipe(source=reader.recipe), reader=reader, **more)
 
 
@@ -152,7 +154,7 @@ class FaultyDisk(Wrapped):
         super().__init__(source)
         self._script = script
 
-    def read(self, index: int) -> Reading:
+    def read(self, index: int) -> Reading[Image]:
         if (self._script / "mended").exists():
             return self._source.read(index)
         part, place = divmod(index, PART_SIZE)
@@ -183,7 +185,7 @@ class FaultyStage(MaskStage):
 
     def open(self) -> Callable[[Part], PartContent]:
         source: Any = FaultyDisk(self.reader.open(), self.script)
-        return lambda part: self._draw(part, *read_part_of(source, part))
+        return lambda part: self._draw(part, *read_items(source, part))
 
 
 def test_failing_parts_are_tried_again_set_aside_and_made_by_the_next_run(world: Path, tmp_path: Path) -> None:
@@ -268,7 +270,7 @@ def test_a_build_killed_at_random_moments_with_its_workers_ends_with_the_same_by
 ) -> None:
     out, root, chance = tmp_path / "out", world / "cocostuff", random.Random(7)
     arguments = ["--src", "cocostuff", "--root", str(root), "--part-size", "1", "--variants", "8"]
-    reader = SourceReader.of("cocostuff", root, "train", 1, None)
+    reader = Reader.of(Image, "cocostuff", root, "train", 1, None)
     recipe = InpaintRecipe(source=reader.recipe, variants=8)
     address = ray.get_runtime_context().gcs_address
     command = [sys.executable, "-m", "pipelines.build_inpaint", *arguments, "--out", str(out), "--address", address]

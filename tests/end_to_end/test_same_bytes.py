@@ -17,7 +17,8 @@ from cologen.datagen.manifest import Manifest, load_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.reading import SourceReader
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image
 from tests.processes import ray_processes
 
 pytestmark = [
@@ -32,7 +33,7 @@ PART_SIZE, VARIANTS = 2, 40
 
 
 def _job(world: Path, out: Path) -> Job:
-    reader = SourceReader.of("cocostuff", world / "cocostuff", "train", PART_SIZE, None)
+    reader = Reader.of(Image, "cocostuff", world / "cocostuff", "train", PART_SIZE, None)
     recipe = InpaintRecipe(source=reader.recipe, variants=VARIANTS, policy=MaskPolicy())
     return Job(stage=MaskStage(folder=Folder.open(out), recipe=recipe, reader=reader))
 

@@ -11,13 +11,14 @@ from cologen.datagen.control.policy import ConditionMix, ControlPolicy
 from cologen.datagen.engine.parts import Stage as BuildStage
 from cologen.datagen.manifest import commit_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.pair_records import ConditionKind
+from cologen.datagen.pair_records import Condition, ConditionKind, Pair
 from cologen.datagen.pairs.filters import PairPolicy
 from cologen.datagen.passes.control import ControlRecipe, ControlStage
 from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.pairs import PairRecipe, PairStage
-from cologen.datagen.passes.reading import ConditionReader, PairReader, SourceReader
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
 
 SCENES, WIDTH, HEIGHT = 16, 64, 48
@@ -59,29 +60,29 @@ def _build(stage: BuildStage) -> None:
 
 
 def _inpaint(root: Path, folder: Folder) -> BuildStage:
-    reader = SourceReader.of("cocostuff", root, "train", 8, None)
+    reader = Reader.of(Image, "cocostuff", root, "train", 8, None)
     return MaskStage(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
 def _grounding(root: Path, folder: Folder) -> BuildStage:
-    reader = SourceReader.of("refcoco", root, "train", 8, None)
+    reader = Reader.of(Image, "refcoco", root, "train", 8, None)
     return GroundingStage(folder=folder, recipe=GroundingRecipe(source=reader.recipe), reader=reader)
 
 
 def _control(source: str, kinds: tuple[ConditionKind, ...], root: Path, folder: Folder) -> BuildStage:
-    reader = ConditionReader.of(source, root, "train", 8, None)
+    reader = Reader.of(Condition, source, root, "train", 8, None)
     recipe = ControlRecipe(source=reader.recipe, policy=ControlPolicy(mix=ConditionMix.equal(kinds)))
     return ControlStage(folder=folder, recipe=recipe, reader=reader)
 
 
 def _customized(root: Path, folder: Folder) -> BuildStage:
-    reader = PairReader.of("subjects200k", root, "train", 8, None)
+    reader = Reader.of(Pair, "subjects200k", root, "train", 8, None)
     recipe = PairRecipe(task="customized", source=reader.recipe, policy=_SMALL)
     return PairStage(folder=folder, recipe=recipe, reader=reader)
 
 
 def _editing(root: Path, folder: Folder) -> BuildStage:
-    reader = PairReader.of("triplets", root, "train", 8, None)
+    reader = Reader.of(Pair, "triplets", root, "train", 8, None)
     recipe = PairRecipe(task="editing", source=reader.recipe, policy=_SMALL)
     return PairStage(folder=folder, recipe=recipe, reader=reader)
 

@@ -22,10 +22,11 @@ from cologen.datagen.control.annotators import annotator
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
 from cologen.datagen.manifest import commit_part, iterate_rows, load_manifest, read_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Condition
 from cologen.datagen.passes.control import ControlRecipe, ControlStage
 from cologen.datagen.passes.map_networks import MapWeights
-from cologen.datagen.passes.reading import ConditionReader, SourceReader
-from cologen.datagen.records import Reason, RejectedError, Rejection
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image, Reason, RejectedError, Rejection
 from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
 from cologen.datagen.world.formats import World, ensure
@@ -64,7 +65,7 @@ def manifest(home: Path) -> Path:
             nn.init.kaiming_normal_(weight)
     torch.save(network.state_dict(), home / "hed.pth")
     weights = MapWeights(depth=None, hed=home / "hed.pth", lineart=None, device="cpu")
-    reader = ConditionReader.of("ade20k", root, "train", 5, None)
+    reader = Reader.of(Condition, "ade20k", root, "train", 5, None)
     policy = ControlPolicy(mix=ConditionMix.equal(("canny", "hed")))
     of = ControlRecipe(source=reader.recipe, policy=policy, maps=weights.recipe(2))
     stage = ControlStage(folder=Folder.open(home / "control"), recipe=of, reader=reader, weights=weights)
@@ -114,7 +115,7 @@ def _trained_rows(home: Path) -> Any:
 
 
 def _source(root: Path) -> Any:
-    opened = SourceReader.of("cocostuff", root, "train", 5, None).open()
+    opened = Reader.of(Image, "cocostuff", root, "train", 5, None).open()
     found = list[Any]()
     for index in range(len(opened)):
         try:

@@ -11,7 +11,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cologen.datagen.records import Image, Reading, Reason, Source
+from cologen.datagen.datasets import Dataset, Reading
+from cologen.datagen.records import Image, Reason
 
 Put = Callable[..., bytes]
 
@@ -77,15 +78,15 @@ def spoil() -> dict[Reason, Callable[[bytes], bytes | None]]:
 
 
 @pytest.fixture
-def read_all() -> Callable[[Source], tuple[dict[str, Image], list[tuple[str, Reason]]]]:
+def read_all() -> Callable[[Dataset[Image]], tuple[dict[str, Image], list[tuple[str, Reason]]]]:
     """Every picture of a source by its id, and every rejection as (sample id, reason)."""
 
-    def read(source: Source) -> tuple[dict[str, Image], list[tuple[str, Reason]]]:
-        readings: list[Reading] = [source.read(index) for index in range(len(source))]
+    def read(source: Dataset[Image]) -> tuple[dict[str, Image], list[tuple[str, Reason]]]:
+        readings: list[Reading[Image]] = [source.read(index) for index in range(len(source))]
         assert all(rejection.stage == "source" for reading in readings for rejection in reading.rejections)
-        assert all(reading.image or reading.rejections for reading in readings)
+        assert all(reading.item or reading.rejections for reading in readings)
         return (
-            {reading.image.image_id: reading.image for reading in readings if reading.image},
+            {reading.item.image_id: reading.item for reading in readings if reading.item},
             [(rejection.sample_id, rejection.reason) for reading in readings for rejection in reading.rejections],
         )
 

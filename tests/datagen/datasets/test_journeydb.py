@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cologen.datagen import images
-from cologen.datagen.datasets.journeydb import JourneyDB
+from cologen.datagen.datasets.journeydb import open_journeydb
 from cologen.datagen.records import Reason
 
 ROWS = "train_anno_realease_repath.jsonl"
@@ -42,7 +42,7 @@ def root(tmp_path: Path, put_picture: Any) -> Path:
 
 def test_rows_become_pictures_in_the_order_of_shards(root: Path, read_all: Any) -> None:
     write(root, [line("001/c.jpg"), line("000/b.jpg"), line("000/a.jpg")])
-    found, rejections = read_all(JourneyDB(root))
+    found, rejections = read_all(open_journeydb(root))
     assert rejections == []
     assert list(found) == ["000/a", "000/b", "001/c"]
     image = found["000/a"]
@@ -54,7 +54,7 @@ def test_the_root_may_be_data_or_the_folder_above(root: Path, read_all: Any) -> 
     write(root, [line("000/a.jpg")])
     root.rename(root.with_name("JourneyDB"))
     for start in (root.with_name("JourneyDB"), root.with_name("JourneyDB") / "data", root.parent):
-        (image,) = read_all(JourneyDB(start))[0].values()
+        (image,) = read_all(open_journeydb(start))[0].values()
         assert images.probe(start, image.image_uri) == (64, 48)
 
 
@@ -62,14 +62,14 @@ def test_validation_lies_in_valid(root: Path, read_all: Any) -> None:
     write(root, [line("000/a.jpg")])
     (root / "data/train").rename(root / "data/valid")
     (root / f"data/valid/{ROWS}").rename(root / "data/valid/valid_anno_repath.jsonl")
-    assert read_all(JourneyDB(root, "val"))[0]["000/a"].split == "val"
-    assert read_all(JourneyDB(root, "valid"))[0]["000/a"].split == "valid"
+    assert read_all(open_journeydb(root, "val"))[0]["000/a"].split == "val"
+    assert read_all(open_journeydb(root, "valid"))[0]["000/a"].split == "valid"
 
 
 @pytest.mark.parametrize("task", [..., None, {}, {"Caption": None}, {"Caption": " \n"}, {"Caption": 3}, "text", []])
 def test_a_missing_caption_falls_back_to_the_prompt(task: object, root: Path, read_all: Any) -> None:
     write(root, [line("000/a.jpg", Task2=task), line("000/b.jpg", Task2=task, prompt=None)])
-    found, rejections = read_all(JourneyDB(root))
+    found, rejections = read_all(open_journeydb(root))
     assert found["000/a"].captions == ("the prompt",)
     assert rejections == [("journeydb/000/b", Reason.NULL_CAPTION)]
 
@@ -92,7 +92,7 @@ def test_every_bad_line_is_counted_and_takes_no_other_with_it(root: Path, read_a
         line("000/b.jpg"),
     ]
     write(root, lines)
-    found, rejections = read_all(JourneyDB(root))
+    found, rejections = read_all(open_journeydb(root))
     assert list(found) == ["000/a", "000/b"]
     assert sorted(rejections) == [
         ("journeydb/../../../etc/passwd", Reason.UNSAFE_PATH),
@@ -115,7 +115,7 @@ def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, s
         if (data := change(good)) is not None:
             (root / f"data/train/imgs/000/{reason}.jpg").write_bytes(data)
     write(root, [line(f"000/{name}.jpg") for name in ("a", *spoil)])
-    found, rejections = read_all(JourneyDB(root))
+    found, rejections = read_all(open_journeydb(root))
     assert list(found) == ["000/a"]
     assert sorted(rejections) == sorted((f"journeydb/000/{reason}", reason) for reason in spoil)
 
@@ -123,7 +123,7 @@ def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, s
 def test_archives_give_the_same_as_folders(root: Path, read_all: Any) -> None:
     lines = [line("000/a.jpg"), line("000/b.jpg"), line("001/c.jpg"), line("001/absent.jpg")]
     write(root, lines)
-    unpacked, rejections = read_all(JourneyDB(root))
+    unpacked, rejections = read_all(open_journeydb(root))
     folder = root / "data/train"
     for shard in ("000", "001"):
         pack(
@@ -135,7 +135,7 @@ def test_archives_give_the_same_as_folders(root: Path, read_all: Any) -> None:
     rows = (folder / ROWS).read_bytes()
     pack(folder / f"{ROWS}.tgz", {f"._{ROWS}": b"macOS", ROWS: rows})
     (folder / ROWS).unlink()
-    packed, packed_rejections = read_all(JourneyDB(root))
+    packed, packed_rejections = read_all(open_journeydb(root))
     assert packed_rejections == rejections == [("journeydb/001/absent", Reason.MISSING_IMAGE)]
     assert packed["000/b"].image_uri == "data/train/imgs/000.tgz#000/b.jpg"
     assert images.decode(images.read_bytes(root, packed["000/b"].image_uri)).shape == (48, 64, 3)
@@ -154,7 +154,7 @@ def test_archives_may_have_other_suffixes(suffix: str, root: Path, read_all: Any
     pack(folder / f"{ROWS}.{suffix}", {ROWS: (folder / ROWS).read_bytes()})
     shutil.rmtree(folder / "imgs/000")
     (folder / ROWS).unlink()
-    found, rejections = read_all(JourneyDB(root))
+    found, rejections = read_all(open_journeydb(root))
     assert [image.image_uri for image in found.values()] == [
         f"data/train/imgs/000.{suffix}#000/a.jpg", "data/train/imgs/001/c.jpg",
     ]  # fmt: skip
@@ -168,7 +168,7 @@ def test_an_archive_that_cannot_be_read_is_named(suffix: str, root: Path, read_a
     write(root, [line("000/a.jpg")])
     shutil.rmtree(folder / "imgs/000")
     (folder / f"imgs/000.{suffix}").write_bytes(b"PK")
-    assert read_all(JourneyDB(root))[1] == [("journeydb/000/a", Reason.UNSUPPORTED_ARCHIVE)]
+    assert read_all(open_journeydb(root))[1] == [("journeydb/000/a", Reason.UNSUPPORTED_ARCHIVE)]
 
 
 def test_a_picture_in_any_spelling_is_listed_once(root: Path, read_all: Any) -> None:
@@ -178,7 +178,7 @@ def test_a_picture_in_any_spelling_is_listed_once(root: Path, read_all: Any) -> 
     ]  # fmt: skip
     rows = [b'{"prompt": "words", "img_path": %b}' % spelling for spelling in [b'"./000/a.jpg"', *spellings]]
     write(root, rows)
-    found, rejections = read_all(JourneyDB(root))
+    found, rejections = read_all(open_journeydb(root))
     assert list(found) == ["000/a"]
     assert rejections == [("journeydb/000/a", Reason.DUPLICATE_ID)] * len(spellings)
 
@@ -186,7 +186,7 @@ def test_a_picture_in_any_spelling_is_listed_once(root: Path, read_all: Any) -> 
 def test_paths_that_cannot_be_are_one_rejection_each(root: Path, read_all: Any) -> None:
     names = ["x" * 300, "x" * 5000, "000/" + "y" * 300, "a\0b", "\ud83d", "000\\a", "\n", "c:/a"]
     write(root, [line("000/a.jpg"), *(line(f"{name}.jpg") for name in names)])
-    found, rejections = read_all(JourneyDB(root))
+    found, rejections = read_all(open_journeydb(root))
     assert list(found) == ["000/a"]
     assert len(rejections) == len(names)
     assert {reason for _, reason in rejections} == {Reason.MISSING_IMAGE, Reason.UNSAFE_PATH, Reason.INVALID_UTF8}
@@ -195,7 +195,7 @@ def test_paths_that_cannot_be_are_one_rejection_each(root: Path, read_all: Any) 
 @pytest.mark.parametrize("caption", [".", "…!", "\u200b", "\ufeff", "\u2060 -", "\x00", "nan", "N/A", "<NA>"])
 def test_captions_that_show_no_word_are_none(caption: str, root: Path, read_all: Any) -> None:
     write(root, [line("000/a.jpg", Task2={"Caption": caption}), line("000/b.jpg", Task2=None, prompt=caption)])
-    found, rejections = read_all(JourneyDB(root))
+    found, rejections = read_all(open_journeydb(root))
     assert [image.captions for image in found.values()] == [("the prompt",)]
     assert rejections == [("journeydb/000/b", Reason.NULL_CAPTION)]
 
@@ -203,34 +203,34 @@ def test_captions_that_show_no_word_are_none(caption: str, root: Path, read_all:
 def test_lists_may_begin_with_a_mark_and_end_lines_with_two_letters(root: Path, read_all: Any) -> None:
     rows = b"\xef\xbb\xbf" + line("000/a.jpg") + b"\r\n" + line("000/b.jpg") + b"\r\n"
     write(root, [rows])
-    assert [list(read_all(JourneyDB(root))[0]), read_all(JourneyDB(root))[1]] == [["000/a", "000/b"], []]
+    assert [list(read_all(open_journeydb(root))[0]), read_all(open_journeydb(root))[1]] == [["000/a", "000/b"], []]
     pack(root / f"data/train/{ROWS}.tgz", {ROWS: rows.decode("utf-8-sig").encode("utf-16")})
     (root / "data/train" / ROWS).unlink()
     with pytest.raises(ValueError, match=rf"{ROWS}\.tgz: UTF-16 text, expected UTF-8"):
-        JourneyDB(root)
+        open_journeydb(root)
 
 
 def test_only_the_repath_files_will_do(root: Path) -> None:
     write(root, [line("000/a.jpg")], "train_anno.jsonl")
     with pytest.raises(FileNotFoundError, match=r"no file \*_repath.*\(train_anno\.jsonl\): only the repath files"):
-        JourneyDB(root)
+        open_journeydb(root)
     write(root, [line("000/a.jpg")])
-    assert len(JourneyDB(root)) == 1
+    assert len(open_journeydb(root)) == 1
 
 
 def test_what_is_missing_or_damaged_is_said_at_once(root: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="is not a folder"):
-        JourneyDB(tmp_path / "nowhere")
+        open_journeydb(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="data/valid"):
-        JourneyDB(root, "val")
+        open_journeydb(root, "val")
     with pytest.raises(ValueError, match="journeydb has no split 'test'"):
-        JourneyDB(root, "test")
+        open_journeydb(root, "test")
     pack(root / f"data/train/{ROWS}.tgz", {ROWS: line("000/a.jpg") * 1000})
     whole = (root / f"data/train/{ROWS}.tgz").read_bytes()
     for data in (whole[:-40], b"no archive"):
         (root / f"data/train/{ROWS}.tgz").write_bytes(data)
         with pytest.raises(ValueError, match="damaged archive"):
-            JourneyDB(root)
+            open_journeydb(root)
 
 
 def test_a_list_whose_archive_goes_backwards_is_refused(root: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_list_whose_archive_goes_backwards_is_refused(root: Path) -> None:
     data[148:156] = b"%06o\0 " % sum(data[:512])
     path.write_bytes(data)
     with pytest.raises(ValueError, match=rf"{ROWS}\.tar: damaged archive"):
-        JourneyDB(root)
+        open_journeydb(root)
 
 
 def damaged_at(path: Path, name: str) -> int:
@@ -265,10 +265,10 @@ def test_a_damaged_header_in_a_shard_is_one_counted_picture(root: Path, read_all
     shutil.rmtree(folder / "imgs/000")
     pack(folder / "imgs/000.tar", {f"./{name}": good for name in names})
     place = damaged_at(folder / "imgs/000.tar", "./000/2.jpg")
-    found, rejections = read_all(JourneyDB(root))
+    found, rejections = read_all(open_journeydb(root))
     assert list(found) == [f"000/{i}" for i in (0, 1, 3, 4, 5)]
     assert rejections == [("journeydb/000/2", Reason.MISSING_IMAGE)]
-    (rejection,) = JourneyDB(root).read(2).rejections
+    (rejection,) = open_journeydb(root).read(2).rejections
     words = f"000.tar is damaged or cut short, 5 of its members can be read: a damaged header at byte {place:,}"
     assert rejection.detail == words
 
@@ -282,7 +282,7 @@ def test_a_damaged_header_in_a_packed_list_is_one_error(lost: str, root: Path) -
     with pytest.raises(
         ValueError, match=rf"{ROWS}\.tar: damaged archive: (bad checksum|a damaged header) at byte {place:,}"
     ):
-        JourneyDB(root)
+        open_journeydb(root)
 
 
 def test_a_packed_list_that_is_cut_or_linked_is_one_error(root: Path) -> None:
@@ -290,18 +290,18 @@ def test_a_packed_list_that_is_cut_or_linked_is_one_error(root: Path) -> None:
     pack(path, {ROWS: line("000/a.jpg") + b"\n" + line("000/b.jpg")})
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(ValueError, match=rf"{ROWS}\.tar: damaged archive: cut short in '{ROWS}', after 88 bytes of it"):
-        JourneyDB(root)
+        open_journeydb(root)
     with tarfile.open(path, "w") as archive:
         link = tarfile.TarInfo(ROWS)
         link.type, link.linkname = tarfile.SYMTYPE, "elsewhere.jsonl"
         archive.addfile(link)
     with pytest.raises(ValueError, match="is a link or a sparse file"):
-        JourneyDB(root)
+        open_journeydb(root)
 
 
 def test_the_fingerprint_follows_the_rows(root: Path) -> None:
     write(root, [line("000/a.jpg")])
-    first = JourneyDB(root).fingerprint()
-    assert JourneyDB(root).fingerprint() == first
+    first = open_journeydb(root).fingerprint()
+    assert open_journeydb(root).fingerprint() == first
     write(root, [line("000/a.jpg"), line("000/b.jpg")])
-    assert JourneyDB(root).fingerprint() != first
+    assert open_journeydb(root).fingerprint() != first

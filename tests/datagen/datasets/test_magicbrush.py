@@ -8,8 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cologen.datagen.datasets.magicbrush import MagicBrush, MagicBrushTest, open_magicbrush
-from cologen.datagen.pair_records import PairReading, PairSource
+from cologen.datagen.datasets import Dataset, Reading
+from cologen.datagen.datasets.files.index import Index
+from cologen.datagen.datasets.files.parquet_rows import ParquetRows
+from cologen.datagen.datasets.magicbrush import open_folders, open_magicbrush, open_tables
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.records import Reason
 
 
@@ -41,11 +44,11 @@ def put_turns(root: Path, *turns: object) -> Path:
 TURN = {"input": "12-input.png", "mask": "12-mask1.png", "output": "12-output1.png", "instruction": "make it red"}
 
 
-def readings(pairs: PairSource) -> list[PairReading]:
+def readings(pairs: Dataset[Pair]) -> list[Reading[Pair]]:
     return [pairs.read(index) for index in range(len(pairs))]
 
 
-def rejections(pairs: PairSource) -> list[tuple[str, Reason]]:
+def rejections(pairs: Dataset[Pair]) -> list[tuple[str, Reason]]:
     return [(each.sample_id, each.reason) for reading in readings(pairs) for each in reading.rejections]
 
 
@@ -61,7 +64,7 @@ def test_rows_of_parquet_become_pairs_and_bad_ones_are_counted(tmp_path: Path) -
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train-00000-of-00051-9fd9f23eb0b1cbe9.parquet")
     pairs = open_magicbrush(tmp_path)
-    assert isinstance(pairs, MagicBrush)
+    assert isinstance(pairs.rows, ParquetRows)
     stem = "train-00000-of-00051-9fd9f23eb0b1cbe9"
     assert rejections(pairs) == [
         (f"magicbrush/{stem}/000001", Reason.EMPTY_INSTRUCTION),
@@ -71,7 +74,7 @@ def test_rows_of_parquet_become_pairs_and_bad_ones_are_counted(tmp_path: Path) -
         (f"magicbrush/{stem}/000005-12-2@mask", Reason.SIZE_MISMATCH),
         (f"magicbrush/{stem}/000006", Reason.MALFORMED_RECORD),
     ]
-    found = [reading.pair for reading in readings(pairs) if reading.pair]
+    found = [reading.item for reading in readings(pairs) if reading.item]
     assert [pair.pair_id for pair in found] == [f"{stem}/000000-12-1", f"{stem}/000004-12-1", f"{stem}/000005-12-2"]
     assert [pair.mask_uri for pair in found] == [f"{stem}.parquet#row=0&column=mask_img", None, None]
     assert (found[0].instruction, found[0].width, found[0].source_size) == ("make it red", 64, (64, 48))
@@ -82,14 +85,14 @@ def test_numbers_in_other_types_name_a_pair_the_same(tmp_path: Path) -> None:
     for number, (img_id, turn) in enumerate([(12, 1.0), (12.0, "1"), ("12", 1)]):
         table = pa.Table.from_pylist([row(img_id=img_id, turn_index=turn)])
         pq.write_table(table, tmp_path / f"train-{number}.parquet")
-    found = [reading.pair and reading.pair.pair_id for reading in readings(open_magicbrush(tmp_path))]
+    found = [reading.item and reading.item.pair_id for reading in readings(open_magicbrush(tmp_path))]
     assert found == [f"train-{number}/000000-12-1" for number in range(3)]
 
 
 def test_missing_columns_are_one_error(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([{"img_id": "1", "instruction": "a"}]), tmp_path / "dev-0.parquet")
     with pytest.raises(ValueError, match="no column source_img and no column mask_img and no column target_img"):
-        MagicBrush(tmp_path, "val")
+        open_tables(tmp_path, "val")
 
 
 def test_turns_of_the_test_set_become_pairs(tmp_path: Path) -> None:
@@ -97,8 +100,8 @@ def test_turns_of_the_test_set_become_pairs(tmp_path: Path) -> None:
     put_turns(tmp_path, TURN, second)
     for root, start in ((tmp_path, "test/images"), (tmp_path / "test", "images")):
         pairs = open_magicbrush(root, "test")
-        assert isinstance(pairs, MagicBrushTest) and isinstance(pairs, PairSource)
-        found = [reading.pair for reading in readings(pairs) if reading.pair]
+        assert isinstance(pairs.rows, Index) and isinstance(pairs, Dataset)
+        found = [reading.item for reading in readings(pairs) if reading.item]
         assert [pair.pair_id for pair in found] == ["12-output1", "12-output2"]
         assert found[0].source_uri == f"{start}/12/12-input.png"
         assert found[0].mask_uri == f"{start}/12/12-mask1.png"
@@ -117,7 +120,7 @@ def test_every_bad_turn_is_counted_and_takes_no_other_with_it(tmp_path: Path) ->
         {**TURN, "output": "12-output2.png", "instruction": None},
         {**TURN, "output": "12-input.png", "mask": "12-mask9.png"},
     ]
-    pairs = MagicBrushTest(put_turns(tmp_path, *turns))
+    pairs = open_folders(put_turns(tmp_path, *turns))
     assert sorted(rejections(pairs)) == [
         ("magicbrush/../../../../etc/passwd-1", Reason.UNSAFE_PATH),
         ("magicbrush/12-input@mask", Reason.MISSING_IMAGE),
@@ -127,7 +130,7 @@ def test_every_bad_turn_is_counted_and_takes_no_other_with_it(tmp_path: Path) ->
         ("magicbrush/turn-000004", Reason.MALFORMED_RECORD),
         ("magicbrush/turn-000005", Reason.MALFORMED_RECORD),
     ]
-    assert [reading.pair.pair_id for reading in readings(pairs) if reading.pair] == ["12-input", "12-output1"]
+    assert [reading.item.pair_id for reading in readings(pairs) if reading.item] == ["12-input", "12-output1"]
 
 
 @pytest.mark.parametrize(("text", "message"), [("[{},", "edit_turns.json: "), ("{}", "expected an array of turns")])
@@ -135,7 +138,7 @@ def test_a_broken_list_is_one_error(text: str, message: str, tmp_path: Path) -> 
     put_turns(tmp_path)
     (tmp_path / "test/edit_turns.json").write_text(text)
     with pytest.raises(ValueError, match=message):
-        MagicBrushTest(tmp_path)
+        open_folders(tmp_path)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

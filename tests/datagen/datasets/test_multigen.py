@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cologen.datagen import images
-from cologen.datagen.datasets.multigen import MultiGen
-from cologen.datagen.pair_records import Condition, ConditionSource
+from cologen.datagen.datasets import Dataset
+from cologen.datagen.datasets.multigen import open_multigen
+from cologen.datagen.pair_records import Condition
 from cologen.datagen.records import Reason
 from cologen.datagen.world.formats import multigen
 from cologen.datagen.world.formats.drawing import World, draw
@@ -31,12 +32,12 @@ def put_list(root: Path, task: str, *lines: object) -> None:
     path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
 
 
-def conditions(source: ConditionSource) -> list[Condition]:
+def conditions(source: Dataset[Condition]) -> list[Condition]:
     readings = [source.read(index) for index in range(len(source))]
-    return [reading.condition for reading in readings if reading.condition]
+    return [reading.item for reading in readings if reading.item]
 
 
-def rejections(source: ConditionSource) -> list[tuple[str, Reason]]:
+def rejections(source: Dataset[Condition]) -> list[tuple[str, Reason]]:
     return [(each.sample_id, each.reason) for i in range(len(source)) for each in source.read(i).rejections]
 
 
@@ -45,8 +46,8 @@ def test_each_line_of_each_list_is_a_condition(root: Path) -> None:
     put_list(root, "segbase", {"source": "coco_sel/1.jpg", "prompt": "a cat", "control_seg": "seg/control_1.jpg"})
     put_list(root, "hedsketch", "never opened")
     for start, folder in ((root.parent, "multigen20m/dataset"), (root, "dataset"), (root / "dataset", ".")):
-        source = MultiGen(start)
-        assert isinstance(source, ConditionSource) and rejections(source) == []
+        source = open_multigen(start)
+        assert isinstance(source, Dataset) and rejections(source) == []
         found = conditions(source)
         assert [each.condition_id for each in found] == ["hed/000000001", "hed/000000002", "segbase/000000001"]
         assert [each.kind for each in found] == ["hed", "hed", "segmentation"]
@@ -73,7 +74,7 @@ def test_every_bad_line_is_counted_and_takes_no_other_with_it(root: Path) -> Non
         {**line, "prompt": "\u200b."},
         line,
     )
-    source = MultiGen(root)
+    source = open_multigen(root)
     assert rejections(source) == [
         ("multigen/seg/000000002", Reason.MALFORMED_JSON),
         ("multigen/seg/000000003", Reason.MISSING_IMAGE),
@@ -92,7 +93,7 @@ def test_a_picture_needs_no_map_that_is_made_of_itself(task: str, root: Path) ->
     (root / "dataset/conditions/hed/broken.jpg").write_bytes(b"no picture")
     paths = ["hed/control_1.jpg", "hed/absent.jpg", "hed/broken.jpg", "../../../secret.jpg", None, 5]
     put_list(root, task, *({**LINE, f"control_{task}": path} for path in paths), {"source": "1.jpg", "prompt": "gone"})
-    source = MultiGen(root)
+    source = open_multigen(root)
     first, *others = conditions(source)
     assert (first.kind, first.condition_size) == (task, (80, 60))
     assert [(one.kind, one.condition_uri, one.condition_size, one.prompt) for one in others] == [
@@ -103,18 +104,18 @@ def test_a_picture_needs_no_map_that_is_made_of_itself(task: str, root: Path) ->
 
 def test_what_is_missing_is_named(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match="dataset/json_files, json_files"):
-        MultiGen(root)
+        open_multigen(root)
     put_list(root, "pose", LINE)
     with pytest.raises(FileNotFoundError, match=r"none of aesthetics_plus_all_group_canny_all\.json"):
-        MultiGen(root)
+        open_multigen(root)
     with pytest.raises(ValueError, match="no split 'val'"):
-        MultiGen(root, "val")
+        open_multigen(root, "val")
 
 
 def test_the_world_comes_back(tmp_path: Path) -> None:
     world = World(num_scenes=4, width=96, height=80, seed=5)
     multigen.write(tmp_path, world)
-    source = MultiGen(tmp_path)
+    source = open_multigen(tmp_path)
     found = conditions(source)
     assert rejections(source) == []
     assert [each.kind for each in found] == ["canny"] * 4 + ["depth"] * 4 + ["segmentation"] * 4
@@ -135,7 +136,7 @@ def test_the_world_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real samples beside the checkout")
 def test_real_lines_read_where_their_pictures_are() -> None:
-    source = MultiGen(REAL)
+    source = open_multigen(REAL)
     found = conditions(source)
     assert len(source) > len(found) >= 1
     assert {reason for _, reason in rejections(source)} == {Reason.MISSING_IMAGE}

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cologen.datagen import images
-from cologen.datagen.datasets.multigen_parquet import MultiGenParquet
-from cologen.datagen.pair_records import ConditionSource
+from cologen.datagen.datasets import Dataset
+from cologen.datagen.datasets.multigen_parquet import open_multigen_parquet
+from cologen.datagen.pair_records import Condition
 from cologen.datagen.records import Reason
 from cologen.datagen.world.formats import ade20k_challenge, multigen
 from cologen.datagen.world.formats.drawing import World, draw
@@ -25,9 +26,9 @@ def picture(width: int = 64, height: int = 48) -> dict[str, Any]:
     return {"bytes": file.getvalue(), "path": None}
 
 
-def source(root: Path, *rows: dict[str, Any]) -> MultiGenParquet:
+def source(root: Path, *rows: dict[str, Any]) -> Dataset[Condition]:
     pq.write_table(pa.Table.from_pylist(list(rows)), root / "train-00000-of-02292-0123456789abcdef.parquet")
-    return MultiGenParquet(root)
+    return open_multigen_parquet(root)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +47,8 @@ def test_every_form_is_told_by_its_columns(
     columns: dict[str, Any], name: str, kind: str | None, condition: str | None, tmp_path: Path
 ) -> None:
     rows = source(tmp_path, {"image": picture(), **columns})
-    found = rows.read(0).condition
-    assert isinstance(rows, ConditionSource) and rows.name == name and found is not None
+    found = rows.read(0).item
+    assert isinstance(rows, Dataset) and rows.name == name and found is not None
     stem = "train-00000-of-02292-0123456789abcdef"
     assert (found.condition_id, found.image_uri) == (f"{stem}/000000", f"{stem}.parquet#row=0&column=image")
     assert found.condition_uri == (f"{stem}.parquet#row=0&column={condition}" if condition else None)
@@ -74,16 +75,16 @@ def test_every_bad_row_is_counted_and_takes_no_other_with_it(tmp_path: Path) -> 
         Reason.NOT_AN_IMAGE,
     ]
     assert rejections[0].sample_id == "multigen_depth/train-00000-of-02292-0123456789abcdef/000001"
-    assert rows.read(6).condition is not None
+    assert rows.read(6).item is not None
 
 
 def test_a_damaged_first_file_hides_the_form_of_the_others_not(tmp_path: Path) -> None:
     source(tmp_path, {"image": picture(), "text": "words", "control_depth": picture()})
     (tmp_path / "train-00000-of-00001.parquet").write_bytes(b"cut")
-    rows = MultiGenParquet(tmp_path)
+    rows = open_multigen_parquet(tmp_path)
     assert rows.name == "multigen_depth" and len(rows) == 2
     assert rows.read(0).rejections[0].reason == Reason.TRUNCATED_IMAGE
-    assert rows.read(1).condition is not None
+    assert rows.read(1).item is not None
 
 
 def test_missing_columns_are_one_error(tmp_path: Path) -> None:
@@ -106,10 +107,10 @@ def test_the_world_comes_back(
     form(tmp_path, WORLD)
     root = tmp_path / folder
     for split, indices in {"train": [0, 2, 3], "val": [1]}.items():
-        rows = MultiGenParquet(root, split)
+        rows = open_multigen_parquet(root, split)
         assert len(rows) == len(indices)
         for place, index in enumerate(indices):
-            found, drawing = rows.read(place).condition, draw(WORLD, index)
+            found, drawing = rows.read(place).item, draw(WORLD, index)
             assert found is not None and found.prompt == drawing.captions[0]
             pixels = images.decode(images.read_bytes(root, found.image_uri))
             assert np.abs(pixels.astype(int) - drawing.rendering.picture).mean() < 8

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cologen.datagen.datasets.omniedit import OmniEdit
-from cologen.datagen.pair_records import PairSource
+from cologen.datagen.datasets import Dataset
+from cologen.datagen.datasets.omniedit import open_omniedit
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.records import Reason
 
 
@@ -31,15 +32,15 @@ def row(**others: object) -> dict[str, Any]:
     }
 
 
-def source(root: Path, *rows: dict[str, Any], name: str = "train-00000-of-00571.parquet") -> OmniEdit:
+def source(root: Path, *rows: dict[str, Any], name: str = "train-00000-of-00571.parquet") -> Dataset[Pair]:
     pq.write_table(pa.Table.from_pylist(list(rows)), root / name)
-    return OmniEdit(root)
+    return open_omniedit(root)
 
 
 def test_a_row_is_a_pair_with_its_phrasings_task_and_scores(tmp_path: Path) -> None:
     pairs = source(tmp_path, row())
-    pair = pairs.read(0).pair
-    assert isinstance(pairs, PairSource) and pair is not None
+    pair = pairs.read(0).item
+    assert isinstance(pairs, Dataset) and pair is not None
     assert pair.instructions == ("Add a dog.", "Put a dog in.") and pair.instruction == "Add a dog."
     assert (pair.width, pair.height, pair.source_size, pair.split) == (80, 60, (64, 48), "train")
     assert pair.source_uri == "train-00000-of-00571.parquet#row=0&column=src_img"
@@ -74,7 +75,7 @@ def test_every_bad_row_is_counted_and_takes_no_other_with_it(tmp_path: Path) -> 
         Reason.TOO_SMALL,
     ]
     assert readings[1].rejections[0].sample_id == "omniedit/train-00000-of-00571/000001"
-    last = readings[-1].pair
+    last = readings[-1].item
     assert last is not None and last.edit_type is None
     assert [name for name, _ in last.scores] == ["sc_score_2", "pq_score", "o_score"]
 
@@ -87,10 +88,10 @@ def test_validation_lies_in_dev(tmp_path: Path) -> None:
     source(tmp_path, row())
     (tmp_path / "train-00000-of-00571.parquet").rename(tmp_path / "dev-00000-of-00001.parquet")
     for split in ("val", "dev"):
-        pair = OmniEdit(tmp_path, split).read(0).pair
+        pair = open_omniedit(tmp_path, split).read(0).item
         assert pair is not None and pair.split == split
     with pytest.raises(FileNotFoundError):
-        OmniEdit(tmp_path)
+        open_omniedit(tmp_path)
 
 
 def test_missing_columns_are_one_error(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cologen.datagen import images
-from cologen.datagen.datasets.subjects200k import Subjects200K, halves
-from cologen.datagen.pair_records import PairSource
+from cologen.datagen.datasets import Dataset
+from cologen.datagen.datasets.subjects200k import halves, open_subjects200k
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.records import Box, Reason, RejectedError
 
 REAL = Path(__file__).resolve().parents[4] / "shared/real/subjects200k"
@@ -32,20 +33,20 @@ def row(image: bytes | None = None, **others: object) -> dict[str, Any]:
     }
 
 
-def source(root: Path, *rows: dict[str, Any]) -> Subjects200K:
+def source(root: Path, *rows: dict[str, Any]) -> Dataset[Pair]:
     root.mkdir(exist_ok=True)
     pq.write_table(pa.Table.from_pylist(list(rows)), root / "train-00000-of-00001.parquet")
-    return Subjects200K(root)
+    return open_subjects200k(root)
 
 
-def reasons(pairs: PairSource) -> list[Reason]:
+def reasons(pairs: Dataset[Pair]) -> list[Reason]:
     return [rejection.reason for i in range(len(pairs)) for rejection in pairs.read(i).rejections]
 
 
 def test_a_row_is_a_pair_in_both_directions(tmp_path: Path) -> None:
     pairs = source(tmp_path, row())
-    forth, back = (pairs.read(i).pair for i in range(2))
-    assert forth and back and isinstance(pairs, PairSource)
+    forth, back = (pairs.read(i).item for i in range(2))
+    assert forth and back and isinstance(pairs, Dataset)
     left, right = Box(x0=8.0, y0=8.0, x1=40.0, y1=40.0), Box(x0=48.0, y0=8.0, x1=80.0, y1=40.0)
     assert (forth.source_box, forth.target_box, forth.instruction) == (left, right, "right words")
     assert (back.source_box, back.target_box, back.instruction) == (right, left, "left words")
@@ -71,13 +72,13 @@ def test_other_sizes_are_refused(size: tuple[int, int]) -> None:
 def test_a_pair_that_was_never_judged_has_no_scores(tmp_path: Path) -> None:
     half = {"compositeStructure": 5, "objectConsistency": None, "imageQuality": 2}
     pairs = source(tmp_path, row(), row(quality_assessment=None), row(quality_assessment=half))
-    found = [pairs.read(i).pair for i in (2, 4)]
+    found = [pairs.read(i).item for i in (2, 4)]
     assert [pair.scores for pair in found if pair] == [(), (("compositeStructure", 5.0), ("imageQuality", 2.0))]
 
 
 def test_scores_may_be_floats(tmp_path: Path) -> None:
     judged = {"compositeStructure": 5.0, "objectConsistency": 4.5, "imageQuality": None}
-    pair = source(tmp_path, row(quality_assessment=judged)).read(0).pair
+    pair = source(tmp_path, row(quality_assessment=judged)).read(0).item
     assert pair is not None
     assert pair.scores == (("compositeStructure", 5.0), ("objectConsistency", 4.5))
 
@@ -106,7 +107,7 @@ def test_every_bad_row_is_counted_in_each_direction(tmp_path: Path) -> None:
         Reason.NULL_CAPTION,
     ]
     last = pairs.read(15)
-    assert last.pair is not None and last.pair.subject is None
+    assert last.item is not None and last.item.subject is None
     assert pairs.read(2).rejections[0].sample_id == "subjects200k/train-00000-of-00001/000001-forth"
 
 
@@ -114,17 +115,17 @@ def test_missing_columns_and_splits_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no column quality_assessment"):
         source(tmp_path, {"image": b"", "collection": "", "description": None})
     with pytest.raises(ValueError, match="no split 'test'"):
-        Subjects200K(tmp_path, "test")
+        open_subjects200k(tmp_path, "test")
     with pytest.raises(FileNotFoundError, match=r"validation-\*"):
-        Subjects200K(tmp_path, "val")
+        open_subjects200k(tmp_path, "val")
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real samples beside the checkout")
 def test_real_rows_read_and_their_boxes_leave_the_border_out() -> None:
-    pairs = Subjects200K(REAL)
+    pairs = open_subjects200k(REAL)
     assert len(pairs) == 6 and reasons(pairs) == []
     for index in range(6):
-        pair = pairs.read(index).pair
+        pair = pairs.read(index).item
         assert pair is not None and pair.source_size == (512, 512)
         pixels = images.decode(images.read_bytes(REAL, pair.source_uri))
         assert pixels[:6].max() < 40 and pixels[:, 1042:].max() < 40

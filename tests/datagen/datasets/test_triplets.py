@@ -7,8 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cologen.datagen.datasets.triplets import TripletLines, TripletTable, open_triplets
-from cologen.datagen.pair_records import PairSource
+from cologen.datagen.datasets import Dataset
+from cologen.datagen.datasets.files.index import Index
+from cologen.datagen.datasets.files.parquet_rows import ParquetRows
+from cologen.datagen.datasets.triplets import open_triplets
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.records import Reason
 
 Put = Callable[..., bytes]
@@ -22,25 +25,25 @@ def root(tmp_path: Path, put_picture: Put) -> Path:
     return tmp_path / "mine"
 
 
-def lines(root: Path, *found: object) -> PairSource:
+def lines(root: Path, *found: object) -> Dataset[Pair]:
     texts = [line if isinstance(line, str) else json.dumps(line) for line in found]
     (root / "train.jsonl").write_text("\n".join(texts))
     return open_triplets(root)
 
 
-def table(root: Path, *rows: dict[str, Any]) -> PairSource:
+def table(root: Path, *rows: dict[str, Any]) -> Dataset[Pair]:
     pq.write_table(pa.Table.from_pylist(list(rows)), root / "train.parquet")
     return open_triplets(root)
 
 
-def rejections(pairs: PairSource) -> list[tuple[str, Reason]]:
+def rejections(pairs: Dataset[Pair]) -> list[tuple[str, Reason]]:
     return [(each.sample_id, each.reason) for i in range(len(pairs)) for each in pairs.read(i).rejections]
 
 
 def test_lines_become_pairs(root: Path) -> None:
     pairs = lines(root, LINE, {**LINE, "instruction": ["one", " ", "two"], "edit_type": "color"})
-    assert isinstance(pairs, TripletLines) and isinstance(pairs, PairSource)
-    first, second = (pairs.read(i).pair for i in range(2))
+    assert isinstance(pairs.rows, Index) and isinstance(pairs, Dataset)
+    first, second = (pairs.read(i).item for i in range(2))
     assert first and second
     assert (first.source_uri, first.target_uri, first.pair_id) == ("a.jpg", "b/b.jpg", "train/000000001")
     assert (first.width, first.height, first.source_size, first.edit_type) == (80, 60, (64, 48), None)
@@ -74,7 +77,7 @@ def test_every_bad_line_is_counted_and_takes_no_other_with_it(root: Path) -> Non
         ("triplets/train/000000010", Reason.MALFORMED_RECORD),
         ("triplets/train/000000011", Reason.NOT_AN_IMAGE),
     ]
-    assert sum(pairs.read(i).pair is not None for i in range(len(pairs))) == 2
+    assert sum(pairs.read(i).item is not None for i in range(len(pairs))) == 2
 
 
 def test_tables_hold_paths_bytes_or_structs(root: Path) -> None:
@@ -87,8 +90,8 @@ def test_tables_hold_paths_bytes_or_structs(root: Path) -> None:
     ]
     for source, target in forms:
         pairs = table(root, {"source": source, "target": target, "instruction": "make it red"})
-        pair = pairs.read(0).pair
-        assert isinstance(pairs, TripletTable) and pair is not None
+        pair = pairs.read(0).item
+        assert isinstance(pairs.rows, ParquetRows) and pair is not None
         assert (pair.width, pair.height, pair.source_size, pair.instruction) == (80, 60, (64, 48), "make it red")
         assert pair.source_uri == ("a.jpg" if source == "a.jpg" else "train.parquet#row=0&column=source")
 
@@ -98,7 +101,7 @@ def test_paths_may_be_of_any_type_of_strings(kind: pa.DataType, root: Path) -> N
     columns = {"source": ["a.jpg"], "target": ["b/b.jpg"], "instruction": ["make it red"]}
     found = {name: pa.array(values).cast(kind) for name, values in columns.items()}
     pq.write_table(pa.table(found), root / "train.parquet")
-    pair = open_triplets(root).read(0).pair
+    pair = open_triplets(root).read(0).item
     assert pair is not None and (pair.source_uri, pair.target_uri) == ("a.jpg", "b/b.jpg")
 
 
@@ -106,7 +109,7 @@ def test_every_bad_row_of_a_table_is_counted(root: Path) -> None:
     good = {"source": "a.jpg", "target": "b/b.jpg", "instruction": ["one"], "edit_type": "color"}
     pairs = table(root, good, {**good, "instruction": []}, {**good, "source": None}, {**good, "edit_type": None})
     assert [reason for _, reason in rejections(pairs)] == [Reason.EMPTY_INSTRUCTION, Reason.MALFORMED_RECORD]
-    kinds = [pair.edit_type for pair in (pairs.read(i).pair for i in (0, 3)) if pair]
+    kinds = [pair.edit_type for pair in (pairs.read(i).item for i in (0, 3)) if pair]
     assert kinds == ["color", None]
 
 

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from cologen.datagen import images
+from cologen.datagen.datasets import Dataset
+from cologen.datagen.datasets.files.index import Index
+from cologen.datagen.datasets.files.parquet_rows import ParquetRows
 from cologen.datagen.datasets.magicbrush import open_magicbrush
-from cologen.datagen.datasets.omniedit import OmniEdit
-from cologen.datagen.datasets.subjects200k import Subjects200K
-from cologen.datagen.datasets.triplets import TripletLines, TripletTable, open_triplets
-from cologen.datagen.pair_records import Pair, PairSource
+from cologen.datagen.datasets.omniedit import open_omniedit
+from cologen.datagen.datasets.subjects200k import open_subjects200k
+from cologen.datagen.datasets.triplets import open_triplets
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.records import Box
 from cologen.datagen.world.edits import sample_edit
 from cologen.datagen.world.formats import magicbrush, omniedit, subjects200k, triplets
@@ -22,10 +25,10 @@ from cologen.datagen.world.subjects import subject_pair
 WORLD = World(num_scenes=12, width=96, height=80, seed=5)
 
 
-def pairs_of(source: PairSource) -> list[Pair]:
+def pairs_of(source: Dataset[Pair]) -> list[Pair]:
     readings = [source.read(index) for index in range(len(source))]
     assert [rejection for reading in readings for rejection in reading.rejections] == []
-    return [reading.pair for reading in readings if reading.pair]
+    return [reading.item for reading in readings if reading.item]
 
 
 def pixels(root: Path, uri: str, box: Box | None = None) -> np.ndarray:
@@ -42,7 +45,7 @@ def unlike(first: np.ndarray, second: np.ndarray) -> float:
 
 def test_subject_pairs_come_back_in_both_directions(tmp_path: Path) -> None:
     subjects200k.write(tmp_path, WORLD)
-    forth_and_back = {split: pairs_of(Subjects200K(tmp_path, split)) for split in ("train", "val")}
+    forth_and_back = {split: pairs_of(open_subjects200k(tmp_path, split)) for split in ("train", "val")}
     for split, pairs in forth_and_back.items():
         indices = [i for i in range(WORLD.num_scenes) if draw(WORLD, i).split == split]
         assert len(pairs) == 2 * len(indices) > 0
@@ -59,7 +62,7 @@ def test_subject_pairs_come_back_in_both_directions(tmp_path: Path) -> None:
 
 def test_edits_of_omniedit_come_back(tmp_path: Path) -> None:
     omniedit.write(tmp_path, WORLD)
-    pairs = pairs_of(OmniEdit(tmp_path)) + pairs_of(OmniEdit(tmp_path, "val"))
+    pairs = pairs_of(open_omniedit(tmp_path)) + pairs_of(open_omniedit(tmp_path, "val"))
     scenes = [draw(WORLD, index) for index in range(WORLD.num_scenes)]
     assert 0.8 * WORLD.num_scenes <= len(pairs) <= WORLD.num_scenes
     assert {pair.edit_type for pair in pairs} <= set(omniedit.TASKS.values())
@@ -91,12 +94,12 @@ def test_sessions_of_magicbrush_come_back(form: Callable[..., None], tmp_path: P
         ends.add(target.astype(np.uint8).tobytes())
 
 
-@pytest.mark.parametrize(("form", "kind"), [(triplets.write, TripletLines), (triplets.write_parquet, TripletTable)])
+@pytest.mark.parametrize(("form", "kind"), [(triplets.write, Index), (triplets.write_parquet, ParquetRows)])
 def test_triplets_come_back(form: Callable[..., None], kind: type, tmp_path: Path) -> None:
     form(tmp_path, WORLD)
     for split in ("train", "val"):
         source = open_triplets(tmp_path, split)
-        assert isinstance(source, kind)
+        assert isinstance(source.rows, kind)
         drawings = [drawing for drawing in (draw(WORLD, i) for i in range(WORLD.num_scenes)) if drawing.split == split]
         for pair, drawing in zip(pairs_of(source), drawings, strict=True):
             edit = sample_edit(drawing.scene, WORLD.seed)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cologen.datagen import images, rle
-from cologen.datagen.datasets import open_source
+from cologen.datagen.datasets import open_dataset
 from cologen.datagen.records import Image
 from cologen.datagen.world.formats import WRITERS
 from cologen.datagen.world.formats.drawing import Drawing, World, draw
@@ -39,7 +39,7 @@ def test_every_scene_comes_back(
 ) -> None:
     name, root = layout
     for split in ("train", "val"):
-        source = open_source(NAMES.get(name, "ade20k"), root, split)
+        source = open_dataset(Image, NAMES.get(name, "ade20k"), root, split)
         assert source.annotated == (name in ANNOTATED)
         found, rejections = read_all(source)
         assert rejections == []

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from cologen.datagen.control.policy import ANYWHERE, ConditionMix, ControlPolicy
-from cologen.datagen.datasets import CONDITION_SOURCES, open_condition_source
+from cologen.datagen.datasets import DATASETS, open_dataset
 from cologen.datagen.manifest import commit_part, iterate_rows, load_manifest, save_manifest
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Condition
 from cologen.datagen.passes.control import ControlRecipe, ControlStage
-from cologen.datagen.passes.reading import ConditionReader
+from cologen.datagen.passes.reading import Reader
 from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
 from cologen.datagen.world.formats import World, ensure
@@ -38,7 +39,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stage_over(source: str, root: Path, out: Path, part_size: int = 16) -> ControlStage:
-    reader = ConditionReader.of(source, root, "train", part_size, None)
+    reader = Reader.of(Condition, source, root, "train", part_size, None)
     policy = ControlPolicy(mix=ConditionMix.equal(ANYWHERE | reader.open().kinds))
     recipe = ControlRecipe(source=reader.recipe, policy=policy)
     return ControlStage(folder=Folder.open(out), recipe=recipe, reader=reader)
@@ -190,7 +191,7 @@ def test_a_wrong_row_is_named(change: Callable[[dict[str, Any]], None], said: st
 
 def test_what_lies_elsewhere_is_said(roots: Path) -> None:
     with pytest.raises(ValueError, match="those of multigen_depth, not of ade20k"):
-        open_condition_source("ade20k", roots / "multigen_depth", "train")
+        open_dataset(Condition, "ade20k", roots / "multigen_depth", "train")
     with pytest.raises(ValueError, match="one of multigen, multigen_depth, ade20k, cocostuff"):
-        open_condition_source("lvis", roots, "train")
-    assert list(CONDITION_SOURCES) == list(LAYOUTS)
+        open_dataset(Condition, "lvis", roots, "train")
+    assert list(DATASETS[Condition]) == list(LAYOUTS)

@@ -12,9 +12,10 @@ import pytest
 from cologen.datagen.engine.parts import Stage
 from cologen.datagen.manifest import Manifest, commit_part, iterate_rows, read_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.passes.distinct import DistinctRecipe, DistinctStage
 from cologen.datagen.passes.pairs import PairRecipe, PairStage
-from cologen.datagen.passes.reading import PairReader
+from cologen.datagen.passes.reading import Reader
 from cologen.datagen.review.verify import verify
 
 TOLD = [
@@ -54,7 +55,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stage_over(root: Path, out: Path, part_size: int) -> DistinctStage:
-    reader = PairReader.of("triplets", root, "train", part_size, None)
+    reader = Reader.of(Pair, "triplets", root, "train", part_size, None)
     recipe = PairRecipe(task="editing", source=reader.recipe)
     candidates = PairStage(folder=Folder.open(f"{out}-candidates"), recipe=recipe, reader=reader)
     return DistinctStage(folder=Folder.open(out), recipe=DistinctRecipe(**dict(recipe)), candidates=candidates)

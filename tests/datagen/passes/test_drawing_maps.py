@@ -20,10 +20,11 @@ from cologen.datagen.control.policy import ONLINE
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest import commit_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Condition
 from cologen.datagen.passes.control import ControlRecipe, ControlStage
 from cologen.datagen.passes.drawing_maps import MapDrawer
 from cologen.datagen.passes.map_networks import MapsRecipe, MapWeights
-from cologen.datagen.passes.reading import ConditionReader
+from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Reason
 from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
@@ -51,13 +52,13 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> MapWeights:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> ConditionReader:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader[Condition]:
     root = tmp_path_factory.mktemp("world") / "ade20k"
     ensure("ade20k", root, World(num_scenes=24, width=SIDE, height=SIDE, seed=7))
-    return ConditionReader.of("ade20k", root, "train", 12, None)
+    return Reader.of(Condition, "ade20k", root, "train", 12, None)
 
 
-def stage_over(reader: ConditionReader, weights: MapWeights, out: Path, batch_size: int = 3) -> ControlStage:
+def stage_over(reader: Reader[Condition], weights: MapWeights, out: Path, batch_size: int = 3) -> ControlStage:
     recipe = ControlRecipe(source=reader.recipe, maps=weights.recipe(batch_size))
     return ControlStage(folder=Folder.open(out), recipe=recipe, reader=reader, weights=weights)
 
@@ -80,7 +81,7 @@ class Drawn:
 
 
 @pytest.fixture(scope="module")
-def drawn(reader: ConditionReader, weights: MapWeights, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+def drawn(reader: Reader[Condition], weights: MapWeights, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     stage = stage_over(reader, weights, tmp_path_factory.mktemp("drawn") / "out")
     return Drawn(stage, built(stage))
 
@@ -90,7 +91,7 @@ def tensor(picture: Picture) -> torch.Tensor:
 
 
 def test_what_is_drawn_in_advance_is_what_the_extractor_makes(
-    drawn: Drawn, reader: ConditionReader, weights: MapWeights
+    drawn: Drawn, reader: Reader[Condition], weights: MapWeights
 ) -> None:
     stage, rows = drawn.stage, drawn.rows
     assert [one for found in verify(stage.folder, reader.root, workers=1) for one in found] == []
@@ -110,7 +111,7 @@ def test_what_is_drawn_in_advance_is_what_the_extractor_makes(
         assert sample.source.std() > 1
 
 
-def test_batches_change_no_edge(drawn: Drawn, reader: ConditionReader, weights: MapWeights, tmp_path: Path) -> None:
+def test_batches_change_no_edge(drawn: Drawn, reader: Reader[Condition], weights: MapWeights, tmp_path: Path) -> None:
     """Those of HED and lineart: on the CPU these see one picture at a time, whatever the batch."""
     rows = built(stage_over(reader, weights, tmp_path / "out", batch_size=8))
     before, now = ([one["map_hash"] for one in found if one["condition"] in ONLINE] for found in (drawn.rows, rows))
@@ -119,7 +120,7 @@ def test_batches_change_no_edge(drawn: Drawn, reader: ConditionReader, weights: 
 
 
 def test_without_weights_rows_are_the_same_but_online(
-    drawn: Drawn, reader: ConditionReader, weights: MapWeights, tmp_path: Path
+    drawn: Drawn, reader: Reader[Condition], weights: MapWeights, tmp_path: Path
 ) -> None:
     alone = MapWeights(depth=weights.depth, device="cpu")
     fewer = {row["sample_id"]: row for row in built(stage_over(reader, alone, tmp_path / "depth"))}

@@ -12,9 +12,10 @@ from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.policy import MaskMix, MaskPolicy
 from cologen.datagen.passes.concepts import ConceptStage
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.reading import SourceReader
+from cologen.datagen.passes.reading import Reader
 from cologen.datagen.passes.segmenters import ConceptRecipe, SaliencyRecipe
 from cologen.datagen.randomness import derived_seed
+from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
 
 
@@ -27,7 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _stage(root: Path, out: Path, **changes: object) -> MaskStage:
-    reader = SourceReader.of("cocostuff", root / "cocostuff", "train", 5, None)
+    reader = Reader.of(Image, "cocostuff", root / "cocostuff", "train", 5, None)
     return MaskStage(folder=Folder.open(out), recipe=InpaintRecipe(source=reader.recipe, **changes), reader=reader)  # type: ignore[arg-type]
 
 
@@ -65,7 +66,7 @@ def test_opened_twice_it_gives_the_same(root: Path, tmp_path: Path) -> None:
 def test_concepts_pass_on_their_objects_and_their_rejections(root: Path, tmp_path: Path) -> None:
     broken = next(iter(sorted((root / "journeydb/data/train/imgs").rglob("*.jpg"))))
     broken.write_bytes(b"")
-    reader = SourceReader.of("journeydb", root / "journeydb", "train", 50, None)
+    reader = Reader.of(Image, "journeydb", root / "journeydb", "train", 50, None)
     found = ConceptRecipe(source=reader.recipe, nouns="lookups", segmenter=SaliencyRecipe())
     concepts = ConceptStage(folder=Folder.open(tmp_path / "concepts"), recipe=found, reader=reader, nouns="lookups")
     concepts.folder.create()

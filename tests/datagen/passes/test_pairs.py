@@ -15,9 +15,10 @@ from cologen.datagen import images
 from cologen.datagen.manifest import Manifest, commit_part, iterate_rows, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.manifest.schemas import MIX_COLUMNS
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.pairs.filters import PairPolicy
 from cologen.datagen.passes.pairs import UNNAMED, PairRecipe, PairStage, PairTask
-from cologen.datagen.passes.reading import PairReader
+from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import RejectedError
 from cologen.datagen.review.report import write_report
 from cologen.datagen.review.verify import verify
@@ -40,17 +41,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="module")
-def reader_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], PairReader]:
+def reader_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reader[Pair]]:
     top = tmp_path_factory.mktemp("world")
 
-    def opened(source: str) -> PairReader:
+    def opened(source: str) -> Reader[Pair]:
         ensure(source, top / source, World(num_scenes=24, width=SIDE, height=SIDE, seed=4))
-        return PairReader.of(source, top / source, "train", 8, None)
+        return Reader.of(Pair, source, top / source, "train", 8, None)
 
     return opened
 
 
-def stage_over(reader: PairReader, out: Path, policy: PairPolicy | None = None) -> PairStage:
+def stage_over(reader: Reader[Pair], out: Path, policy: PairPolicy | None = None) -> PairStage:
     task = _TASKS[reader.recipe.name]
     chosen = policy or (SCORES if task == "customized" else PairPolicy())
     recipe = PairRecipe(task=task, source=reader.recipe, policy=chosen)
@@ -77,7 +78,7 @@ def problems(folder: Folder, root: Path) -> list[str]:
 
 @pytest.mark.parametrize("source", _TASKS)
 def test_every_source_gives_a_manifest_that_holds(
-    source: str, reader_of: Callable[[str], PairReader], tmp_path: Path
+    source: str, reader_of: Callable[[str], Reader[Pair]], tmp_path: Path
 ) -> None:
     reader = reader_of(source)
     stage = stage_over(reader, tmp_path / "out")
@@ -100,11 +101,11 @@ def test_every_source_gives_a_manifest_that_holds(
     assert [part.sha256 for part in again.parts] == [part.sha256 for part in manifest.parts]
 
 
-def _pair(reader: PairReader, index: int) -> Any:
-    return reader.open().read(index).pair
+def _pair(reader: Reader[Pair], index: int) -> Any:
+    return reader.open().read(index).item
 
 
-def test_subjects_go_both_ways_and_need_their_scores(reader_of: Callable[[str], PairReader], tmp_path: Path) -> None:
+def test_subjects_go_both_ways_and_need_their_scores(reader_of: Callable[[str], Reader[Pair]], tmp_path: Path) -> None:
     reader = reader_of("subjects200k")
     manifest = build(stage_over(reader, tmp_path / "out"))
     assert manifest.mix.achieved["forth"] == manifest.mix.achieved["back"] > 0
@@ -119,7 +120,7 @@ def test_subjects_go_both_ways_and_need_their_scores(reader_of: Callable[[str], 
     assert everything.rows == reader.recipe.num_images
 
 
-def _triplets(root: Path) -> PairReader:
+def _triplets(root: Path) -> Reader[Pair]:
     """Seven lines: two good pairs, and one line for each thing that is turned away."""
     draw = np.random.default_rng(0)
     root.mkdir()
@@ -140,7 +141,7 @@ def _triplets(root: Path) -> PairReader:
     ]
     lines = [json.dumps({"source": one, "target": two, "instruction": words}) for one, two, words in told]
     (root / "train.jsonl").write_text("\n".join(lines) + "\n")
-    return PairReader.of("triplets", root, "train", 100, None)
+    return Reader.of(Pair, "triplets", root, "train", 100, None)
 
 
 def test_each_bad_pair_is_turned_away_for_its_own_reason(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_each_bad_pair_is_turned_away_for_its_own_reason(tmp_path: Path) -> None
     ],
 )
 def test_a_wrong_row_is_named(
-    column: str, value: Any, said: str, reader_of: Callable[[str], PairReader], tmp_path: Path
+    column: str, value: Any, said: str, reader_of: Callable[[str], Reader[Pair]], tmp_path: Path
 ) -> None:
     reader = reader_of("subjects200k")
 
@@ -184,7 +185,7 @@ def test_a_wrong_row_is_named(
 
 
 def test_a_row_whose_box_or_size_does_not_fit_is_not_rendered(
-    reader_of: Callable[[str], PairReader], tmp_path: Path
+    reader_of: Callable[[str], Reader[Pair]], tmp_path: Path
 ) -> None:
     reader = reader_of("subjects200k")
     stage = stage_over(reader, tmp_path / "out")
@@ -197,6 +198,6 @@ def test_a_row_whose_box_or_size_does_not_fit_is_not_rendered(
     np.testing.assert_array_equal(render(row, reader.root).target, whole[top:bottom, left:right])
 
 
-def test_a_source_that_is_not_of_pairs_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no source of pairs 'cocostuff': expected one of subjects200k, omniedit"):
-        PairReader.of("cocostuff", tmp_path, "train", 8, None)
+def test_a_dataset_that_is_not_of_pairs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no dataset of pairs 'cocostuff': expected one of subjects200k, omniedit"):
+        Reader.of(Pair, "cocostuff", tmp_path, "train", 8, None)

@@ -10,7 +10,8 @@ import pytest
 from cologen.datagen.manifest import Manifest, commit_part
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.reading import SourceReader
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image
 from cologen.datagen.review.report import write_report
 from cologen.datagen.review.sheet import Selection, chosen_rows, sheet_of
 from cologen.datagen.world.formats import World, ensure
@@ -20,7 +21,7 @@ from cologen.datagen.world.formats import World, ensure
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, Manifest, Path]:
     root = tmp_path_factory.mktemp("world") / "coco"
     ensure("cocostuff", root, World(num_scenes=30, width=64, height=64, seed=3))
-    reader = SourceReader.of("cocostuff", root, "train", 10, None)
+    reader = Reader.of(Image, "cocostuff", root, "train", 10, None)
     folder = Folder.open(root.parent / "out")
     stage = MaskStage(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
     folder.create()

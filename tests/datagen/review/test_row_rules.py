@@ -14,12 +14,14 @@ from cologen.datagen.engine.parts import Stage
 from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.datagen.manifest import commit_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Condition, Pair
 from cologen.datagen.pairs.filters import PairPolicy
 from cologen.datagen.passes.control import ControlRecipe, ControlStage
 from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.pairs import PairRecipe, PairStage
-from cologen.datagen.passes.reading import ConditionReader, PairReader, SourceReader
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image
 from cologen.datagen.review.verify import verify
 from cologen.datagen.world.formats import World, ensure
 
@@ -34,30 +36,30 @@ def _root(layout: str, base: Path) -> Path:
 
 
 def _inpaint(base: Path, folder: Folder) -> Stage:
-    reader = SourceReader.of("cocostuff", _root("cocostuff", base), "train", _SCENES, None)
+    reader = Reader.of(Image, "cocostuff", _root("cocostuff", base), "train", _SCENES, None)
     return MaskStage(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
 def _grounding(base: Path, folder: Folder, **settings: Any) -> Stage:
-    reader = SourceReader.of("refcoco", _root("refcoco", base), "train", _SCENES, None)
+    reader = Reader.of(Image, "refcoco", _root("refcoco", base), "train", _SCENES, None)
     recipe = GroundingRecipe(source=reader.recipe, variants=4, **settings)
     return GroundingStage(folder=folder, recipe=recipe, reader=reader)
 
 
 def _customized(base: Path, folder: Folder) -> Stage:
-    reader = PairReader.of("subjects200k", _root("subjects200k", base), "train", _SCENES, None)
+    reader = Reader.of(Pair, "subjects200k", _root("subjects200k", base), "train", _SCENES, None)
     recipe = PairRecipe(task="customized", source=reader.recipe, policy=PairPolicy(min_side=32))
     return PairStage(folder=folder, recipe=recipe, reader=reader)
 
 
 def _editing(base: Path, folder: Folder) -> Stage:
-    reader = PairReader.of("triplets", _root("triplets", base), "train", _SCENES, None)
+    reader = Reader.of(Pair, "triplets", _root("triplets", base), "train", _SCENES, None)
     recipe = PairRecipe(task="editing", source=reader.recipe, policy=PairPolicy(min_side=32))
     return PairStage(folder=folder, recipe=recipe, reader=reader)
 
 
 def _control(base: Path, folder: Folder) -> Stage:
-    reader = ConditionReader.of("multigen_depth", _root("multigen_depth", base), "train", _SCENES, None)
+    reader = Reader.of(Condition, "multigen_depth", _root("multigen_depth", base), "train", _SCENES, None)
     policy = ControlPolicy(mix=ConditionMix.equal(("depth",)))
     return ControlStage(folder=folder, recipe=ControlRecipe(source=reader.recipe, policy=policy), reader=reader)
 

@@ -16,8 +16,8 @@ from cologen.datagen.engine.parts import Part
 from cologen.datagen.manifest import Manifest, PartContent, commit_part, load_manifest, recipe_hash, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.reading import SourceReader
-from cologen.datagen.records import Reason, Rejection
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image, Reason, Rejection
 from cologen.datagen.review.verify import Finding, verify
 from cologen.datagen.world.formats import World, ensure
 
@@ -25,13 +25,13 @@ PART_SIZE = 6
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> SourceReader:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader[Image]:
     root = tmp_path_factory.mktemp("world") / "coco"
     ensure("cocostuff", root, World(num_scenes=14, width=64, height=64, seed=2))
-    return SourceReader.of("cocostuff", root, "train", PART_SIZE, None)
+    return Reader.of(Image, "cocostuff", root, "train", PART_SIZE, None)
 
 
-def _stage(reader: SourceReader, out: Path) -> MaskStage:
+def _stage(reader: Reader[Image], out: Path) -> MaskStage:
     return MaskStage(folder=Folder.open(out), recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
@@ -52,7 +52,7 @@ def _problems(folder: Folder, root: Path | None = None) -> list[Finding]:
     return [finding for found in verify(folder, root, workers=1) for finding in found]
 
 
-def test_a_sound_manifest_has_no_problem(reader: SourceReader, tmp_path: Path) -> None:
+def test_a_sound_manifest_has_no_problem(reader: Reader[Image], tmp_path: Path) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
     assert _problems(folder, reader.root) == []
     assert len(list(verify(folder, None, workers=1))) == reader.recipe.num_parts + 2
@@ -93,7 +93,7 @@ def _shrink(columns: dict[str, Any], row: int) -> None:
     ],
 )
 def test_a_wrong_row_is_named(
-    reader: SourceReader, tmp_path: Path, change: Callable[[dict[str, Any]], None], said: str
+    reader: Reader[Image], tmp_path: Path, change: Callable[[dict[str, Any]], None], said: str
 ) -> None:
     findings = _problems(_build(_stage(reader, tmp_path / "out"), change))
     assert findings
@@ -101,7 +101,7 @@ def test_a_wrong_row_is_named(
     assert {finding.file for finding in findings} == {"part-00000.parquet"}
 
 
-def test_a_random_mask_above_the_limit_is_named(reader: SourceReader, tmp_path: Path) -> None:
+def test_a_random_mask_above_the_limit_is_named(reader: Reader[Image], tmp_path: Path) -> None:
     stage = _stage(reader, tmp_path / "out")
     folder = _build(stage)
     manifest = load_manifest(folder)
@@ -113,13 +113,13 @@ def test_a_random_mask_above_the_limit_is_named(reader: SourceReader, tmp_path: 
     assert any("a random mask with IoU" in finding.problem for finding in _problems(folder))
 
 
-def test_a_picture_of_another_size_or_none_is_named(reader: SourceReader, tmp_path: Path) -> None:
+def test_a_picture_of_another_size_or_none_is_named(reader: Reader[Image], tmp_path: Path) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
     assert _problems(folder, tmp_path)
     assert {"missing_image" in finding.problem for finding in _problems(folder, tmp_path)} == {True}
 
 
-def test_ids_that_repeat_over_parts_are_counted(reader: SourceReader, tmp_path: Path) -> None:
+def test_ids_that_repeat_over_parts_are_counted(reader: Reader[Image], tmp_path: Path) -> None:
     stage = _stage(reader, tmp_path / "out")
     stage.folder.create()
     content = stage.open()(Part(0, 0, 4))
@@ -128,7 +128,7 @@ def test_ids_that_repeat_over_parts_are_counted(reader: SourceReader, tmp_path: 
     assert any("4 sample ids occur more than once" in finding.problem for finding in _problems(stage.folder))
 
 
-def test_damage_to_any_file_is_named(reader: SourceReader, tmp_path: Path) -> None:
+def test_damage_to_any_file_is_named(reader: Reader[Image], tmp_path: Path) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
     for name in ("part-00001.parquet", "rejected-00000.parquet"):
         path = Path(folder.path, name)
@@ -150,7 +150,7 @@ def test_damage_to_any_file_is_named(reader: SourceReader, tmp_path: Path) -> No
         ("parts", [], "0 to"),
     ],
 )
-def test_a_wrong_manifest_is_named(reader: SourceReader, tmp_path: Path, name: str, value: Any, said: str) -> None:
+def test_a_wrong_manifest_is_named(reader: Reader[Image], tmp_path: Path, name: str, value: Any, said: str) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
     content = json.loads(folder.read("manifest.json")) | {name: value}
     folder.write("manifest.json", json.dumps(content).encode())
@@ -190,7 +190,7 @@ def _with(content: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[st
     return changed
 
 
-def test_every_value_of_the_manifest_is_checked(reader: SourceReader, tmp_path: Path) -> None:
+def test_every_value_of_the_manifest_is_checked(reader: Reader[Image], tmp_path: Path) -> None:
     """Also where the checksum was made anew, for all but ``root``, which nothing else states."""
     folder = _build(_stage(reader, tmp_path / "out"))
     content = json.loads(folder.read("manifest.json"))
@@ -208,7 +208,7 @@ def test_every_value_of_the_manifest_is_checked(reader: SourceReader, tmp_path: 
             assert _named(folder), path
 
 
-def test_a_field_of_the_recipe_that_is_missing_is_named(reader: SourceReader, tmp_path: Path) -> None:
+def test_a_field_of_the_recipe_that_is_missing_is_named(reader: Reader[Image], tmp_path: Path) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
     content = json.loads(folder.read("manifest.json"))
     del content["recipe"]["policy"], content["checksum"]
@@ -219,7 +219,7 @@ def test_a_field_of_the_recipe_that_is_missing_is_named(reader: SourceReader, tm
     ]
 
 
-def test_a_key_that_occurs_twice_is_named(reader: SourceReader, tmp_path: Path) -> None:
+def test_a_key_that_occurs_twice_is_named(reader: Reader[Image], tmp_path: Path) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
     text = folder.read("manifest.json").decode()
     folder.write("manifest.json", text.replace('"rows":', '"rows": 3, "rows":', 1).encode())
@@ -228,7 +228,7 @@ def test_a_key_that_occurs_twice_is_named(reader: SourceReader, tmp_path: Path) 
         load_manifest(folder)
 
 
-def test_files_that_do_not_belong_are_named(reader: SourceReader, tmp_path: Path) -> None:
+def test_files_that_do_not_belong_are_named(reader: Reader[Image], tmp_path: Path) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
     extra = ["maps-00000.parquet", "part-00003.parquet", "rejected-00099.parquet"]
     for name in extra:
@@ -240,7 +240,7 @@ def test_files_that_do_not_belong_are_named(reader: SourceReader, tmp_path: Path
 
 
 def test_a_manifest_of_an_older_version_is_read_and_said_to_lack_its_checksum(
-    reader: SourceReader, tmp_path: Path
+    reader: Reader[Image], tmp_path: Path
 ) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
     manifest = load_manifest(folder)
@@ -249,7 +249,7 @@ def test_a_manifest_of_an_older_version_is_read_and_said_to_lack_its_checksum(
     assert [finding.problem for finding in _problems(folder)] == ["it holds no checksum: an older version wrote it"]
 
 
-def test_no_flipped_bit_of_the_manifest_is_taken_as_truth(reader: SourceReader, tmp_path: Path) -> None:
+def test_no_flipped_bit_of_the_manifest_is_taken_as_truth(reader: Reader[Image], tmp_path: Path) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
     manifest, good = load_manifest(folder), folder.read("manifest.json")
     for place in range(0, len(good), 5):
@@ -261,14 +261,14 @@ def test_no_flipped_bit_of_the_manifest_is_taken_as_truth(reader: SourceReader, 
             assert "manifest.json" in str(error)
 
 
-def test_values_that_contradict_each_other_are_named(reader: SourceReader, tmp_path: Path) -> None:
+def test_values_that_contradict_each_other_are_named(reader: Reader[Image], tmp_path: Path) -> None:
     change = _of_kind("object", lambda columns, row: columns["object_box"].__setitem__(row, None))
     findings = _problems(_build(_stage(reader, tmp_path / "out"), change))
     assert ["holds some columns and lacks others" in finding.problem for finding in findings] == [True]
 
 
 def test_values_that_no_rule_can_take_are_named(
-    reader: SourceReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reader: Reader[Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = _build(_stage(reader, tmp_path / "out"))
 
@@ -282,7 +282,7 @@ def test_values_that_no_rule_can_take_are_named(
     assert all("it cannot be checked: AttributeError" in finding.problem for finding in findings)
 
 
-def test_rejections_have_to_add_up(reader: SourceReader, tmp_path: Path) -> None:
+def test_rejections_have_to_add_up(reader: Reader[Image], tmp_path: Path) -> None:
     stage = _stage(reader, tmp_path / "out")
     folder = _build(stage)
     manifest = load_manifest(folder)

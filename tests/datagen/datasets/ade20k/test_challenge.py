@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cologen.datagen import rle
-from cologen.datagen.datasets.ade20k.challenge import ADE20KChallenge
+from cologen.datagen.datasets.ade20k.challenge import open_challenge
 from cologen.datagen.records import Reason
 
 REAL = Path(__file__).resolve().parents[5] / "shared/real/ade20k_challenge"
@@ -59,7 +59,7 @@ BEDROOM = {
 
 
 def test_without_instances_each_region_is_an_object(base: Path, read_all: Any) -> None:
-    found, rejections = read_all(ADE20KChallenge(base.parent))
+    found, rejections = read_all(open_challenge(base.parent))
     assert rejections == []
     assert list(found) == [NAME.format(number) for number in range(1, 8)]
     image = found[NAME.format(1)]
@@ -68,7 +68,7 @@ def test_without_instances_each_region_is_an_object(base: Path, read_all: Any) -
     assert found_in(image) == BEDROOM
     assert image.captions == ("a bedroom with a wall, two beds and a lamp",)
     assert found[NAME.format(2)].captions == ("a wall, two beds and a lamp",)
-    assert read_all(ADE20KChallenge(base))[0][NAME.format(1)].image_uri == "images/training/ADE_train_00000001.jpg"
+    assert read_all(open_challenge(base))[0][NAME.format(1)].image_uri == "images/training/ADE_train_00000001.jpg"
 
 
 def test_instances_tell_things_apart_and_stuff_stays(base: Path, read_all: Any, put_map: Any) -> None:
@@ -77,7 +77,7 @@ def test_instances_tell_things_apart_and_stuff_stays(base: Path, read_all: Any, 
     for number in range(1, 8):
         put_map(base / f"annotations/training/{NAME.format(number)}.png", touching)
         put_map(base / f"annotations_instance/training/{NAME.format(number)}.png", instances())
-    found, rejections = read_all(ADE20KChallenge(base))
+    found, rejections = read_all(open_challenge(base))
     assert rejections == []
     assert all(found_in(image) == BEDROOM for image in found.values())
 
@@ -92,7 +92,7 @@ def test_names_and_numbers_may_come_with_the_data(base: Path, read_all: Any, put
     )
     for number in range(1, 8):
         put_map(base / f"annotations_instance/training/{NAME.format(number)}.png", instances())
-    found, _ = read_all(ADE20KChallenge(base))
+    found, _ = read_all(open_challenge(base))
     assert Counter(item.noun for item in found[NAME.format(3)].objects) == {"brick": 1, "star": 2, "moon": 1}
 
 
@@ -107,7 +107,7 @@ def test_every_bad_picture_is_counted_by_its_reason(
         path.unlink()
         if data is not None:
             path.write_bytes(data)
-    found, rejections = read_all(ADE20KChallenge(base))
+    found, rejections = read_all(open_challenge(base))
     assert list(found) == [NAME.format(1)]
     assert rejections == [(f"ade20k/{NAME.format(i)}", reason) for i, reason in enumerate(spoil, start=2)]
 
@@ -121,7 +121,7 @@ def test_label_maps_must_fit_their_pictures(base: Path, read_all: Any, put_map: 
     strange[0, 0] = 200
     put_map(folder / f"{NAME.format(5)}.png", strange)
     put_picture(base / f"images/training/{NAME.format(6)}.jpg", orientation=6)
-    found, rejections = read_all(ADE20KChallenge(base))
+    found, rejections = read_all(open_challenge(base))
     assert [image_id[-1] for image_id in found] == ["1", "5", "6", "7"]
     assert all(len(image.objects) == 4 for image in found.values())
     assert rejections == [
@@ -142,7 +142,7 @@ def test_a_bad_instance_is_one_rejection(base: Path, read_all: Any, put_map: Any
     put_map(folder / f"{NAME.format(1)}.png", strange)
     put_map(folder / f"{NAME.format(2)}.png", instances()[:, 1:])
     (folder / f"{NAME.format(3)}.png").unlink()
-    found, rejections = read_all(ADE20KChallenge(base))
+    found, rejections = read_all(open_challenge(base))
     assert found_in(found[NAME.format(1)]) == BEDROOM
     assert rejections == [
         (f"ade20k/{NAME.format(1)}@instance-7", Reason.MALFORMED_RECORD),
@@ -160,7 +160,7 @@ def test_captions_are_joined_by_file_name(place: str, base: Path, read_all: Any)
     names = [f"images/training/{NAME.format(number)}.jpg" for number in (1, 2, 3)]
     table = pa.table({"image_path": names, "prompt": ["A bedroom.", None, "  "], "detailed_prompt": ["x", "y", "z"]})
     pq.write_table(table, folder / "train-00000-of-00001.parquet")
-    source = ADE20KChallenge(base, captions=folder if place == "given" else None)
+    source = open_challenge(base, captions=folder if place == "given" else None)
     found, rejections = read_all(source)
     assert found[NAME.format(1)].captions == ("A bedroom.",)
     assert found[NAME.format(4)].captions == ("a wall, two beds and a lamp",)
@@ -169,29 +169,29 @@ def test_captions_are_joined_by_file_name(place: str, base: Path, read_all: Any)
 
 def test_what_is_missing_is_said_at_once(base: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="is not a folder"):
-        ADE20KChallenge(tmp_path / "nowhere")
+        open_challenge(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="ADEChallengeData2016/images/validation"):
-        ADE20KChallenge(base, "val")
+        open_challenge(base, "val")
     with pytest.raises(FileNotFoundError, match="no Parquet file"):
-        ADE20KChallenge(base, captions=tmp_path)
+        open_challenge(base, captions=tmp_path)
     (base / "annotations").rename(base / "somewhere")
     with pytest.raises(FileNotFoundError, match="annotations/training"):
-        ADE20KChallenge(base)
+        open_challenge(base)
 
 
 def test_the_fingerprint_follows_names_and_layout(base: Path, put_map: Any) -> None:
-    first = ADE20KChallenge(base).fingerprint()
-    assert ADE20KChallenge(base).fingerprint() == first
+    first = open_challenge(base).fingerprint()
+    assert open_challenge(base).fingerprint() == first
     put_map(base / f"annotations_instance/training/{NAME.format(1)}.png", instances())
-    second = ADE20KChallenge(base).fingerprint()
+    second = open_challenge(base).fingerprint()
     (base / f"images/training/{NAME.format(7)}.jpg").unlink()
     (base / f"annotations/training/{NAME.format(7)}.png").unlink()
-    assert len({first, second, ADE20KChallenge(base).fingerprint()}) == 3
+    assert len({first, second, open_challenge(base).fingerprint()}) == 3
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no sample of ADE20K at hand")
 def test_the_real_sample_has_sensible_objects(read_all: Any) -> None:
-    found, rejections = read_all(ADE20KChallenge(REAL, "val"))
+    found, rejections = read_all(open_challenge(REAL, "val"))
     assert rejections == []
     abbey, minaret, road = found.values()
     sky = max(rle.area(item.rle) for item in abbey.objects if item.noun == "sky")

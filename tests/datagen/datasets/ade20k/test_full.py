@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cologen.datagen.datasets.ade20k.full import ADE20KFull
+from cologen.datagen.datasets.ade20k.full import open_full
 from cologen.datagen.records import Reason
 
 FOLDER = "ADE20K_2021_17_01/images/ADE/training/home/bed_room"
@@ -87,7 +87,7 @@ def check(image: Any) -> None:
 
 def test_whole_objects_are_read_from_instance_masks(root: Path, read_all: Any) -> None:
     (root / FOLDER / "N1_seg.png").unlink()
-    found, rejections = read_all(ADE20KFull(root))
+    found, rejections = read_all(open_full(root))
     assert rejections == []
     image = found["N1"]
     assert (image.image_uri, image.width, image.height) == (f"{FOLDER}/N1.jpg", 64, 48)
@@ -98,7 +98,7 @@ def test_whole_objects_are_read_from_instance_masks(root: Path, read_all: Any) -
 def test_or_from_the_segmentation_by_class_and_polygon(root: Path, read_all: Any) -> None:
     for path in (root / FOLDER / "N1").iterdir():
         path.unlink()
-    found, rejections = read_all(ADE20KFull(root / "ADE20K_2021_17_01"))
+    found, rejections = read_all(open_full(root / "ADE20K_2021_17_01"))
     assert rejections == []
     check(found["N1"])
 
@@ -116,7 +116,7 @@ BAD_OBJECTS: list[tuple[Any, Reason]] = [
 def test_a_bad_object_is_one_rejection(bad: Any, reason: Reason, root: Path, read_all: Any) -> None:
     (root / FOLDER / "N1_seg.png").unlink()
     write(root / FOLDER, [*OBJECTS, bad, "no object"])
-    found, rejections = read_all(ADE20KFull(root))
+    found, rejections = read_all(open_full(root))
     check(found["N1"])
     assert rejections == [("ade20k/N1@object-9", reason), ("ade20k/N1@object-6", Reason.MALFORMED_RECORD)]
 
@@ -133,7 +133,7 @@ def test_a_bad_object_is_one_rejection(bad: Any, reason: Reason, root: Path, rea
 )
 def test_a_bad_polygon_is_one_rejection(bad: Any, reason: Reason, root: Path, read_all: Any) -> None:
     write(root / FOLDER, [*OBJECTS, bad])
-    found, rejections = read_all(ADE20KFull(root))
+    found, rejections = read_all(open_full(root))
     check(found["N1"])
     assert rejections == [("ade20k/N1@object-9", reason)]
 
@@ -141,7 +141,7 @@ def test_a_bad_polygon_is_one_rejection(bad: Any, reason: Reason, root: Path, re
 def test_masks_of_another_size_are_refused(root: Path, read_all: Any, put_map: Any) -> None:
     put_map(root / FOLDER / "N1/instance_001_N1.png", np.full((48, 63), 255))
     put_map(root / FOLDER / "N1/instance_000_N1.png", np.full((48, 64), 128))
-    found, rejections = read_all(ADE20KFull(root))
+    found, rejections = read_all(open_full(root))
     assert len(found["N1"].objects) == 2
     assert rejections == [
         ("ade20k/N1@object-0", Reason.EMPTY_MASK),
@@ -166,7 +166,7 @@ def test_a_bad_document_is_one_rejection(text: bytes | None, reason: Reason, roo
     (root / FOLDER / "N1.json").unlink()
     if text is not None:
         (root / FOLDER / "N1.json").write_bytes(text)
-    assert read_all(ADE20KFull(root)) == ({}, [("ade20k/N1", reason)])
+    assert read_all(open_full(root)) == ({}, [("ade20k/N1", reason)])
 
 
 def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, spoil: Any) -> None:
@@ -176,9 +176,9 @@ def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, s
         picture.unlink(missing_ok=True)
         if (data := change(good)) is not None:
             picture.write_bytes(data)
-        assert read_all(ADE20KFull(root)) == ({}, [("ade20k/N1", reason)])
+        assert read_all(open_full(root)) == ({}, [("ade20k/N1", reason)])
 
 
 def test_what_is_missing_is_said_at_once(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match="ADE20K_2021_17_01/images/ADE/validation"):
-        ADE20KFull(root, "val")
+        open_full(root, "val")

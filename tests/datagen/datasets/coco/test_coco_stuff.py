@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cologen.datagen import rle
-from cologen.datagen.datasets.coco.coco_stuff import COCOStuff
+from cologen.datagen.datasets.coco.coco_stuff import open_cocostuff
 from cologen.datagen.records import Reason
 
 REAL = Path(__file__).resolve().parents[5] / "shared/real/coco2017"
@@ -52,7 +52,7 @@ def test_pictures_come_by_id_with_captions_and_objects(root: Path, read_all: Any
         [thing(2, 5), thing(9, 6, category_id=1), thing(2, 7, [[0, 0, 5, 0, 5, 5], [20, 20, 25, 20, 25, 25]])],
         [caption(9, "  A\n person. "), caption(2, "Two dogs."), caption(2, "Dogs.", 1)],
     )
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert rejections == []
     assert list(images) == ["000000000002", "000000000009"]
     assert images["000000000009"].captions == ("A person.",)
@@ -71,7 +71,7 @@ def test_crowds_are_run_lengths_in_either_form(root: Path, read_all: Any) -> Non
     forms = [rle.runs(counts).tolist(), counts.decode()]
     things = [thing(1, i, {"counts": form, "size": [HEIGHT, WIDTH]}, iscrowd=1) for i, form in enumerate(forms)]
     write(root, [image(1)], things, [caption(1, "Dogs.")])
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert rejections == []
     for item in images["000000000001"].objects:
         assert (item.kind, item.rle, item.box.xyxy()) == ("crowd", counts, (7, 5, 64, 48))
@@ -147,7 +147,7 @@ def test_a_bad_annotation_is_one_rejection_and_nothing_else_is_lost(
     bad: Any, reason: Reason, root: Path, read_all: Any
 ) -> None:
     write(root, [image(1)], [thing(1, 2), bad, thing(1, 4)], [caption(1, "Dogs.")])
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert len(images["000000000001"].objects) == 2
     assert rejections == [("cocostuff/000000000001@3", reason)]
 
@@ -159,7 +159,7 @@ ANY_VALUES: list[Any] = [None, True, 0, -1.5, float("nan"), 1e300, "", "x", [], 
 def test_any_value_in_any_field_of_an_annotation_is_one_rejection_or_none(name: str, root: Path, read_all: Any) -> None:
     things = [thing(1, 10 + place, **{name: value}) for place, value in enumerate(ANY_VALUES)]
     write(root, [image(1)], [thing(1, 2), *things, thing(1, 4)], [caption(1, "Dogs.")])
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     found = images["000000000001"].objects
     assert len(found) + len(rejections) == 2 + len(ANY_VALUES)
     assert len(found) >= 2
@@ -170,7 +170,7 @@ def test_any_value_in_any_field_of_a_picture_loses_no_other(name: str, root: Pat
     for value in ANY_VALUES:
         pictures = [image(1), {**image(2), name: value}, image(3)]
         write(root, pictures, [thing(i, i) for i in (1, 2, 3)], [caption(i, "Dogs.") for i in (1, 2, 3)])
-        images, rejections = read_all(COCOStuff(root))
+        images, rejections = read_all(open_cocostuff(root))
         assert list(images) == ["000000000001", "000000000003"]
         assert rejections
         others = ("cocostuff/000000000001", "cocostuff/000000000003")
@@ -186,7 +186,7 @@ def test_ids_are_numbers_in_any_form(root: Path, read_all: Any) -> None:
     runs = {"counts": [48.0 * 10, 48.0, 48.0 * 53], "size": [48.0, 64.0]}
     things += [thing(3, 8.0, runs, iscrowd="1"), thing(2, 9, iscrowd=False)]
     write(root, pictures, things, [caption(1, "Dogs."), {**caption(2, "Dogs."), "image_id": "2"}, caption(3, "Dogs.")])
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert rejections == []
     assert {key: [item.kind for item in one.objects] for key, one in images.items()} == {
         "000000000001": ["thing"] * 4,
@@ -199,7 +199,7 @@ def test_each_lost_annotation_and_caption_is_counted_by_itself(root: Path, read_
     lost = [thing(99, 300 + place) for place in range(300)]
     captions = [caption(1, "Dogs."), caption(98, "Lost."), {"id": 7, "caption": "Lost."}]
     write(root, [image(1)], [*lost, thing(1, 1), {**thing(1, 2), "image_id": None}], captions)
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert len(images["000000000001"].objects) == 1
     assert Counter(sample_id for sample_id, _ in rejections) == Counter(
         [f"cocostuff/000000000099@{300 + place}" for place in range(300)]
@@ -210,7 +210,7 @@ def test_each_lost_annotation_and_caption_is_counted_by_itself(root: Path, read_
 def test_an_annotation_listed_twice_is_kept_once(root: Path, read_all: Any) -> None:
     far = [[40, 10, 60, 10, 60, 30]]
     write(root, [image(1)], [thing(1, 2), thing(1, 2), thing(1, 2, far)], [caption(1, "Dogs.")])
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert [item.box.x0 for item in images["000000000001"].objects] == [10, 41]
     assert rejections == [("cocostuff/000000000001@2", Reason.DUPLICATE_ID)]
 
@@ -228,7 +228,7 @@ def test_one_spoiled_element_takes_no_other_with_it(root: Path, read_all: Any) -
         for old, new in changes:
             data = data.replace(old, new)
         path.write_bytes(data)
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert (len(images["000000000001"].objects), images["000000000001"].captions) == (1, ("Dogs.",))
     assert rejections == [
         ("cocostuff/000000000001@caption-1", Reason.INVALID_UTF8),
@@ -244,7 +244,7 @@ def test_a_byte_order_mark_is_passed_over_and_other_encodings_are_named(root: Pa
     plain = [path.read_text() for path in paths]
     for path, text in zip(paths, plain, strict=True):
         path.write_text(text.replace(", ", ",\r\n"), encoding="utf-8-sig", newline="")
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert (len(images), rejections) == (1, [])
     for encoding, name in (
         ("utf-16", "UTF-16"),
@@ -255,7 +255,7 @@ def test_a_byte_order_mark_is_passed_over_and_other_encodings_are_named(root: Pa
         for path, text in zip(paths, plain, strict=True):
             path.write_text(text, encoding=encoding)
             with pytest.raises(ValueError, match=rf"{path.name}: {name} text, expected UTF-8: convert it"):
-                COCOStuff(root)
+                open_cocostuff(root)
             path.write_text(text)
 
 
@@ -269,7 +269,7 @@ def test_a_number_sign_in_a_name_is_part_of_the_name(root: Path, read_all: Any, 
         [],
         [caption(i, "A") for i in range(3)],
     )
-    found, rejections = read_all(COCOStuff(root))
+    found, rejections = read_all(open_cocostuff(root))
     assert (len(found), rejections) == (3, [])
 
 
@@ -278,21 +278,21 @@ def test_two_categories_of_one_id_are_refused(root: Path) -> None:
     path = root / "annotations/instances_train2017.json"
     path.write_text(path.read_text().replace('"id": 1, "name": "person"', '"id": 18.0, "name": "cat"'))
     with pytest.raises(ValueError, match=r"instances_train2017\.json: the categories 'dog' and 'cat' have one id, 18"):
-        COCOStuff(root)
+        open_cocostuff(root)
 
 
 def test_captions_edited_to_the_same_length_are_another_dataset(root: Path) -> None:
     write(root, [image(1)], [thing(1, 1)], [caption(1, "A dog.")])
     path = root / "annotations/captions_train2017.json"
-    before, state = COCOStuff(root).fingerprint(), path.stat()
+    before, state = open_cocostuff(root).fingerprint(), path.stat()
     path.write_text(path.read_text().replace("A dog.", "A cat."))
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    source = COCOStuff(root)
+    source = open_cocostuff(root)
     assert source.fingerprint() != before
     reading = source.read(0)
-    assert reading.image and reading.image.captions == ("A cat.",)
+    assert reading.item and reading.item.captions == ("A cat.",)
     path.write_text(path.read_text().replace("A cat.", "A dog."))
-    assert COCOStuff(root).fingerprint() == before
+    assert open_cocostuff(root).fingerprint() == before
 
 
 def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, spoil: Any) -> None:
@@ -304,7 +304,7 @@ def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, s
             path.write_bytes(data)
     numbers = range(1, 2 + len(spoil))
     write(root, [image(i) for i in numbers], [thing(i, i) for i in numbers], [caption(i, "Dogs.") for i in numbers])
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert list(images) == ["000000000001"]
     assert rejections == [(f"cocostuff/{i:012d}", reason) for i, reason in enumerate(spoil, start=2)]
 
@@ -314,7 +314,7 @@ def test_a_picture_turned_by_exif_keeps_to_its_annotation(root: Path, read_all: 
     put_picture(root / "train2017/2.jpg", size=(HEIGHT, WIDTH), orientation=6)
     put_picture(root / "train2017/3.jpg", size=(65, 48))
     write(root, [image(i) for i in (1, 2, 3)], [], [caption(i, "A dog.") for i in (1, 2, 3)])
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert [(item.width, item.height) for item in images.values()] == [(WIDTH, HEIGHT)] * 2
     assert rejections == [("cocostuff/000000000003", Reason.SIZE_MISMATCH)]
 
@@ -329,7 +329,7 @@ def test_captions_without_words_and_records_without_sense(root: Path, read_all: 
         caption(2, "N/A", 2),
     ]
     write(root, [*images, [7], image(2)], [thing(1, 1), thing(99, 8), thing(2, 9)], [*captions, caption(4, "A dog.")])
-    found, rejections = read_all(COCOStuff(root))
+    found, rejections = read_all(open_cocostuff(root))
     assert list(found) == ["000000000002"]
     assert len(found["000000000002"].objects) == 1
     assert rejections == [
@@ -350,7 +350,7 @@ def test_invalid_utf8_is_a_matter_of_one_picture(root: Path, read_all: Any) -> N
     write(root, [image(1), image(2)], [], [caption(1, "A MARK."), caption(2, "A dog.")])
     path = root / "annotations/captions_train2017.json"
     path.write_bytes(path.read_bytes().replace(b"MARK", b"\xff\xfe"))
-    images, rejections = read_all(COCOStuff(root))
+    images, rejections = read_all(open_cocostuff(root))
     assert list(images) == ["000000000002"]
     assert rejections == [("cocostuff/000000000001", Reason.INVALID_UTF8)]
 
@@ -364,7 +364,7 @@ def test_stuff_maps_add_regions(root: Path, read_all: Any, put_map: Any) -> None
     put_map(folder / "1.png", labels)
     put_map(folder / "2.png", labels[1:])
     write(root, [image(i) for i in (1, 2, 3)], [thing(i, i) for i in (1, 2, 3)], [caption(i, "A") for i in (1, 2, 3)])
-    images, rejections = read_all(COCOStuff(root, stuff=True))
+    images, rejections = read_all(open_cocostuff(root, stuff=True))
     found = [(item.noun, item.kind, item.box.xyxy()) for item in images["000000000001"].objects[1:]]
     assert found == [
         ("grass", "stuff", (0, 20, 20, 30)),
@@ -376,31 +376,31 @@ def test_stuff_maps_add_regions(root: Path, read_all: Any, put_map: Any) -> None
         ("cocostuff/000000000002@stuff", Reason.SIZE_MISMATCH),
         ("cocostuff/000000000003@stuff", Reason.MISSING_IMAGE),
     ]
-    assert COCOStuff(root).fingerprint() != COCOStuff(root, stuff=True).fingerprint()
+    assert open_cocostuff(root).fingerprint() != open_cocostuff(root, stuff=True).fingerprint()
 
 
 def test_what_is_missing_is_said_at_once(root: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"root .*nowhere is not a folder"):
-        COCOStuff(tmp_path / "nowhere")
+        open_cocostuff(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"no file annotations/instances_train2017\.json under"):
-        COCOStuff(root)
+        open_cocostuff(root)
     write(root, [image(1)], [], [])
     with pytest.raises(FileNotFoundError, match="stuffthingmaps_trainval2017/train2017"):
-        COCOStuff(root, stuff=True)
+        open_cocostuff(root, stuff=True)
     with pytest.raises(ValueError, match="cocostuff has no split 'test': expected 'train' or 'val'"):
-        COCOStuff(root, "test")
+        open_cocostuff(root, "test")
     (root / "annotations/instances_train2017.json").write_text('{"categories": [{"id": 1}]}')
     with pytest.raises(ValueError, match=r"instances_train2017\.json: a malformed category: name: expected a string"):
-        COCOStuff(root)
+        open_cocostuff(root)
     (root / "annotations/instances_train2017.json").write_text('{"images": [')
     with pytest.raises(ValueError, match=r"instances_train2017\.json: malformed JSON at byte"):
-        COCOStuff(root)
+        open_cocostuff(root)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no sample of COCO at hand")
 @pytest.mark.parametrize(("split", "num_objects"), [("train", 470), ("val", 382)])
 def test_all_of_the_real_sample_is_read(split: str, num_objects: int, read_all: Any) -> None:
-    images, rejections = read_all(COCOStuff(REAL, split))
+    images, rejections = read_all(open_cocostuff(REAL, split))
     assert rejections == []
     assert len(images) == 50
     assert all(len(item.captions) == 5 for item in images.values())

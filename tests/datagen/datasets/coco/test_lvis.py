@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from cologen.datagen import rle
-from cologen.datagen.datasets.coco.lvis import LVIS
-from cologen.datagen.records import Reason, Source
+from cologen.datagen.datasets import Dataset
+from cologen.datagen.datasets.coco.lvis import open_lvis
+from cologen.datagen.records import Reason
 from cologen.datagen.world.formats import lvis as layout
 from cologen.datagen.world.formats.drawing import World, draw
 
@@ -50,8 +51,8 @@ def root(tmp_path: Path, put_picture: Any) -> Path:
 @pytest.mark.parametrize("folder", [".", "annotations"])
 def test_pictures_know_what_they_hold_what_they_lack_and_what_is_open(folder: str, root: Path, read_all: Any) -> None:
     write(root / folder / "lvis_v1_val.json", [image(2, [1, 3], [2]), image(1, folder="val2017")], [thing(2, 5)])
-    source = LVIS(root, "val")
-    assert isinstance(source, Source)
+    source = open_lvis(root, "val")
+    assert isinstance(source, Dataset)
     assert source.annotated
     images, rejections = read_all(source)
     assert rejections == []
@@ -72,15 +73,15 @@ def test_v1_is_read_before_v05_and_v05_by_the_end_of_its_file_names(
     old = image(7, file_name="COCO_train2014_000000000007.jpg")
     del old["coco_url"]
     write(root / "lvis_v0.5_train.json", [old], [thing(7, 1)])
-    assert read_all(LVIS(root))[0]["000000000007"].image_uri == "train2017/000000000007.jpg"
+    assert read_all(open_lvis(root))[0]["000000000007"].image_uri == "train2017/000000000007.jpg"
     write(root / "lvis_v1_train.json", [image(1)], [])
-    assert list(read_all(LVIS(root))[0]) == ["000000000001"]
+    assert list(read_all(open_lvis(root))[0]) == ["000000000001"]
 
 
 def test_where_an_annotation_is_lost_its_noun_is_no_longer_exhaustive(root: Path, read_all: Any) -> None:
     things = [thing(1, 1), thing(1, 2, 2, []), thing(1, 3, 1), thing(1, 4, 77), thing(2, 5), thing(9, 6)]
     write(root / "lvis_v1_train.json", [image(1), image(2)], things)
-    images, rejections = read_all(LVIS(root))
+    images, rejections = read_all(open_lvis(root))
     assert [item.partial_nouns for item in images.values()] == [("cat",), ()]
     assert rejections == [
         ("lvis/000000000001@2", Reason.DEGENERATE_POLYGON),
@@ -107,21 +108,21 @@ def test_where_an_annotation_is_lost_its_noun_is_no_longer_exhaustive(root: Path
 )
 def test_a_bad_picture_is_one_rejection(others: Any, reason: Reason, root: Path, read_all: Any) -> None:
     write(root / "lvis_v1_train.json", [image(1), image(2, **others), image(3)], [thing(2, 1)])
-    images, rejections = read_all(LVIS(root))
+    images, rejections = read_all(open_lvis(root))
     assert list(images) == ["000000000001", "000000000003"]
     assert rejections == [("lvis/000000000002", reason)]
 
 
 def test_what_is_missing_is_said_at_once(root: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"root .*nowhere is not a folder"):
-        LVIS(tmp_path / "nowhere")
+        open_lvis(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"none of the files lvis_v1_train\.json, annotations/lvis_v1_train"):
-        LVIS(root)
+        open_lvis(root)
     with pytest.raises(ValueError, match="lvis has no split 'test': expected 'train' or 'val'"):
-        LVIS(root, "test")
+        open_lvis(root, "test")
     (root / "lvis_v1_val.json").write_text('{"categories": [{"id": 1}]}')
     with pytest.raises(ValueError, match=r"lvis_v1_val\.json: a malformed category: name: expected a string"):
-        LVIS(root, "val")
+        open_lvis(root, "val")
 
 
 def test_the_world_comes_back_with_its_kinds_of_categories(tmp_path: Path, read_all: Any) -> None:
@@ -129,7 +130,7 @@ def test_the_world_comes_back_with_its_kinds_of_categories(tmp_path: Path, read_
     layout.write(tmp_path, world)
     num_partial = 0
     for split in ("train", "val"):
-        found, rejections = read_all(LVIS(tmp_path, split))
+        found, rejections = read_all(open_lvis(tmp_path, split))
         assert rejections == []
         for key, image in found.items():
             drawing = draw(world, int(key) - 1)
@@ -151,7 +152,7 @@ def test_the_world_comes_back_with_its_kinds_of_categories(tmp_path: Path, read_
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no sample of LVIS at hand")
 def test_all_of_the_real_sample_is_read(tmp_path: Path, read_all: Any) -> None:
-    images, rejections = read_all(LVIS(REAL, "val"))
+    images, rejections = read_all(open_lvis(REAL, "val"))
     assert rejections == []
     assert {key: [item.noun for item in image.objects] for key, image in images.items()} == {
         "000000223747": ["cat", "jean"],
@@ -161,7 +162,7 @@ def test_all_of_the_real_sample_is_read(tmp_path: Path, read_all: Any) -> None:
     assert "polar bear" in images["000000359937"].absent_nouns
     (tmp_path / "lvis_v0.5_val.json").symlink_to(REAL / "lvis_v0.5_val_100.json")
     shutil.copytree(REAL / "val2017", tmp_path / "val2017")
-    older, missing = read_all(LVIS(tmp_path, "val"))
+    older, missing = read_all(open_lvis(tmp_path, "val"))
     assert older == images
     assert {reason for _, reason in missing} == {Reason.MISSING_IMAGE}
     assert len(missing) == 97

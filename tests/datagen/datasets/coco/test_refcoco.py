@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from cologen.datagen import rle
-from cologen.datagen.datasets.coco.refcoco import RefCOCO
-from cologen.datagen.records import Reason, Source
+from cologen.datagen.datasets import Dataset
+from cologen.datagen.datasets.coco.refcoco import open_refcoco
+from cologen.datagen.records import Reason
 from cologen.datagen.world.formats import refcoco as layout
 from cologen.datagen.world.formats.drawing import Drawing, World, draw
 from cologen.datagen.world.referring import Referral, referrals
@@ -55,8 +56,8 @@ def test_pictures_come_by_id_with_all_objects_and_what_is_said_of_them(root: Pat
     far = [[40, 10, 60, 10, 60, 30, 40, 30]]
     things = [thing(2, 5), thing(2, 6, far), thing(1, 7), thing(3, 8)]
     write(root, [image(3), image(2), image(1)], things, [ref(1, 2, 6, "right dog"), ref(2, 1, 7, "dog", "the dog")])
-    source = RefCOCO(root)
-    assert isinstance(source, Source)
+    source = open_refcoco(root)
+    assert isinstance(source, Dataset)
     assert source.annotated
     images, rejections = read_all(source)
     assert rejections == []
@@ -73,17 +74,19 @@ def test_pictures_come_by_id_with_all_objects_and_what_is_said_of_them(root: Pat
 def test_splits_match_by_substring(root: Path, read_all: Any) -> None:
     refs = [ref(i, i, i, "dog", split=split) for i, split in enumerate(("train", "val", "testA", "testB"), start=1)]
     write(root, [image(i) for i in range(1, 5)], [thing(i, i) for i in range(1, 5)], refs)
-    found = {split: list(read_all(RefCOCO(root, split))[0]) for split in ("train", "val", "testA", "testB", "test")}
+    found = {
+        split: list(read_all(open_refcoco(root, split))[0]) for split in ("train", "val", "testA", "testB", "test")
+    }
     numbers = {split: [int(key) for key in keys] for split, keys in found.items()}
     assert numbers == {"train": [1], "val": [2], "testA": [3], "testB": [4], "test": [3, 4]}
-    assert len({RefCOCO(root, split).fingerprint() for split in found}) == 5
+    assert len({open_refcoco(root, split).fingerprint() for split in found}) == 5
 
 
 def test_a_bad_annotation_takes_its_expressions_with_it_and_no_others(root: Path, read_all: Any) -> None:
     things = [thing(1, 4), thing(1, 5, [[1, 1, 2, 2]]), thing(1, 6, [[40, 10, 60, 10, 60, 30]])]
     refs = [ref(1, 1, 4, "dog"), ref(2, 1, 5, "thin dog"), ref(3, 1, 99, "cat"), ref(4, 1, 6, "big dog", None)]
     write(root, [image(1)], things, refs)
-    images, rejections = read_all(RefCOCO(root))
+    images, rejections = read_all(open_refcoco(root))
     one = images["000000000001"]
     assert [(e.text, e.targets) for e in one.expressions] == [("dog", (0,)), ("big dog", (1,))]
     assert one.partial_nouns == ("dog",)
@@ -103,7 +106,7 @@ def test_refs_that_join_no_picture_are_counted(root: Path, read_all: Any) -> Non
         ref(5, 1, 1, "cat", split=None), endless, ref(6, 1, endless, "cat"), ref(7, 1, 1, endless),
     ]  # fmt: skip
     write(root, [image(1), image(1)], [thing(1, 1)], refs)
-    images, rejections = read_all(RefCOCO(root))
+    images, rejections = read_all(open_refcoco(root))
     assert [expression.text for expression in images["000000000001"].expressions] == ["dog"]
     assert rejections == [
         ("refcoco/000000000001@ref-6", Reason.MALFORMED_RECORD),
@@ -122,7 +125,7 @@ def test_ids_are_numbers_in_any_form(root: Path, read_all: Any) -> None:
     far = [[40, 10, 60, 10, 60, 30]]
     things: list[Any] = [thing(1, 1), {**thing(1, 2, far), "id": "000002"}, {**thing(2, 3), "image_id": "2"}]
     write(root, [image(1), {**image(2), "id": "000000000002"}], things, refs)
-    images, rejections = read_all(RefCOCO(root))
+    images, rejections = read_all(open_refcoco(root))
     assert rejections == []
     found = {key: [(one.text, one.targets) for one in each.expressions] for key, each in images.items()}
     assert found == {
@@ -136,7 +139,7 @@ def test_an_id_of_two_annotations_means_neither_unless_they_are_the_same(root: P
     far = [[40, 10, 60, 10, 60, 30]]
     things = [thing(1, 1), thing(1, 1, far), thing(2, 2), thing(2, 2), thing(3, 3), thing(3, 3, [])]
     write(root, [image(i) for i in (1, 2, 3)], things, [ref(i, i, i, "the dog") for i in (1, 2, 3)])
-    images, rejections = read_all(RefCOCO(root))
+    images, rejections = read_all(open_refcoco(root))
     assert {key: (len(each.objects), len(each.expressions)) for key, each in images.items()} == {
         "000000000001": (2, 0),
         "000000000002": (1, 1),
@@ -155,7 +158,7 @@ def test_a_list_that_is_named_many_times_is_refused(root: Path) -> None:
     shared = [{"sent": "dog"}] * 3000
     write(root, [image(1)], [thing(1, 1)], [{**ref(1, 1, 1), "sentences": shared} for _ in range(3000)])
     with pytest.raises(ValueError, match=r"refs\(unc\)\.p: its \d+ bytes unfold to more than 8 times as many words"):
-        RefCOCO(root)
+        open_refcoco(root)
 
 
 def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, spoil: Any) -> None:
@@ -169,7 +172,7 @@ def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, s
     numbers = range(1, 7)
     images = [image(i) for i in numbers[:-1]] + [image(6, file_name="../../../../refcoco/instances.json")]
     write(root, images, [thing(i, i) for i in numbers], [ref(i, i, i, "dog") for i in numbers])
-    found, rejections = read_all(RefCOCO(root))
+    found, rejections = read_all(open_refcoco(root))
     assert list(found) == ["000000000001"]
     expected = [*changes, Reason.UNSAFE_PATH]
     assert rejections == [(f"refcoco/{i:012d}", reason) for i, reason in enumerate(expected, start=2)]
@@ -177,18 +180,18 @@ def test_every_bad_picture_is_counted_by_its_reason(root: Path, read_all: Any, s
 
 def test_what_is_missing_or_hostile_is_said_at_once(root: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"root .*nowhere is not a folder"):
-        RefCOCO(tmp_path / "nowhere")
+        open_refcoco(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"no file refcocog/refs\(umd\)\.p under"):
-        RefCOCO(root, name="refcocog")
+        open_refcoco(root, name="refcocog")
     with pytest.raises(ValueError, match="refcocog has no split 'testA': expected 'train' or 'val' or 'test'"):
-        RefCOCO(root, "testA", name="refcocog")
+        open_refcoco(root, "testA", name="refcocog")
     write(root, [image(1)], [thing(1, 1)], [ref(1, 1, 1, "dog")])
     with pytest.raises(FileNotFoundError, match="no pictures are listed"):
-        RefCOCO(root, "val")
+        open_refcoco(root, "val")
     for content, words in (({"not": "a list"}, "expected a list of refs, found dict"), ([print], r"names __builtin__")):
         write(root, [image(1)], [], content)
         with pytest.raises(ValueError, match=words):
-            RefCOCO(root)
+            open_refcoco(root)
 
 
 WORLD = World(num_scenes=24, width=80, height=64, seed=3)
@@ -213,7 +216,7 @@ def world_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_world_comes_back_with_every_phrase_meaning_its_object(
     name: Any, split: str, world_root: Path, scenes: Any, read_all: Any
 ) -> None:
-    found, rejections = read_all(RefCOCO(world_root, split, name))
+    found, rejections = read_all(open_refcoco(world_root, split, name))
     assert rejections == []
     expected = [
         (drawing, said)
@@ -240,7 +243,7 @@ def test_the_world_comes_back_with_every_phrase_meaning_its_object(
 def test_all_of_the_real_sample_is_read(name: Any, read_all: Any) -> None:
     num_objects = num_expressions = 0
     for split, num_pictures in (("train", 9), ("val", 5), ("test", 7)):
-        images, rejections = read_all(RefCOCO(REAL, split, name))
+        images, rejections = read_all(open_refcoco(REAL, split, name))
         assert rejections == []
         assert len(images) == num_pictures
         for image in images.values():

@@ -103,17 +103,17 @@ def test_files_are_found_in_data_or_at_the_root_by_their_split(tmp_path: Path) -
 
 
 def test_the_fingerprint_follows_words_of_the_same_length(tmp_path: Path, files: list[Path]) -> None:
-    before = opened(tmp_path).fingerprint()
+    before = opened(tmp_path).fingerprint
     states = [path.stat() for path in files]
     write(tmp_path / "data", 1, 3, first=100, words=["row 100", "row 109", "row 102"])
     assert [path.stat().st_size for path in files] == [state.st_size for state in states]
-    assert opened(tmp_path).fingerprint() != before
+    assert opened(tmp_path).fingerprint != before
     write(tmp_path / "data", 1, 3, first=100)
-    assert opened(tmp_path).fingerprint() == before
+    assert opened(tmp_path).fingerprint == before
 
 
 def test_the_fingerprint_follows_the_files(tmp_path: Path, files: list[Path]) -> None:
-    before = opened(tmp_path).fingerprint()
-    assert opened(tmp_path).fingerprint() == before
+    before = opened(tmp_path).fingerprint
+    assert opened(tmp_path).fingerprint == before
     write(tmp_path / "data", 1, 4)
-    assert opened(tmp_path).fingerprint() != before
+    assert opened(tmp_path).fingerprint != before

@@ -4,14 +4,16 @@ from collections import Counter
 
 import pytest
 
+from cologen.datagen.datasets import Dataset, Reading
 from cologen.datagen.datasets.files.spread import Spread
-from cologen.datagen.pair_records import Condition, ConditionKind, ConditionReading, ConditionSource
+from cologen.datagen.pair_records import Condition, ConditionKind
 
 
 class Lists:
     """Of every hundred, 50 of the first list, then 30 and 20."""
 
     name = "lists"
+    annotated = False
     kinds: frozenset[ConditionKind] = frozenset(["depth"])
 
     def __init__(self, length: int) -> None:
@@ -20,26 +22,24 @@ class Lists:
     def __len__(self) -> int:
         return self._length
 
-    def read(self, index: int) -> ConditionReading:
+    def read(self, index: int) -> Reading[Condition]:
         share = index / self._length
         key = f"{'a' if share < 0.5 else 'b' if share < 0.8 else 'c'}/{index}"
-        return ConditionReading(
-            condition=Condition(condition_id=key, image_uri="x", width=1, height=1, split="train", prompt="x")
-        )
+        return Reading(item=Condition(condition_id=key, image_uri="x", width=1, height=1, split="train", prompt="x"))
 
     def fingerprint(self) -> str:
         return "f"
 
 
-def keys(source: ConditionSource) -> list[str]:
-    found = [source.read(index).condition for index in range(len(source))]
+def keys(source: Dataset[Condition]) -> list[str]:
+    found = [source.read(index).item for index in range(len(source))]
     return [one.condition_id for one in found if one]
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 6, 10, 97, 100, 1000, 1024])
 def test_every_reading_comes_once(length: int) -> None:
     spread = Spread(Lists(length))
-    assert isinstance(spread, ConditionSource)
+    assert isinstance(spread, Dataset)
     assert (len(spread), spread.name, spread.kinds, spread.fingerprint()) == (length, "lists", {"depth"}, "f")
     assert sorted(keys(spread)) == sorted(keys(Lists(length)))
     with pytest.raises(IndexError):

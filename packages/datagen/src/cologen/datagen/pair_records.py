@@ -1,11 +1,11 @@
-"""The frozen records of datasets whose samples are two pictures and words, or a picture, words and a condition."""
+"""The frozen records of pairs (two pictures and words) and of conditions (a picture, words and a control map)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
-from cologen.datagen.records import Box, Rejection
+from cologen.datagen.records import Box
 
 ConditionKind = Literal["canny", "depth", "hed", "lineart", "segmentation"]
 Scores = tuple[tuple[str, float], ...]
@@ -16,7 +16,7 @@ Scores = tuple[tuple[str, float], ...]
 class Pair:
     """A source picture, words, and the target picture that they lead to.
 
-    Addresses are those of ``images``. Where both pictures lie side by side in one image, both name it, and the boxes
+    Addresses are those of ``images``. Where both pictures are side by side in one image, both name it, and the boxes
     are what to crop from it: whole pixels, half-open xyxy. ``width`` and ``height`` are the target's, in pixels, after
     cropping, and ``source_size`` is the source's (width, height). ``instructions`` are phrasings of one change, never
     blank, one at least.
@@ -63,55 +63,3 @@ class Condition:
     kind: ConditionKind | None = None
     condition_uri: str | None = None
     condition_size: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairReading:
-    """What one index of a source yields: a pair or None, and every rejection met on the way to it."""
-
-    pair: Pair | None
-    rejections: tuple[Rejection, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionReading:
-    """What one index of a source yields: a condition or None, and every rejection met on the way to it."""
-
-    condition: Condition | None
-    rejections: tuple[Rejection, ...] = ()
-
-
-@runtime_checkable
-class PairSource(Protocol):
-    """A dataset of pairs on disk as a sequence of readings; as ``records.Source`` otherwise."""
-
-    name: str
-
-    def __len__(self) -> int: ...
-
-    def read(self, index: int) -> PairReading:
-        """The pair at ``index``, pixels not decoded; never raises for bad data."""
-        ...
-
-    def fingerprint(self) -> str:
-        """A hash of the dataset's lists and words, as ``records.Source`` has it; pictures are not hashed."""
-        ...
-
-
-@runtime_checkable
-class ConditionSource(Protocol):
-    """A dataset of pictures and conditions on disk as a sequence of readings; as ``records.Source`` otherwise."""
-
-    name: str
-    kinds: frozenset[ConditionKind]
-    """The kinds of which it has maps."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, index: int) -> ConditionReading:
-        """The condition at ``index``, pixels not decoded; never raises for bad data."""
-        ...
-
-    def fingerprint(self) -> str:
-        """A hash of the dataset's lists and words, as ``records.Source`` has it; pictures are not hashed."""
-        ...

@@ -1,6 +1,6 @@
-"""The frozen records that the rooms share: what a source reads, what a concept finds, what is turned away.
+"""The frozen records that modules share: pictures with their objects, boxes, and rejections.
 
-Boxes are xyxy in pixels, half-open (``x1`` and ``y1`` lie just outside); masks are COCO run lengths over the whole
+Boxes are xyxy in pixels, half-open (``x1`` and ``y1`` are just outside); masks are COCO run lengths over the whole
 picture. Records carry names and counts, never pixels, so they travel cheaply between processes.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 ObjectKind = Literal["thing", "stuff", "crowd"]
 
@@ -22,7 +22,7 @@ def without_addresses(words: str) -> str:
 
 
 class Reason(StrEnum):
-    """Why a sample or an annotation was turned away: the short codes of ``rejected-*.parquet``."""
+    """Why a sample or an annotation was rejected: the short codes of ``rejected-*.parquet``."""
 
     MISSING_IMAGE = "missing_image"
     EMPTY_FILE = "empty_file"
@@ -57,7 +57,7 @@ class Reason(StrEnum):
 
 
 class RejectedError(Exception):
-    """One sample or annotation cannot be used; caught where samples are looped over, and counted there.
+    """One sample or annotation cannot be used; caught and counted where samples are looped over.
 
     ``detail`` may quote another exception: what it says is the same at every run (``without_addresses``).
     """
@@ -72,7 +72,7 @@ class RejectedError(Exception):
         return f"{self.reason}: {self.detail}"
 
     def of(self, sample_id: str, stage: str) -> Rejection:
-        """What is counted of it."""
+        """The rejection of this sample or annotation, for the manifest."""
         return Rejection(sample_id=sample_id, stage=stage, reason=self.reason, detail=self.detail)
 
 
@@ -155,11 +155,11 @@ class Expression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """One picture of a source and all that is known of it.
+    """One picture of a dataset and all that is known of it.
 
     ``image_uri`` is relative to the dataset's root: a path, ``shard.tgz#member`` or ``file.parquet#row=…&column=…``.
     ``width`` and ``height`` are pixels of the upright picture (EXIF rotation applied). ``captions`` are
-    never blank, and none only where the source has none at all (RefCOCO, LVIS).
+    never blank, and none only where the dataset has none at all (RefCOCO, LVIS).
 
     ``expressions`` refer to objects. ``absent_nouns`` are known not to be in the picture, and of ``partial_nouns``
     there may be more than ``objects`` says (LVIS's negative and not exhaustively annotated categories).
@@ -175,37 +175,3 @@ class Image:
     expressions: tuple[Expression, ...] = ()
     absent_nouns: tuple[str, ...] = ()
     partial_nouns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one index of a source yields: a picture or None, and every rejection met on the way to it."""
-
-    image: Image | None
-    rejections: tuple[Rejection, ...] = ()
-
-
-@runtime_checkable
-class Source(Protocol):
-    """A dataset on disk as a sequence of readings.
-
-    Opening is cheap and the same everywhere, so that a worker opens its own; ``read`` never raises for bad data.
-    """
-
-    name: str
-    annotated: bool
-    """Whether objects come with the dataset; otherwise the concepts have to be found first."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, index: int) -> Reading:
-        """The picture at ``index`` with its annotations, pixels not decoded."""
-        ...
-
-    def fingerprint(self) -> str:
-        """A hash of the dataset's lists: the content of the files that name its pictures and hold their words.
-
-        It changes when an index would mean another picture, or other words or annotations. Pictures are not hashed, nor
-        what stands in a file per picture (label maps, ADE20K's JSON): of those only the names count.
-        """
-        ...

@@ -1,21 +1,6 @@
-"""The public datasets, read as they lie on disk: one file per dataset, opened by name with ``open_source``."""
+"""The public datasets, read in their own formats: one file per dataset, opened by name with ``open_dataset``."""
 
-from cologen.datagen.datasets.catalog import (
-    CONDITION_SOURCES,
-    PAIR_SOURCES,
-    SOURCES,
-    open_ade20k,
-    open_condition_source,
-    open_pair_source,
-    open_source,
-)
+from cologen.datagen.datasets.catalog import DATASETS, open_ade20k, open_dataset
+from cologen.datagen.datasets.files.readings import Dataset, Item, Reading
 
-__all__ = [
-    "CONDITION_SOURCES",
-    "PAIR_SOURCES",
-    "SOURCES",
-    "open_ade20k",
-    "open_condition_source",
-    "open_pair_source",
-    "open_source",
-]
+__all__ = ["DATASETS", "Dataset", "Item", "Reading", "open_ade20k", "open_dataset"]

@@ -1,4 +1,4 @@
-"""Which sources there are, by the names the command lines use."""
+"""Registry of datasets, by what they hold and by the names that the command lines use."""
 
 from __future__ import annotations
 
@@ -6,116 +6,91 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any
 
 from cologen.datagen.datasets import multigen
 from cologen.datagen.datasets.ade20k import challenge as ade20k
 from cologen.datagen.datasets.ade20k import full
-from cologen.datagen.datasets.ade20k.challenge import ADE20KChallenge
-from cologen.datagen.datasets.ade20k.full import ADE20KFull
-from cologen.datagen.datasets.coco.coco_stuff import COCOStuff
-from cologen.datagen.datasets.coco.lvis import LVIS
-from cologen.datagen.datasets.coco.refcoco import RefCOCO
+from cologen.datagen.datasets.coco.coco_stuff import open_cocostuff
+from cologen.datagen.datasets.coco.lvis import open_lvis
+from cologen.datagen.datasets.coco.refcoco import open_refcoco
+from cologen.datagen.datasets.files.readings import Dataset, Item
 from cologen.datagen.datasets.files.requirements import first_folder
 from cologen.datagen.datasets.files.spread import Spread
-from cologen.datagen.datasets.journeydb import JourneyDB
+from cologen.datagen.datasets.journeydb import open_journeydb
 from cologen.datagen.datasets.magicbrush import open_magicbrush
-from cologen.datagen.datasets.multigen import MultiGen
-from cologen.datagen.datasets.multigen_parquet import MultiGenParquet
-from cologen.datagen.datasets.omniedit import OmniEdit
-from cologen.datagen.datasets.subjects200k import Subjects200K
+from cologen.datagen.datasets.multigen_parquet import open_multigen_parquet
+from cologen.datagen.datasets.omniedit import open_omniedit
+from cologen.datagen.datasets.subjects200k import open_subjects200k
 from cologen.datagen.datasets.triplets import open_triplets
-from cologen.datagen.pair_records import ConditionSource, PairSource
-from cologen.datagen.records import Source
-
-_Kind = TypeVar("_Kind")
+from cologen.datagen.pair_records import Condition, Pair
+from cologen.datagen.records import Image
 
 
-def open_ade20k(root: Path, split: str = "train") -> Source:
-    """Whichever form of ADE20K lies in ``root``: the full one or the challenge's.
+def open_ade20k(root: Path, split: str = "train") -> Dataset[Image]:
+    """ADE20K in the form that is in ``root``: the full one or the challenge's.
 
     Raises:
-        FileNotFoundError: neither does.
+        FileNotFoundError: neither is there.
         ValueError: an unknown split.
     """
     challenge = ["images", f"{ade20k.RELEASE}/images"]
-    found = first_folder(root, [f"{full.RELEASE}/images/ADE", "images/ADE", *challenge])
-    return ADE20KFull(root, split) if found.name == "ADE" else ADE20KChallenge(root, split)
+    folder = first_folder(root, [f"{full.RELEASE}/images/ADE", "images/ADE", *challenge])
+    return full.open_full(root, split) if folder.name == "ADE" else ade20k.open_challenge(root, split)
 
 
-SOURCES: Mapping[str, Callable[[Path, str], Source]] = MappingProxyType(
-    {
-        "journeydb": JourneyDB,
-        "cocostuff": COCOStuff,
-        "ade20k": open_ade20k,
-        "refcoco": partial(RefCOCO, name="refcoco"),
-        "refcoco+": partial(RefCOCO, name="refcoco+"),
-        "refcocog": partial(RefCOCO, name="refcocog"),
-        "lvis": LVIS,
-    }
-)
-
-PAIR_SOURCES: Mapping[str, Callable[[Path, str], PairSource]] = MappingProxyType(
-    {
-        "subjects200k": Subjects200K,
-        "omniedit": OmniEdit,
-        "magicbrush": open_magicbrush,
-        "triplets": open_triplets,
-    }
-)
-
-
-def open_conditions(root: Path, split: str = "train", *, name: str) -> ConditionSource:
+def open_conditions(root: Path, split: str = "train", *, name: str) -> Dataset[Condition]:
     """The dataset of conditions ``name`` in ``root``; MultiGen in its lists, spread, or in Parquet.
 
     Raises:
         FileNotFoundError: it is not there.
-        ValueError: an unknown split, or another dataset lies there.
+        ValueError: an unknown split, or another dataset is there.
     """
     if name == "multigen" and any((root / folder).is_dir() for folder in multigen.FOLDERS):
-        return Spread(MultiGen(root, split))
-    source = MultiGenParquet(root, split)
-    if source.name != name:
-        raise ValueError(f"the columns of the Parquet files under {root} are those of {source.name}, not of {name}")
-    return source
+        return Spread(multigen.open_multigen(root, split))
+    dataset = open_multigen_parquet(root, split)
+    if dataset.name != name:
+        raise ValueError(f"the columns of the Parquet files under {root} are those of {dataset.name}, not of {name}")
+    return dataset
 
 
-CONDITION_SOURCES: Mapping[str, Callable[[Path, str], ConditionSource]] = MappingProxyType(
+_IMAGES: Mapping[str, Callable[[Path, str], Dataset[Image]]] = MappingProxyType(
+    {
+        "journeydb": open_journeydb,
+        "cocostuff": open_cocostuff,
+        "ade20k": open_ade20k,
+        "refcoco": partial(open_refcoco, name="refcoco"),
+        "refcoco+": partial(open_refcoco, name="refcoco+"),
+        "refcocog": partial(open_refcoco, name="refcocog"),
+        "lvis": open_lvis,
+    }
+)
+_PAIRS: Mapping[str, Callable[[Path, str], Dataset[Pair]]] = MappingProxyType(
+    {
+        "subjects200k": open_subjects200k,
+        "omniedit": open_omniedit,
+        "magicbrush": open_magicbrush,
+        "triplets": open_triplets,
+    }
+)
+_CONDITIONS: Mapping[str, Callable[[Path, str], Dataset[Condition]]] = MappingProxyType(
     {name: partial(open_conditions, name=name) for name in ("multigen", "multigen_depth", "ade20k", "cocostuff")}
 )
 
-
-def open_source(name: str, root: Path, split: str) -> Source:
-    """The dataset ``name`` under ``root``.
-
-    Raises:
-        ValueError: no such source or split, or an unwritable cache folder.
-        FileNotFoundError: the root or something that belongs there is missing.
-    """
-    return _opener(SOURCES, "source", name)(root, split)
+DATASETS: Mapping[type, Mapping[str, Callable[[Path, str], Dataset[Any]]]] = MappingProxyType(
+    {Image: _IMAGES, Pair: _PAIRS, Condition: _CONDITIONS}
+)
+"""The function that opens each dataset, by the record that it holds and by its name."""
 
 
-def open_pair_source(name: str, root: Path, split: str) -> PairSource:
-    """The dataset of pairs ``name`` under ``root``.
+def open_dataset(item: type[Item], name: str, root: Path, split: str) -> Dataset[Item]:
+    """The dataset ``name`` of ``item`` (``Image``, ``Pair`` or ``Condition``) under ``root``.
 
     Raises:
-        ValueError: no such source or split, or an unwritable cache folder.
+        ValueError: no such dataset or split, or an unwritable cache folder.
         FileNotFoundError: the root or something that belongs there is missing.
     """
-    return _opener(PAIR_SOURCES, "source of pairs", name)(root, split)
-
-
-def open_condition_source(name: str, root: Path, split: str) -> ConditionSource:
-    """The dataset of pictures and conditions ``name`` under ``root``.
-
-    Raises:
-        ValueError: no such source or split, or an unwritable cache folder.
-        FileNotFoundError: the root or something that belongs there is missing.
-    """
-    return _opener(CONDITION_SOURCES, "source of conditions", name)(root, split)
-
-
-def _opener(sources: Mapping[str, Callable[[Path, str], _Kind]], kind: str, name: str) -> Callable[[Path, str], _Kind]:
-    if name not in sources:
-        raise ValueError(f"no {kind} {name!r}: expected one of {', '.join(sources)}")
-    return sources[name]
+    datasets = DATASETS[item]
+    if name not in datasets:
+        raise ValueError(f"no dataset of {item.__name__.lower()}s {name!r}: expected one of {', '.join(datasets)}")
+    return datasets[name](root, split)

@@ -17,11 +17,12 @@ import orjson
 from cologen.datagen import images
 from cologen.datagen.datasets.files import fields, text_files
 from cologen.datagen.datasets.files.index import Listing, Row, open_index
-from cologen.datagen.datasets.files.readings import read_row
+from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading
 from cologen.datagen.datasets.files.requirements import first_folder, require_split
 from cologen.datagen.images import addresses, tar_members
-from cologen.datagen.records import Image, Reading, Reason, RejectedError
+from cologen.datagen.records import Image, Reason, RejectedError
 
+NAME = "journeydb"
 _SPLITS = {"train": "train", "val": "valid", "valid": "valid"}
 _ARCHIVES = (".tgz", ".tar.gz", ".tar")
 _UNREAD_ARCHIVES = (".zip", ".tar.zst", ".tar.xz", ".tar.bz2", ".7z", ".rar")
@@ -31,65 +32,52 @@ _PICTURE = re.compile(rb'"img_path"\s*:\s*"([^"\\]+)"')
 _SUFFIX = re.compile(r"\.\w+$")
 
 
-class JourneyDB:
+def open_journeydb(root: Path, split: str = "train") -> Dataset[Image]:
     """``data/<split>/*_repath.jsonl`` or its ``.tgz``, with pictures ``imgs/NNN/*.jpg`` or in ``imgs/NNN.tgz``.
 
     Archives may end in ``.tar.gz`` or ``.tar`` too. ``root`` may also be ``data`` or the folder above ``JourneyDB``.
+    Pictures come in the order of paths; malformed lines have places of their own.
 
     Raises:
         FileNotFoundError: the root, the split's folder or the annotation file is missing.
         ValueError: an unknown split, a list that is no UTF-8, or a damaged archive of it.
     """
+    name = require_split(NAME, split, _SPLITS)
+    folder = first_folder(root, [f"data/{name}", name, f"JourneyDB/data/{name}"])
+    files = _annotation_files(folder)
+    rows = open_index(root, files, [NAME, split], partial(_list_pictures, files))
+    pictures = (folder.relative_to(root) / "imgs").as_posix()
+    return IndexedDataset(name=NAME, rows=rows, interpret=partial(_interpret, root, split, pictures))
 
-    name = "journeydb"
-    annotated = False
 
-    def __init__(self, root: Path, split: str = "train") -> None:
-        self._root, self._split = root, split
-        name = require_split(self.name, split, _SPLITS)
-        folder = first_folder(root, [f"data/{name}", name, f"JourneyDB/data/{name}"])
-        self._images = folder.relative_to(root) / "imgs"
-        files = _annotation_files(folder)
-        self._rows = open_index(root, files, [self.name, split], partial(_list_pictures, files))
+def _interpret(root: Path, split: str, pictures: str, key: str, payload: bytes) -> Reading[Image]:
+    row = fields.parse_record(payload)
+    path = addresses.normal(fields.text(row, "img_path"))
+    caption = _caption(row)
+    if not caption:
+        raise RejectedError(Reason.NULL_CAPTION, "neither Task2.Caption nor prompt has words")
+    uri = _uri(root, pictures, path)
+    width, height = images.probe(root, uri)
+    image = Image(
+        image_id=key, image_uri=uri, width=width, height=height, split=split, captions=(caption,)
+    )  # fmt: skip
+    return Reading(item=image)
 
-    def __len__(self) -> int:
-        return len(self._rows)
 
-    def read(self, index: int) -> Reading:
-        """The picture at ``index`` in the order of paths; malformed lines have places of their own."""
-        return read_row(self.name, self._rows, index, self._interpret)
-
-    def fingerprint(self) -> str:
-        """A hash of the content of the annotation files."""
-        return self._rows.fingerprint
-
-    def _interpret(self, key: str, payload: bytes) -> Reading:
-        row = fields.parse_record(payload)
-        path = addresses.normal(fields.text(row, "img_path"))
-        caption = _caption(row)
-        if not caption:
-            raise RejectedError(Reason.NULL_CAPTION, "neither Task2.Caption nor prompt has words")
-        uri = self._uri(path)
-        width, height = images.probe(self._root, uri)
-        image = Image(
-            image_id=key, image_uri=uri, width=width, height=height, split=self._split, captions=(caption,)
-        )  # fmt: skip
-        return Reading(image=image)
-
-    def _uri(self, path: str) -> str:
-        """The picture in its folder; in the archive of that folder where it is not unpacked."""
-        unpacked = f"{self._images.as_posix()}/{path}"
-        # Not pathlib's: these two know that a name of 300 letters is no file, and take a third of the time.
-        if not os.path.exists(os.path.join(self._root, unpacked)):  # noqa: PTH110, PTH118
-            shard = f"{self._images.as_posix()}/{path.partition('/')[0]}"
-            for archive in (shard + suffix for suffix in _ARCHIVES):
-                if os.path.isfile(os.path.join(self._root, archive)):  # noqa: PTH113, PTH118
-                    return addresses.address(archive, path)
-            for archive in (shard + suffix for suffix in _UNREAD_ARCHIVES):
-                if os.path.isfile(os.path.join(self._root, archive)):  # noqa: PTH113, PTH118
-                    detail = f"{archive} cannot be read: unpack it, or give a .tar or .tgz"
-                    raise RejectedError(Reason.UNSUPPORTED_ARCHIVE, detail)
-        return addresses.address(unpacked)
+def _uri(root: Path, pictures: str, path: str) -> str:
+    """The picture in its folder; in the archive of that folder where it is not unpacked."""
+    unpacked = f"{pictures}/{path}"
+    # Not pathlib's: these two know that a name of 300 letters is no file, and take a third of the time.
+    if not os.path.exists(os.path.join(root, unpacked)):  # noqa: PTH110, PTH118
+        shard = f"{pictures}/{path.partition('/')[0]}"
+        for archive in (shard + suffix for suffix in _ARCHIVES):
+            if os.path.isfile(os.path.join(root, archive)):  # noqa: PTH113, PTH118
+                return addresses.address(archive, path)
+        for archive in (shard + suffix for suffix in _UNREAD_ARCHIVES):
+            if os.path.isfile(os.path.join(root, archive)):  # noqa: PTH113, PTH118
+                detail = f"{archive} cannot be read: unpack it, or give a .tar or .tgz"
+                raise RejectedError(Reason.UNSUPPORTED_ARCHIVE, detail)
+    return addresses.address(unpacked)
 
 
 def _caption(row: fields.Record) -> str:

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from cologen.datagen import images
-from cologen.datagen.datasets.files.pair_reading import read_condition, worded
+from cologen.datagen.datasets.files.fields import Record
 from cologen.datagen.datasets.files.parquet_rows import ParquetRows, parquet_files
+from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading, worded
 from cologen.datagen.datasets.files.requirements import require_split
 from cologen.datagen.images.parquet.footers import open_schema
-from cologen.datagen.pair_records import Condition, ConditionKind, ConditionReading
+from cologen.datagen.pair_records import Condition, ConditionKind
 from cologen.datagen.records import RejectedError
 
 _SPLITS = {"train": "train", "val": "validation", "validation": "validation"}
@@ -38,7 +39,7 @@ _FORMS = (
 _PLAIN = _Form(name="multigen", mark="text", prompt="text")
 
 
-class MultiGenParquet:
+def open_multigen_parquet(root: Path, split: str = "train") -> Dataset[Condition]:
     """``data/{train,validation}-*.parquet`` of any form; which one is told by the columns of the first file.
 
     ``root`` may also be the folder above the dataset's own, as ADE20K has its captions beside its pictures.
@@ -47,40 +48,25 @@ class MultiGenParquet:
         FileNotFoundError: the root or its Parquet files are missing.
         ValueError: an unknown split, or a file without one of the columns.
     """
+    folder = next((root / name for name in _FOLDERS if (root / name).is_dir()), root)
+    files = parquet_files(folder, require_split("multigen", split, _SPLITS))
+    form = _form(files)
+    pictures = [_PICTURE, *([form.condition] if form.condition else [])]
+    rows = ParquetRows(root, files, pictures=pictures, values=[form.prompt])
+    kinds: frozenset[ConditionKind] = frozenset([form.kind] if form.kind else [])
+    return IndexedDataset(name=form.name, rows=rows, interpret=partial(_interpret, root, split, form), kinds=kinds)
 
-    def __init__(self, root: Path, split: str = "train") -> None:
-        self._root, self._split = root, split
-        folder = next((root / name for name in _FOLDERS if (root / name).is_dir()), root)
-        files = parquet_files(folder, require_split("multigen", split, _SPLITS))
-        self._form = _form(files)
-        self.name = self._form.name
-        self.kinds: frozenset[ConditionKind] = frozenset([self._form.kind] if self._form.kind else [])
-        pictures = [_PICTURE, *([self._form.condition] if self._form.condition else [])]
-        self._rows = ParquetRows(root, files, pictures=pictures, values=[self._form.prompt])
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def read(self, index: int) -> ConditionReading:
-        """The row at ``index``, named by its file and place in it."""
-        return read_condition(self.name, self._rows.key(index), partial(self._interpret, index))
-
-    def fingerprint(self) -> str:
-        """A hash of the files' words and footers: see ``ParquetRows``."""
-        return self._rows.fingerprint()
-
-    def _interpret(self, index: int) -> ConditionReading:
-        form = self._form
-        (prompt,) = worded([self._rows.read(index)[form.prompt]], form.prompt)
-        picture = self._rows.uri(index, _PICTURE)
-        width, height = images.probe(self._root, picture)
-        condition = self._rows.uri(index, form.condition) if form.condition else None
-        found = Condition(
-            condition_id=self._rows.key(index), image_uri=picture, width=width, height=height,
-            split=self._split, prompt=prompt, kind=form.kind, condition_uri=condition,
-            condition_size=images.probe(self._root, condition) if condition else None,
-        )  # fmt: skip
-        return ConditionReading(condition=found)
+def _interpret(root: Path, split: str, form: _Form, key: str, row: Record) -> Reading[Condition]:
+    (prompt,) = worded([row[form.prompt]], form.prompt)
+    picture = row[_PICTURE]
+    width, height = images.probe(root, picture)
+    condition = row[form.condition] if form.condition else None
+    item = Condition(
+        condition_id=key, image_uri=picture, width=width, height=height, split=split, prompt=prompt,
+        kind=form.kind, condition_uri=condition, condition_size=images.probe(root, condition) if condition else None,
+    )  # fmt: skip
+    return Reading(item=item)
 
 
 def _form(files: list[Path]) -> _Form:

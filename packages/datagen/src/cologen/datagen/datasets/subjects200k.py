@@ -7,20 +7,22 @@ from pathlib import Path
 
 from cologen.datagen import images
 from cologen.datagen.datasets.files import fields
-from cologen.datagen.datasets.files.pair_reading import read_pair, worded
 from cologen.datagen.datasets.files.parquet_rows import ParquetRows, parquet_files
+from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading, worded
 from cologen.datagen.datasets.files.requirements import require_split
-from cologen.datagen.pair_records import Pair, PairReading, Scores
+from cologen.datagen.pair_records import Pair, Scores
 from cologen.datagen.records import Box, Reason, RejectedError
 
 PADDING = 8
 """Pixels of black around each picture, and once more twice as many at the right end."""
 
+NAME = "subjects200k"
 _SPLITS = {"train": "train", "val": "validation"}
 _SCORES = ("compositeStructure", "objectConsistency", "imageQuality")
+_BACK = "-back"
 
 
-class Subjects200K:
+def open_subjects200k(root: Path, split: str = "train") -> Dataset[Pair]:
     """``data/train-*.parquet``; index ``2 i`` is row ``i`` from left to right, ``2 i + 1`` from right to left.
 
     The instruction is the target's description. ``quality_assessment`` becomes ``scores``; a pair that was never
@@ -30,43 +32,45 @@ class Subjects200K:
         FileNotFoundError: the root or its Parquet files are missing.
         ValueError: an unknown split, or a file without one of the columns.
     """
+    files = parquet_files(root, require_split(NAME, split, _SPLITS))
+    values = ["collection", "quality_assessment", "description"]
+    rows = _BothWays(ParquetRows(root, files, pictures=["image"], values=values))
+    return IndexedDataset(name=NAME, rows=rows, interpret=partial(_interpret, root, split))
 
-    name = "subjects200k"
 
-    def __init__(self, root: Path, split: str = "train") -> None:
-        self._root, self._split = root, split
-        files = parquet_files(root, require_split(self.name, split, _SPLITS))
-        values = ["collection", "quality_assessment", "description"]
-        self._rows = ParquetRows(root, files, pictures=["image"], values=values)
+class _BothWays:
+    """Each row twice, under the keys ``…-forth`` and ``…-back``."""
+
+    def __init__(self, rows: ParquetRows) -> None:
+        self._rows, self.fingerprint = rows, rows.fingerprint
 
     def __len__(self) -> int:
         return 2 * len(self._rows)
 
-    def read(self, index: int) -> PairReading:
-        """The pair at ``index``, named by its file, row and direction: ``…-forth`` or ``…-back``."""
-        row, back = divmod(index, 2)
-        key = f"{self._rows.key(row)}-{'back' if back else 'forth'}"
-        return read_pair(self.name, key, partial(self._interpret, row, key, bool(back)))
+    def key(self, index: int) -> str:
+        """The key of the row, and the direction."""
+        return self._rows.key(index // 2) + (_BACK if index % 2 else "-forth")
 
-    def fingerprint(self) -> str:
-        """A hash of the files' words and footers: see ``ParquetRows``."""
-        return self._rows.fingerprint()
+    def row(self, index: int) -> fields.Record:
+        """The row itself, the same in both directions."""
+        return self._rows.row(index // 2)
 
-    def _interpret(self, row: int, key: str, back: bool) -> PairReading:
-        values = self._rows.read(row)
-        description = fields.record(values, "description")
-        words = worded([description.get("description_0" if back else "description_1")], "description")
-        uri = self._rows.uri(row, "image")
-        boxes = halves(*images.probe(self._root, uri))
-        source, target = reversed(boxes) if back else boxes
-        size = int(target.width), int(target.height)
-        pair = Pair(
-            pair_id=key, source_uri=uri, target_uri=uri, source_box=source, target_box=target,
-            width=size[0], height=size[1], source_size=size, split=self._split, instructions=words,
-            subject=fields.words(description.get("item")) or None,
-            scores=_scores(values.get("quality_assessment")),
-        )  # fmt: skip
-        return PairReading(pair=pair)
+
+def _interpret(root: Path, split: str, key: str, row: fields.Record) -> Reading[Pair]:
+    back = key.endswith(_BACK)
+    description = fields.record(row, "description")
+    words = worded([description.get("description_0" if back else "description_1")], "description")
+    uri = row["image"]
+    boxes = halves(*images.probe(root, uri))
+    source, target = reversed(boxes) if back else boxes
+    size = int(target.width), int(target.height)
+    pair = Pair(
+        pair_id=key, source_uri=uri, target_uri=uri, source_box=source, target_box=target,
+        width=size[0], height=size[1], source_size=size, split=split, instructions=words,
+        subject=fields.words(description.get("item")) or None,
+        scores=_scores(row.get("quality_assessment")),
+    )  # fmt: skip
+    return Reading(item=pair)
 
 
 def halves(width: int, height: int) -> tuple[Box, Box]:

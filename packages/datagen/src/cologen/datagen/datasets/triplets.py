@@ -15,6 +15,7 @@ Paths are relative to the folder and stay inside it. An ``instruction`` is a str
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,20 +23,20 @@ import pyarrow as pa
 
 from cologen.datagen import images
 from cologen.datagen.datasets.files import fields
-from cologen.datagen.datasets.files.json_lines import open_lines
-from cologen.datagen.datasets.files.pair_reading import read_pair, worded
+from cologen.datagen.datasets.files.index import open_lines
 from cologen.datagen.datasets.files.parquet_rows import ParquetRows, parquet_files
+from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading, worded
 from cologen.datagen.datasets.files.requirements import require_root, require_split
 from cologen.datagen.images import addresses
 from cologen.datagen.images.parquet.footers import open_schema
-from cologen.datagen.pair_records import Pair, PairReading, PairSource
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.records import Reason, RejectedError
 
+NAME = "triplets"
 _SPLITS = {"train": "train", "val": "val"}
-_NAME = "triplets"
 
 
-def open_triplets(root: Path, split: str = "train") -> PairSource:
+def open_triplets(root: Path, split: str = "train") -> Dataset[Pair]:
     """The split's list of either form; JSON lines where there are both.
 
     Raises:
@@ -43,87 +44,41 @@ def open_triplets(root: Path, split: str = "train") -> PairSource:
         ValueError: an unknown split, or a Parquet file without one of the columns.
     """
     require_root(root)
-    name = require_split(_NAME, split, _SPLITS)
-    if (root / f"{name}.jsonl").is_file():
-        return TripletLines(root, split)
+    require_split(NAME, split, _SPLITS)
+    if (root / f"{split}.jsonl").is_file():
+        return _open_jsonl(root, split)
     try:
-        return TripletTable(root, split)
+        return _open_parquet(root, split)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}, and no file {name}.jsonl in {root}") from None
+        raise FileNotFoundError(f"{error}, and no file {split}.jsonl in {root}") from None
 
 
-class TripletLines:
-    """``<split>.jsonl``, one object a line.
-
-    Raises:
-        FileNotFoundError: there is no such file, or nothing in it.
-        ValueError: an unknown split.
-    """
-
-    name = _NAME
-
-    def __init__(self, root: Path, split: str = "train") -> None:
-        self._root, self._split = root, require_split(_NAME, split, _SPLITS)
-        self._lines = open_lines(root, {self._split: root / f"{self._split}.jsonl"})
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def read(self, index: int) -> PairReading:
-        """The pair of a line, named by the number of the line."""
-        return read_pair(self.name, self._lines.key(index), partial(self._interpret, index))
-
-    def fingerprint(self) -> str:
-        """A hash of the content of the list."""
-        return self._lines.fingerprint
-
-    def _interpret(self, index: int) -> PairReading:
-        line = fields.parse_record(self._lines.payload(index))
-        source, target = (addresses.tidied(fields.text(line, name)) for name in ("source", "target"))
-        return _pair(self._root, self._lines.key(index), self._split, line, source, target)
+def _open_jsonl(root: Path, split: str) -> Dataset[Pair]:
+    """``<split>.jsonl``, one object a line; pairs are named by the number of the line."""
+    rows = open_lines(root, {split: root / f"{split}.jsonl"})
+    return IndexedDataset(name=NAME, rows=rows, interpret=partial(_of_line, root, split))
 
 
-class TripletTable:
-    """``<split>*.parquet`` with columns ``source``, ``instruction``, ``target`` and perhaps ``edit_type``.
-
-    Raises:
-        FileNotFoundError: there are no such files.
-        ValueError: an unknown split, or a file without one of the columns.
-    """
-
-    name = _NAME
-
-    def __init__(self, root: Path, split: str = "train") -> None:
-        self._root, self._split = root, require_split(_NAME, split, _SPLITS)
-        files = parquet_files(root, self._split)
-        kinds = _kinds(files[0])
-        self._paths = {name for name in ("source", "target") if name in kinds and _is_words(kinds[name])}
-        pictures = [name for name in ("source", "target") if name not in self._paths]
-        others = ["edit_type"] if "edit_type" in kinds else []
-        values = ["instruction", *others, *sorted(self._paths)]
-        self._rows = ParquetRows(root, files, pictures=pictures, values=values)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def read(self, index: int) -> PairReading:
-        """The pair at ``index``, named by its file and row."""
-        return read_pair(self.name, self._rows.key(index), partial(self._interpret, index))
-
-    def fingerprint(self) -> str:
-        """A hash of the files' words and footers: see ``ParquetRows``."""
-        return self._rows.fingerprint()
-
-    def _interpret(self, index: int) -> PairReading:
-        row = self._rows.read(index)
-        source, target = (
-            addresses.tidied(fields.text(row, name)) if name in self._paths else self._rows.uri(index, name)
-            for name in ("source", "target")
-        )
-        return _pair(self._root, self._rows.key(index), self._split, row, source, target)
+def _open_parquet(root: Path, split: str) -> Dataset[Pair]:
+    """``<split>*.parquet`` with columns ``source``, ``instruction``, ``target`` and perhaps ``edit_type``."""
+    files = parquet_files(root, split)
+    kinds = _kinds(files[0])
+    paths = [name for name in ("source", "target") if name in kinds and _is_words(kinds[name])]
+    pictures = [name for name in ("source", "target") if name not in paths]
+    others = ["edit_type"] if "edit_type" in kinds else []
+    rows = ParquetRows(root, files, pictures=pictures, values=["instruction", *others, *paths])
+    return IndexedDataset(name=NAME, rows=rows, interpret=partial(_of_row, root, split, paths))
 
 
-def _pair(root: Path, key: str, split: str, row: fields.Record, source: str, target: str) -> PairReading:
+def _of_line(root: Path, split: str, key: str, payload: bytes) -> Reading[Pair]:
+    return _of_row(root, split, ("source", "target"), key, fields.parse_record(payload))
+
+
+def _of_row(root: Path, split: str, paths: Sequence[str], key: str, row: fields.Record) -> Reading[Pair]:
+    """The pair of a row whose columns ``paths`` are a user's own paths; the other one is an address already."""
+    source, target = (
+        addresses.tidied(fields.text(row, name)) if name in paths else row[name] for name in ("source", "target")
+    )
     said = row.get("instruction")
     words = worded(said if isinstance(said, list) else [said], "instruction", Reason.EMPTY_INSTRUCTION)
     width, height = images.probe(root, target)
@@ -132,7 +87,7 @@ def _pair(root: Path, key: str, split: str, row: fields.Record, source: str, tar
         source_size=images.probe(root, source), split=split, instructions=words,
         edit_type=fields.words(row.get("edit_type")) or None,
     )  # fmt: skip
-    return PairReading(pair=pair)
+    return Reading(item=pair)
 
 
 def _is_words(kind: pa.DataType) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from cologen.datagen.engine.parts import Part
 from cologen.datagen.manifest import Manifest, PartContent, committed_part, read_part
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.passes.reading import SourceReader, image_key, read_part_of
+from cologen.datagen.passes.reading import Reader, image_key, read_items
 from cologen.datagen.passes.segmenters import ConceptRecipe, GroundedFiles
 from cologen.datagen.records import Box, Image, ObjectMask, Reason, Rejection
 
@@ -24,7 +24,7 @@ class ConceptStage:
 
     folder: Folder
     recipe: ConceptRecipe
-    reader: SourceReader
+    reader: Reader[Image]
     files: GroundedFiles | None = None
     nouns: str = "auto"
     """A spaCy model by name or path, or ``auto``."""
@@ -51,8 +51,8 @@ class ConceptStage:
         from cologen.datagen.passes.finding import Finder
 
         finder = Finder(self.reader, self.recipe, self.files, self.nouns)
-        source = self.reader.open()
-        return lambda part: finder.find(*read_part_of(source, part), part.skip_unreadable)
+        dataset = self.reader.open()
+        return lambda part: finder.find(*read_items(dataset, part), part.skip_unreadable)
 
 
 def concepts_of(stage: ConceptStage, part: Part) -> tuple[list[Image], list[Rejection]]:

@@ -21,7 +21,7 @@ from cologen.datagen.manifest import Manifest, PartContent
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Condition, ConditionKind
 from cologen.datagen.passes.map_networks import MapsRecipe, MapWeights
-from cologen.datagen.passes.reading import ConditionReader, image_key, read_conditions_of
+from cologen.datagen.passes.reading import Reader, image_key, read_items
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import Reason, RejectedError, Rejection
 
@@ -49,7 +49,7 @@ class ControlStage:
 
     folder: Folder
     recipe: ControlRecipe
-    reader: ConditionReader
+    reader: Reader[Condition]
     weights: MapWeights = MapWeights()
 
     def part(self, index: int) -> Part:
@@ -65,18 +65,16 @@ class ControlStage:
 
     def open(self) -> Callable[[Part], PartContent]:
         """Deals the conditions of a part; the weights are loaded here, where there are some."""
-        source = self.reader.open()
+        dataset = self.reader.open()
         if not self.recipe.maps.kinds:
-            return lambda part: PartContent.of(
-                "control", *control(self.recipe, part, *read_conditions_of(source, part))
-            )
+            return lambda part: PartContent.of("control", *control(self.recipe, part, *read_items(dataset, part)))
         # Here and not above: torch takes seconds to import, and rows alone need none of it.
         from cologen.datagen.passes.drawing_maps import MapDrawer
 
         drawer = MapDrawer(self.weights, self.recipe.maps.batch_size)
 
         def work(part: Part) -> PartContent:
-            rows, rejections = control(self.recipe, part, *read_conditions_of(source, part))
+            rows, rejections = control(self.recipe, part, *read_items(dataset, part))
             rows, refused = drawer.draw(rows, self.reader.root, self.folder, part.index, part.skip_unreadable)
             return PartContent.of("control", rows, [*rejections, *refused])
 

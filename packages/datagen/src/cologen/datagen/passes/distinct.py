@@ -20,10 +20,11 @@ from cologen.datagen.engine.parts import Part
 from cologen.datagen.faults import attempt
 from cologen.datagen.manifest import Manifest, PartContent, load_manifest, read_part
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Pair
 from cologen.datagen.pairs.likeness import Likeness
 from cologen.datagen.pairs.repeats import Hashes, RepeatPolicy, Role, repeated
 from cologen.datagen.passes.pairs import PairRecipe, PairStage, cropped_likeness, look_at
-from cologen.datagen.passes.reading import PairReader
+from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Box, Reason, RejectedError, Rejection
 
 _PARTS_HELD = 64
@@ -45,7 +46,7 @@ class DistinctStage:
     candidates: PairStage
 
     @classmethod
-    def over(cls, reader: PairReader, recipe: PairRecipe, folder: Folder) -> DistinctStage:
+    def over(cls, reader: Reader[Pair], recipe: PairRecipe, folder: Folder) -> DistinctStage:
         """The stage into ``folder``; its candidates lie beside it, under a name that ends in ``-candidates``."""
         candidates = PairStage(folder=folder.sibling("-candidates"), recipe=recipe, reader=reader)
         return cls(folder=folder, recipe=DistinctRecipe(**dict(recipe)), candidates=candidates)

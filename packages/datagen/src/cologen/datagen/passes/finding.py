@@ -19,7 +19,7 @@ from cologen.datagen.concepts.segmenter import Segmenter
 from cologen.datagen.faults import attempt, attempt_each
 from cologen.datagen.images import Picture, decode, read_bytes
 from cologen.datagen.manifest import PartContent
-from cologen.datagen.passes.reading import SourceReader, image_key
+from cologen.datagen.passes.reading import Reader, image_key
 from cologen.datagen.passes.segmenters import ConceptRecipe, GroundedFiles, SaliencyRecipe, SegmenterRecipe
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import Image, ObjectMask, Reason, RejectedError, Rejection
@@ -58,7 +58,7 @@ def open_segmenter(recipe: SegmenterRecipe, files: GroundedFiles | None) -> Segm
 class Finder:
     """The opened concept stage: what one worker holds."""
 
-    def __init__(self, reader: SourceReader, recipe: ConceptRecipe, files: GroundedFiles | None, nouns: str) -> None:
+    def __init__(self, reader: Reader[Image], recipe: ConceptRecipe, files: GroundedFiles | None, nouns: str) -> None:
         cv2.setNumThreads(1)  # the engine runs one part per core already
         self._root, self._source, self._batch_size = reader.root, recipe.source.name, recipe.batch_size
         self._nouns = open_nouns(nouns)

@@ -26,7 +26,7 @@ from cologen.datagen.images import Picture
 from cologen.datagen.images.glance import glance
 from cologen.datagen.manifest import Manifest, PartContent
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.passes.reading import SourceReader, image_key, read_part_of
+from cologen.datagen.passes.reading import Reader, image_key, read_items
 from cologen.datagen.randomness import derived_seed, generator
 from cologen.datagen.records import Image, RejectedError, Rejection
 from cologen.datagen.rle import Mask
@@ -59,7 +59,7 @@ class GroundingStage:
 
     folder: Folder
     recipe: GroundingRecipe
-    reader: SourceReader
+    reader: Reader[Image]
 
     def part(self, index: int) -> Part:
         """The slice of the pictures with this number."""
@@ -75,10 +75,10 @@ class GroundingStage:
     def open(self) -> Callable[[Part], PartContent]:
         """Refers and marks in a part."""
         cv2.setNumThreads(1)  # the engine runs one part per core already
-        source = self.reader.open()
+        dataset = self.reader.open()
         # The variants of a picture follow each other, so one glance serves them all.
         look = lru_cache(maxsize=1)(partial(glance, self.reader.root))
-        return lambda part: PartContent.of("grounding", *ground(self.recipe, part, *read_part_of(source, part), look))
+        return lambda part: PartContent.of("grounding", *ground(self.recipe, part, *read_items(dataset, part), look))
 
 
 def ground(

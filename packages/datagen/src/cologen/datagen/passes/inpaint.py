@@ -21,7 +21,7 @@ from cologen.datagen.masks.drawing import Canvas, DrawnMask
 from cologen.datagen.masks.mixture import draw_masks
 from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.passes.concepts import ConceptStage, concepts_of
-from cologen.datagen.passes.reading import SourceReader, image_key, read_part_of
+from cologen.datagen.passes.reading import Reader, image_key, read_items
 from cologen.datagen.passes.segmenters import ConceptRecipe
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import Image, RejectedError, Rejection
@@ -51,7 +51,7 @@ class MaskStage:
 
     folder: Folder
     recipe: InpaintRecipe
-    reader: SourceReader
+    reader: Reader[Image]
     concepts: ConceptStage | None = None
 
     def part(self, index: int) -> Part:
@@ -69,8 +69,8 @@ class MaskStage:
         """Draws the masks of a part."""
         cv2.setNumThreads(1)  # the engine runs one part per core already
         if self.concepts is None:
-            source = self.reader.open()
-            return lambda part: self._draw(part, *read_part_of(source, part))
+            dataset = self.reader.open()
+            return lambda part: self._draw(part, *read_items(dataset, part))
         concepts = self.concepts
         return lambda part: self._draw(part, *concepts_of(concepts, part))
 

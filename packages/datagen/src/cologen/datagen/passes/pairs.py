@@ -25,7 +25,7 @@ from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Pair
 from cologen.datagen.pairs.filters import PairPolicy, check_change, check_scores, check_sizes
 from cologen.datagen.pairs.likeness import Likeness, likeness
-from cologen.datagen.passes.reading import PairReader, image_key, read_pairs_of
+from cologen.datagen.passes.reading import Reader, image_key, read_items
 from cologen.datagen.randomness import derived_seed, generator
 from cologen.datagen.records import Box, RejectedError, Rejection
 
@@ -59,7 +59,7 @@ class PairStage:
 
     folder: Folder
     recipe: PairRecipe
-    reader: PairReader
+    reader: Reader[Pair]
 
     def part(self, index: int) -> Part:
         """The slice of the pairs with this number."""
@@ -75,11 +75,11 @@ class PairStage:
     def open(self) -> Callable[[Part], PartContent]:
         """Reads, filters and words the pairs of a part."""
         cv2.setNumThreads(1)  # the engine runs one part per core already
-        source = self.reader.open()
+        dataset = self.reader.open()
         # Both pictures of a pair may lie in one image, and a turn begins with what the turn before it left.
         look = lru_cache(maxsize=2)(partial(look_at, self.reader.root))
         return lambda part: PartContent.of(
-            self.recipe.task, *select(self.recipe, *read_pairs_of(source, part), look, part.skip_unreadable)
+            self.recipe.task, *select(self.recipe, *read_items(dataset, part), look, part.skip_unreadable)
         )
 
 

@@ -18,12 +18,14 @@ from cologen.datagen.engine.cluster import Cluster, connected
 from cologen.datagen.heartbeat import heartbeat
 from cologen.datagen.manifest import MANIFEST_NAME, load_manifest
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.pair_records import Condition, Pair
 from cologen.datagen.passes.control import ControlRecipe, ControlStage
 from cologen.datagen.passes.distinct import DistinctStage
 from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
 from cologen.datagen.passes.pairs import PairRecipe, PairTask
-from cologen.datagen.passes.reading import ConditionReader, PairReader, SourceReader
+from cologen.datagen.passes.reading import Reader
+from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
 from cologen.trainer.data.workers import in_order
 
@@ -101,18 +103,18 @@ def _generated(data: Path, layouts: Iterable[str], world: World, say: Say, worke
 
 
 def _inpaint(root: Path, out: Folder) -> Phases:
-    reader = SourceReader.of("cocostuff", root, "train", PART_SIZE, None)
+    reader = Reader.of(Image, "cocostuff", root, "train", PART_SIZE, None)
     return [[Job(stage=MaskStage(folder=out, recipe=InpaintRecipe(source=reader.recipe), reader=reader))]]
 
 
 def _grounding(root: Path, out: Folder) -> Phases:
-    reader = SourceReader.of("refcoco", root, "train", PART_SIZE, None)
+    reader = Reader.of(Image, "refcoco", root, "train", PART_SIZE, None)
     return [[Job(stage=GroundingStage(folder=out, recipe=GroundingRecipe(source=reader.recipe), reader=reader))]]
 
 
 def _control(source: str) -> Callable[[Path, Folder], Phases]:
     def phases(root: Path, out: Folder) -> Phases:
-        reader = ConditionReader.of(source, root, "train", PART_SIZE, None)
+        reader = Reader.of(Condition, source, root, "train", PART_SIZE, None)
         # HED and lineart need weights, which the world has to do without.
         mix = ConditionMix.equal(("canny", *reader.open().kinds))
         recipe = ControlRecipe(source=reader.recipe, policy=ControlPolicy(mix=mix))
@@ -123,7 +125,7 @@ def _control(source: str) -> Callable[[Path, Folder], Phases]:
 
 def _pairs(task: PairTask, source: str) -> Callable[[Path, Folder], Phases]:
     def phases(root: Path, out: Folder) -> Phases:
-        reader = PairReader.of(source, root, "train", PART_SIZE, None)
+        reader = Reader.of(Pair, source, root, "train", PART_SIZE, None)
         distinct = DistinctStage.over(reader, PairRecipe(task=task, source=reader.recipe), out)
         return [[Job(stage=distinct.candidates)], [Job(stage=distinct)]]
 

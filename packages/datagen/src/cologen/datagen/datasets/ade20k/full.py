@@ -13,65 +13,52 @@ from cologen.datagen.datasets.ade20k.classes import NOUNS, STUFF, noun_of
 from cologen.datagen.datasets.ade20k.full_masks import ObjectMasks
 from cologen.datagen.datasets.files import fields, regions
 from cologen.datagen.datasets.files.index import Listing, encodable, open_index
-from cologen.datagen.datasets.files.readings import read_row, survivors
+from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading, survivors
 from cologen.datagen.datasets.files.requirements import first_folder, require_split
-from cologen.datagen.records import Image, ObjectMask, Reading, Reason, RejectedError
+from cologen.datagen.records import Image, ObjectMask, Reason, RejectedError
 
+NAME = "ade20k"
 _SPLITS = {"train": "training", "val": "validation"}
 RELEASE = "ADE20K_2021_17_01"
 
 _STUFF_NOUNS = frozenset(NOUNS[value - 1] for value in STUFF)
 
 
-class ADE20KFull:
+def open_full(root: Path, split: str = "train", captions: Path | None = None) -> Dataset[Image]:
     """``images/ADE/{training,validation}/GROUP/SCENE/NAME.{jpg,json}`` with ``NAME_seg.png`` or instance masks.
 
-    Objects are those of part level 0, by the pixels that are seen of them. Captions: see ``ade20k_captions``;
-    ``captions`` is the folder ``Captioned_ADE20K``, looked for in and beside the root where it is not given.
+    Objects are those of part level 0, by the pixels that are seen of them. Captions: see ``ade20k.captions``;
+    ``captions`` is the folder ``Captioned_ADE20K``, looked for in and beside the root where it is not given. Pictures
+    come in the order of file names; the fingerprint covers their paths and the caption files, not the files beside
+    each picture.
 
     Raises:
         FileNotFoundError: the root or the split's folder is missing.
         ValueError: an unknown split.
     """
+    folder = require_split(NAME, split, _SPLITS)
+    pictures = first_folder(root, [f"images/ADE/{folder}", f"{RELEASE}/images/ADE/{folder}"])
+    # A picture without its JSON, or a JSON without its picture, is listed too: to be rejected, not overlooked.
+    files = (path for path in pictures.glob("*/*/*") if path.suffix in (".jpg", ".json"))
+    stems = sorted({encodable(path.relative_to(root).with_suffix("").as_posix()) for path in files})
+    captioned = ade20k_captions.find_caption_files(captions, root, root.parent)
+    rows = open_index(root, captioned, [NAME, "full", split, *stems], partial(_list_pictures, stems, captioned))
+    return IndexedDataset(name=NAME, rows=rows, interpret=partial(_interpret, root, split), annotated=True)
 
-    name = "ade20k"
-    annotated = True
 
-    def __init__(self, root: Path, split: str = "train", captions: Path | None = None) -> None:
-        self._root, self._split = root, split
-        folder = require_split(self.name, split, _SPLITS)
-        pictures = first_folder(root, [f"images/ADE/{folder}", f"{RELEASE}/images/ADE/{folder}"])
-        # A picture without its JSON, or a JSON without its picture, is listed too: to be rejected, not overlooked.
-        files = (path for path in pictures.glob("*/*/*") if path.suffix in (".jpg", ".json"))
-        stems = sorted({encodable(path.relative_to(root).with_suffix("").as_posix()) for path in files})
-        captioned = ade20k_captions.find_caption_files(captions, root, root.parent)
-        options = [self.name, "full", split, *stems]
-        self._rows = open_index(root, captioned, options, partial(_list_pictures, stems, captioned))
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def read(self, index: int) -> Reading:
-        """The picture at ``index`` in the order of file names."""
-        return read_row(self.name, self._rows, index, self._interpret)
-
-    def fingerprint(self) -> str:
-        """A hash of the pictures' paths and of the caption files; the files beside each picture are not looked into."""
-        return self._rows.fingerprint
-
-    def _interpret(self, key: str, payload: bytes) -> Reading:
-        row = fields.parse_record(payload)
-        stem = fields.text(row, "stem")
-        document = fields.parse_record(images.read_bytes(self._root, f"{stem}.json"))
-        annotation = fields.record(document, "annotation")
-        size = images.probe(self._root, f"{stem}.jpg", _annotated_size(annotation))
-        masks = ObjectMasks(self._root, stem, size)
-        objects, rejections = survivors(f"{self.name}/{key}", _parts(annotation, masks))
-        image = Image(
-            image_id=key, image_uri=f"{stem}.jpg", width=size[0], height=size[1], split=self._split,
-            captions=(ade20k_captions.caption_of(row, objects),), objects=objects,
-        )  # fmt: skip
-        return Reading(image=image, rejections=rejections)
+def _interpret(root: Path, split: str, key: str, payload: bytes) -> Reading[Image]:
+    row = fields.parse_record(payload)
+    stem = fields.text(row, "stem")
+    document = fields.parse_record(images.read_bytes(root, f"{stem}.json"))
+    annotation = fields.record(document, "annotation")
+    size = images.probe(root, f"{stem}.jpg", _annotated_size(annotation))
+    masks = ObjectMasks(root, stem, size)
+    objects, rejections = survivors(f"{NAME}/{key}", _parts(annotation, masks))
+    image = Image(
+        image_id=key, image_uri=f"{stem}.jpg", width=size[0], height=size[1], split=split,
+        captions=(ade20k_captions.caption_of(row, objects),), objects=objects,
+    )  # fmt: skip
+    return Reading(item=image, rejections=rejections)
 
 
 def _parts(annotation: fields.Record, masks: ObjectMasks) -> Iterator[tuple[str, Callable[[], ObjectMask]]]:

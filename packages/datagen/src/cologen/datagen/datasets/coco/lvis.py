@@ -6,79 +6,76 @@ judged. Only of the first can one say "all".
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from cologen.datagen import images
-from cologen.datagen.datasets.coco import rows
+from cologen.datagen.datasets.coco import rows as coco_rows
 from cologen.datagen.datasets.coco.listing import Scan
 from cologen.datagen.datasets.coco.lvis_nouns import nouns
 from cologen.datagen.datasets.coco.objects import read_objects
 from cologen.datagen.datasets.coco.orphans import ORPHANS, reject_orphans
 from cologen.datagen.datasets.files import fields
 from cologen.datagen.datasets.files.index import Listing, open_index
-from cologen.datagen.datasets.files.readings import read_row
+from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading
 from cologen.datagen.datasets.files.requirements import require_root, require_split
 from cologen.datagen.images import addresses
-from cologen.datagen.records import Image, Reading, Reason, RejectedError
+from cologen.datagen.records import Image, Reason, RejectedError
 
+NAME = "lvis"
 _SPLITS = {"train": "train", "val": "val"}
 _FILES = ("lvis_v1_{}.json", "annotations/lvis_v1_{}.json", "lvis_v0.5_{}.json", "annotations/lvis_v0.5_{}.json")
 
 _ABSENT, _PARTIAL = "neg_category_ids", "not_exhaustive_category_ids"
-_KEPT: rows.Kept = MappingProxyType(
+_KEPT: coco_rows.Kept = MappingProxyType(
     {
         "image": ("id", "coco_url", "file_name", "width", "height", _ABSENT, _PARTIAL),
-        "annotations": rows.FIELDS["annotations"],
+        "annotations": coco_rows.FIELDS["annotations"],
     }
 )
 _NAME_LENGTH = len("000000000009.jpg")
 
 
-class LVIS:
+def open_lvis(root: Path, split: str = "train") -> Dataset[Image]:
     """``lvis_v1_{train,val}.json`` or ``lvis_v0.5_….json``, maybe in ``annotations/``, and ``{train,val}2017/*.jpg``.
 
-    Where both versions lie, v1 is read. Its validation split has pictures of ``train2017`` too.
+    Of both versions, v1 is read. Its validation split has pictures of ``train2017`` too. Pictures come in the order of
+    COCO's ids.
 
     Raises:
         FileNotFoundError: the root or its file of annotations is missing.
         ValueError: an unknown split, or a malformed file.
     """
+    require_split(NAME, split, _SPLITS)
+    path = _annotations(root, split)
+    rows = open_index(root, [path], [NAME, split], partial(_list_pictures, path))
+    picture = _Picture(root=root, split=split, nouns=rows.constants["nouns"])
+    return IndexedDataset(name=NAME, rows=rows, interpret=picture.reading, annotated=True)
 
-    name = "lvis"
-    annotated = True
 
-    def __init__(self, root: Path, split: str = "train") -> None:
-        self._root = root
-        self._split = require_split(self.name, split, _SPLITS)
-        path = _annotations(root, split)
-        self._rows = open_index(root, [path], [self.name, split], partial(_list_pictures, path))
-        self._nouns: dict[str, str] = self._rows.constants["nouns"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """Interprets a row; ``nouns`` are those of the categories by id."""
 
-    def __len__(self) -> int:
-        return len(self._rows)
+    root: Path
+    split: str
+    nouns: dict[str, str]
 
-    def read(self, index: int) -> Reading:
-        """The picture at ``index`` in the order of COCO's ids."""
-        return read_row(self.name, self._rows, index, self._interpret)
-
-    def fingerprint(self) -> str:
-        """A hash of the content of the annotation file."""
-        return self._rows.fingerprint
-
-    def _interpret(self, key: str, payload: bytes) -> Reading:
+    def reading(self, key: str, payload: bytes) -> Reading[Image]:
+        """The picture with its objects and what is known of its other categories."""
         if key.startswith(ORPHANS):
-            return reject_orphans(self.name, payload)
-        row = rows.unpacked(payload)
+            return reject_orphans(NAME, payload)
+        row = coco_rows.unpacked(payload)
         image = fields.record(row, "image")
-        uri = addresses.address(_image_path(image, self._split))
-        size = images.probe(self._root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
+        uri = addresses.address(_image_path(image, self.split))
+        size = images.probe(self.root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
         absent, partly = self._listed_nouns(image, _ABSENT), self._listed_nouns(image, _PARTIAL)
-        annotated = read_objects(f"{self.name}/{key}", row, self._nouns, size)
+        annotated = read_objects(f"{NAME}/{key}", row, self.nouns, size)
         return Reading(
-            image=Image(
-                image_id=key, image_uri=uri, width=size[0], height=size[1], split=self._split,
+            item=Image(
+                image_id=key, image_uri=uri, width=size[0], height=size[1], split=self.split,
                 objects=annotated.objects, absent_nouns=absent,
                 partial_nouns=tuple(sorted({*partly, *annotated.partial_nouns})),
             ),
@@ -87,7 +84,7 @@ class LVIS:
 
     def _listed_nouns(self, image: fields.Record, name: str) -> tuple[str, ...]:
         """The nouns of a list of categories; without all of it nothing sure can be said of the picture."""
-        found = [self._nouns.get(str(fields.identifier(number))) for number in fields.items(image, name)]
+        found = [self.nouns.get(str(fields.identifier(number))) for number in fields.items(image, name)]
         if None in found:
             number = fields.items(image, name)[found.index(None)]
             raise RejectedError(Reason.MALFORMED_RECORD, f"{name}: unknown category {fields.shown(number)}")

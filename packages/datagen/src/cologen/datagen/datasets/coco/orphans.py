@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from cologen.datagen.datasets.files import fields
-from cologen.datagen.datasets.files.readings import STAGE
-from cologen.datagen.records import Reading, Reason, Rejection
+from cologen.datagen.datasets.files.readings import STAGE, Reading
+from cologen.datagen.records import Image, Reason, Rejection
 
 ORPHANS = "~orphans"
 """How the keys of their rows begin; they sort behind the pictures' numbers."""
@@ -31,13 +31,13 @@ def packed_orphans(orphans: Sequence[Orphan]) -> bytes:
     return json.dumps({"orphans": orphans}).encode()
 
 
-def reject_orphans(source: str, payload: bytes) -> Reading:
-    """A rejection for each, as ``source/picture@element`` with the id of the picture that is not there."""
+def reject_orphans(dataset: str, payload: bytes) -> Reading[Image]:
+    """A rejection for each, as ``dataset/picture@element`` with the id of the picture that is not there."""
     orphans = (Orphan(*values) for values in fields.parse_own(payload)["orphans"])
-    return Reading(image=None, rejections=tuple(_rejection(source, orphan) for orphan in orphans))
+    return Reading(item=None, rejections=tuple(_rejection(dataset, orphan) for orphan in orphans))
 
 
-def _rejection(source: str, orphan: Orphan) -> Rejection:
+def _rejection(dataset: str, orphan: Orphan) -> Rejection:
     picture = ORPHANS if orphan.picture is None else f"{orphan.picture:012d}"
     why = (
         "its image_id is no whole number"
@@ -45,7 +45,7 @@ def _rejection(source: str, orphan: Orphan) -> Rejection:
         else f"its picture {orphan.picture} is not among the images"
     )
     return Rejection(
-        sample_id=f"{source}/{picture}@{NAMES[orphan.section]}{orphan.identity}",
+        sample_id=f"{dataset}/{picture}@{NAMES[orphan.section]}{orphan.identity}",
         stage=STAGE,
         reason=Reason.MALFORMED_RECORD,
         detail=f"{orphan.section}: {why}",

@@ -1,4 +1,4 @@
-"""RefCOCO, RefCOCO+ and RefCOCOg in refer's layout: pictures of COCO 2014 with what people called their objects."""
+"""RefCOCO, RefCOCO+ and RefCOCOg in refer's format: pictures of COCO 2014 with what people called their objects."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from types import MappingProxyType
 from typing import Literal
 
 from cologen.datagen import images
-from cologen.datagen.datasets.coco import rows
+from cologen.datagen.datasets.coco import rows as coco_rows
 from cologen.datagen.datasets.coco.objects import read_objects
 from cologen.datagen.datasets.coco.refcoco_expressions import read_expressions, refuse_refs
 from cologen.datagen.datasets.coco.refcoco_listing import LOST, list_referred
 from cologen.datagen.datasets.files import fields
 from cologen.datagen.datasets.files.index import open_index
-from cologen.datagen.datasets.files.readings import read_row
+from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading
 from cologen.datagen.datasets.files.requirements import require_file, require_split
 from cologen.datagen.images import addresses
-from cologen.datagen.records import Image, Reading
+from cologen.datagen.records import Image
 
 RefName = Literal["refcoco", "refcoco+", "refcocog"]
 
@@ -30,57 +30,44 @@ _UNC_SPLITS = ("train", "val", "testA", "testB", "test")
 _UMD_SPLITS = ("train", "val", "test")
 
 
-class RefCOCO:
+def open_refcoco(root: Path, split: str = "train", name: RefName = "refcoco") -> Dataset[Image]:
     """``<name>/{refs(…).p,instances.json}`` with the pictures under ``images/mscoco/images/train2014``.
 
     A row is a picture with all its annotated objects, and an expression for each sentence of the split that means one
-    of them. Split ``test`` of the first two is ``testA`` (people) and ``testB`` (other things) together.
+    of them, in the order of COCO's ids. Split ``test`` of the first two is ``testA`` (people) and ``testB`` (other
+    things) together.
 
     Raises:
         FileNotFoundError: the root, a file of it, or every picture of the split is missing.
         ValueError: an unknown name or split, malformed files, or a pickle that holds more than data.
     """
+    if name not in _REFS:
+        raise ValueError(f"no dataset {name!r}: expected {' or '.join(map(repr, _REFS))}")
+    splits = _UMD_SPLITS if name == "refcocog" else _UNC_SPLITS
+    require_split(name, split, dict(zip(splits, splits, strict=True)))
+    refs = require_file(root / name / _REFS[name], root)
+    instances = require_file(root / name / "instances.json", root)
+    rows = open_index(root, [instances, refs], [name, split], partial(list_referred, instances, refs, split))
+    interpret = partial(_interpret, name, root, split, rows.constants["categories"])
+    return IndexedDataset(name=name, rows=rows, interpret=interpret, annotated=True)
 
-    annotated = True
 
-    def __init__(self, root: Path, split: str = "train", name: RefName = "refcoco") -> None:
-        if name not in _REFS:
-            raise ValueError(f"no dataset {name!r}: expected {' or '.join(map(repr, _REFS))}")
-        self._root, self.name = root, name
-        splits = _UMD_SPLITS if name == "refcocog" else _UNC_SPLITS
-        self._split = require_split(name, split, dict(zip(splits, splits, strict=True)))
-        refs = require_file(root / name / _REFS[name], root)
-        instances = require_file(root / name / "instances.json", root)
-        self._rows = open_index(root, [instances, refs], [name, split], partial(list_referred, instances, refs, split))
-        self._nouns: dict[str, str] = self._rows.constants["categories"]
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def read(self, index: int) -> Reading:
-        """The picture at ``index`` in the order of COCO's ids."""
-        return read_row(self.name, self._rows, index, self._interpret)
-
-    def fingerprint(self) -> str:
-        """A hash of the content of the annotation files."""
-        return self._rows.fingerprint
-
-    def _interpret(self, key: str, payload: bytes) -> Reading:
-        row = rows.unpacked(payload)
-        sample_id, refs = f"{self.name}/{key}", fields.items(row, "refs")
-        if row.get("image") is None:
-            why = "expected a split and an image_id" if key == LOST else f"instances.json lists no picture {int(key)}"
-            return Reading(image=None, rejections=refuse_refs(sample_id, refs, why))
-        image = fields.record(row, "image")
-        # The file name that the refs themselves carry ends in a number that no file has.
-        uri = addresses.address(f"{_IMAGES}/{fields.text(image, 'file_name')}")
-        size = images.probe(self._root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
-        annotated = read_objects(sample_id, row, self._nouns, size)
-        expressions, bad_expressions = read_expressions(sample_id, refs, annotated.places)
-        return Reading(
-            image=Image(
-                image_id=key, image_uri=uri, width=size[0], height=size[1], split=self._split,
-                objects=annotated.objects, expressions=expressions, partial_nouns=annotated.partial_nouns,
-            ),
-            rejections=annotated.rejections + bad_expressions,
-        )  # fmt: skip
+def _interpret(name: str, root: Path, split: str, nouns: dict[str, str], key: str, payload: bytes) -> Reading[Image]:
+    row = coco_rows.unpacked(payload)
+    sample_id, refs = f"{name}/{key}", fields.items(row, "refs")
+    if row.get("image") is None:
+        why = "expected a split and an image_id" if key == LOST else f"instances.json lists no picture {int(key)}"
+        return Reading(item=None, rejections=refuse_refs(sample_id, refs, why))
+    image = fields.record(row, "image")
+    # The file name that the refs themselves carry ends in a number that no file has.
+    uri = addresses.address(f"{_IMAGES}/{fields.text(image, 'file_name')}")
+    size = images.probe(root, uri, (fields.pixels(image, "width"), fields.pixels(image, "height")))
+    annotated = read_objects(sample_id, row, nouns, size)
+    expressions, bad_expressions = read_expressions(sample_id, refs, annotated.places)
+    return Reading(
+        item=Image(
+            image_id=key, image_uri=uri, width=size[0], height=size[1], split=split,
+            objects=annotated.objects, expressions=expressions, partial_nouns=annotated.partial_nouns,
+        ),
+        rejections=annotated.rejections + bad_expressions,
+    )  # fmt: skip

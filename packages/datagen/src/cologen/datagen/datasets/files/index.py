@@ -1,6 +1,6 @@
-"""What a source lists, built once into memory-mapped Arrow files: opening is cheap and memory does not grow with it.
+"""A dataset's list, built once into memory-mapped Arrow files: opening is cheap and memory does not grow with it.
 
-A row is a key, which names the picture within its source, and a payload of raw bytes that only ``read`` interprets.
+A row is a key, which names the picture within its dataset, and a payload of raw bytes that only reading interprets.
 Rows come back in the order of their keys, so that pictures of one archive stand together and double keys touch.
 
 The index keeps a hash of the content of the files it was made from. They are read again only when one of them has
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cologen.datagen import cache
+from cologen.datagen.datasets.files import text_files
+from cologen.datagen.records import Reason, RejectedError
 
 _VERSION = 3
 _BATCH_ROWS = 1024
@@ -69,6 +71,16 @@ class Index:
         """Whether the row before has the same key; of equal keys the first one listed comes first."""
         return index > 0 and self.key(index) == self.key(index - 1)
 
+    def row(self, index: int) -> bytes:
+        """The payload of the row at ``index``.
+
+        Raises:
+            RejectedError: the row repeats the one before.
+        """
+        if self.repeats(index):
+            raise RejectedError(Reason.DUPLICATE_ID, f"{self.key(index)} is listed before")
+        return self.payload(index)
+
     def _cell(self, index: int, column: str) -> Any:
         if not 0 <= index < len(self):
             raise IndexError(f"row {index} of {len(self)}")
@@ -114,6 +126,24 @@ def open_index(
     key = "|".join((str(_VERSION), encodable(str(root.absolute())), inputs, times))
     folder = cache.built_once("index", key, lambda partial: _write(partial, root, build(), map(digest, files)))
     return Index(folder, inputs)
+
+
+def open_lines(root: Path, files: Mapping[str, Path]) -> Index:
+    """The JSON lines of ``files``, malformed or not, under keys ``<its name>/<line number from 1>``; no blank ones.
+
+    Raises:
+        FileNotFoundError: there is no line.
+        ValueError: a file is not in UTF-8, or the cache folder cannot be written.
+    """
+    return open_index(root, list(files.values()), ["lines", *files], lambda: Listing(rows=_lines(files)))
+
+
+def _lines(files: Mapping[str, Path]) -> Iterator[Row]:
+    for name, path in files.items():
+        with path.open("rb") as file:
+            for number, line in enumerate(text_files.lines(file.readline, path), start=1):
+                if line.strip():
+                    yield f"{name}/{number:09d}", line
 
 
 def _write(folder: Path, root: Path, listing: Listing, digests: Iterable[str]) -> None:

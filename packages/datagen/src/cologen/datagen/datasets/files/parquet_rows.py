@@ -38,13 +38,14 @@ class ParquetRows:
     """
 
     def __init__(self, root: Path, files: Sequence[Path], *, pictures: Sequence[str], values: Sequence[str]) -> None:
-        self._root, self._values = root, list(values)
+        self._root, self._pictures, self._values = root, list(pictures), list(values)
         columns = [*pictures, *values]
         build = partial(_list_files, root, files, columns)
         rows = open_index(root, files, ["parquet", *columns], build, partial(_digest, self._values))
         self._files = [_File(rows.key(i), json.loads(rows.payload(i))) for i in range(len(rows))]
         self._ends = list(accumulate(len(file) for file in self._files))
-        self._fingerprint = rows.fingerprint
+        self.fingerprint = rows.fingerprint
+        """A hash of the files' names, sizes, footers and values, not of their pictures."""
         # One group's values: rows are mostly read in order.
         self._held: tuple[str, int] | None = None
         self._batches: list[pa.RecordBatch] = []
@@ -79,9 +80,13 @@ class ParquetRows:
             raise RejectedError(Reason.TRUNCATED_IMAGE, detail)
         return _row(self._batches[batch], place)
 
-    def fingerprint(self) -> str:
-        """A hash of the files' names, sizes, footers and values, not of their pictures."""
-        return self._fingerprint
+    def row(self, index: int) -> Record:
+        """The values of a row and the addresses of its pictures, by column.
+
+        Raises:
+            RejectedError: as ``read``.
+        """
+        return self.read(index) | {column: self.uri(index, column) for column in self._pictures}
 
     def _place(self, index: int) -> tuple[_File, int]:
         """The file, and the row in it."""

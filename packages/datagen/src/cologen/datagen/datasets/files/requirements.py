@@ -1,4 +1,4 @@
-"""Checks on the way to a dataset's files: what is missing is named once, with what was expected where."""
+"""Requirements on a dataset's files: a missing split, file or folder is one error that says what was expected where."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def require_split(source: str, split: str, splits: Mapping[str, str]) -> str:
+def require_split(dataset: str, split: str, splits: Mapping[str, str]) -> str:
     """The folder of ``split``.
 
     Raises:
-        ValueError: the source has no such split.
+        ValueError: the dataset has no such split.
     """
     if split not in splits:
-        raise ValueError(f"{source} has no split {split!r}: expected {' or '.join(map(repr, splits))}")
+        raise ValueError(f"{dataset} has no split {split!r}: expected {' or '.join(map(repr, splits))}")
     return splits[split]
 
 
@@ -30,10 +30,10 @@ def require_file(path: Path, root: Path) -> Path:
 
 
 def require_root(root: Path) -> None:
-    """Refuse a root that is no folder.
+    """Check that ``root`` is a folder.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: it is not.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"the dataset's root {root} is not a folder")
