@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cologen.datagen.datasets.coco.refcoco_expressions import read_expressions, refuse_refs
+from cologen.datagen.datasets.coco.refcoco_expressions import read_expressions, reject_refs
 from cologen.datagen.records import Expression, Reason
 
 PLACES = {7: 0, 8: 1}
@@ -53,7 +53,7 @@ def test_an_expression_without_words_is_one_rejection(text: Any, reason: Reason)
 
 
 def test_refs_without_a_picture_are_counted_one_by_one() -> None:
-    rejections = refuse_refs("refcoco/9", [ref(4, 7, "a", "b"), {}], "no picture")
+    rejections = reject_refs("refcoco/9", [ref(4, 7, "a", "b"), {}], "no picture")
     assert [(r.sample_id, r.reason, r.detail) for r in rejections] == [
         (f"refcoco/9@ref-{name}", Reason.MALFORMED_RECORD, "no picture") for name in (4, 1)
     ]

@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
 def without_addresses(words: str) -> str:
-    """An exception's words without where objects lie in memory, which differs from run to run."""
+    """An exception's message without memory addresses, which differ from run to run."""
     return _ADDRESS.sub("at 0x…", words)
 
 
@@ -134,7 +134,7 @@ class ObjectMask:
     """One object of a picture.
 
     ``rle`` holds COCO's compressed counts over the whole picture and ``box`` the tight box of those pixels. ``noun`` is
-    None where the segmenter finds objects without naming them (saliency). ``score`` lies in [0, 1]; annotations have 1.
+    None where the segmenter finds objects without naming them (saliency). ``score`` is in [0, 1]; annotations have 1.
     Only a ``thing`` is one countable object; ``stuff`` is a region (sky) and ``crowd`` an uncounted group of things.
     """
 

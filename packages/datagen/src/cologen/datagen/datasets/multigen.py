@@ -36,7 +36,7 @@ _SPLITS = {"train": "train"}
 def open_multigen(root: Path, split: str = "train") -> Dataset[Condition]:
     """``dataset/{json_files,images,conditions}``; ``root`` may also be ``dataset`` or the folder above ``multigen20m``.
 
-    A picture that stands in several lists comes once for each of its conditions, whose sizes differ from its own. Maps
+    A picture that is in several lists comes once for each of its conditions, whose sizes differ from its own. Maps
     of canny and HED need not be there: without a usable one the picture comes without a condition. Conditions are named
     by list and line: ``hed/000000017``.
 

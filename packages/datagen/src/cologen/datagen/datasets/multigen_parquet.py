@@ -22,7 +22,7 @@ _PICTURE = "image"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
-    """One published set of columns, told by the column ``mark``; ``condition`` is the column of maps of ``kind``."""
+    """One published set of columns, known by the column ``mark``; ``condition`` is the column of maps of ``kind``."""
 
     name: str
     mark: str
@@ -40,7 +40,7 @@ _PLAIN = _Form(name="multigen", mark="text", prompt="text")
 
 
 def open_multigen_parquet(root: Path, split: str = "train") -> Dataset[Condition]:
-    """``data/{train,validation}-*.parquet`` of any form; which one is told by the columns of the first file.
+    """``data/{train,validation}-*.parquet`` of any form; the columns of the first file decide which one.
 
     ``root`` may also be the folder above the dataset's own, as ADE20K has its captions beside its pictures.
 

@@ -1,7 +1,7 @@
 """The object masks of ADE20K's full form: one picture's instance masks, and its segmentation where those are lacking.
 
 In ``NAME_seg.png`` the class is (red // 10) * 256 + green and blue tells objects apart; in what order, the annotation
-does not say, so objects of one class are told apart by their polygons.
+does not say, so objects of one class are separated by their polygons.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def _stuff_of(root: Path, uri: str, size: tuple[int, int]) -> tuple[ObjectMask, 
         raise RejectedError(Reason.UNSUPPORTED_MODE, f"{uri}: expected one channel, found {labels.shape[2]}")
     found: list[ObjectMask] = []
     for value in regions.values(labels):
-        # Below the stuff lie the things, which the instances know better; 255 is void.
+        # Values below those of stuff are things, which the instances hold in more detail; 255 is void.
         noun = stuff_classes.noun_of(value)
         if noun is not None:
             found.extend(regions.connected((labels == value).astype(np.uint8), noun, "stuff"))

@@ -1,7 +1,7 @@
 """COCO's annotation files as rows, one per picture, holding all that reading it needs.
 
 The files are gone through once, element by element, and only numbers are kept: 450 MB of annotations need little
-memory. What belongs to no picture stands in rows of its own, to be rejected piece by piece.
+memory. What belongs to no picture goes to rows of its own, to be rejected piece by piece.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _refuse_double_ids(categories: Sequence[fields.Record], path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Spans:
-    """Where elements stand in their file, and the picture each belongs to."""
+    """Where elements are in their file, and the picture each belongs to."""
 
     keys: array[int] = field(default_factory=lambda: array("q"))
     starts: array[int] = field(default_factory=lambda: array("q"))

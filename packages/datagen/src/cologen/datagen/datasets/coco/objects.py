@@ -22,7 +22,7 @@ _CROWDS: Mapping[object, ObjectKind] = {None: "thing", 0: "thing", "0": "thing",
 class Annotated:
     """The objects of a picture, and by annotation id the place of each among them, where one annotation alone has it.
 
-    ``partial_nouns`` are those of which an annotation was turned away, so that the objects are not all there are.
+    ``partial_nouns`` are those of which an annotation was rejected, so that the objects are incomplete.
     """
 
     objects: tuple[ObjectMask, ...]

@@ -11,7 +11,7 @@ from typing import Literal
 from cologen.datagen import images
 from cologen.datagen.datasets.coco import rows as coco_rows
 from cologen.datagen.datasets.coco.objects import read_objects
-from cologen.datagen.datasets.coco.refcoco_expressions import read_expressions, refuse_refs
+from cologen.datagen.datasets.coco.refcoco_expressions import read_expressions, reject_refs
 from cologen.datagen.datasets.coco.refcoco_listing import LOST, list_referred
 from cologen.datagen.datasets.files import fields
 from cologen.datagen.datasets.files.index import open_index
@@ -57,7 +57,7 @@ def _interpret(name: str, root: Path, split: str, nouns: dict[str, str], key: st
     sample_id, refs = f"{name}/{key}", fields.items(row, "refs")
     if row.get("image") is None:
         why = "expected a split and an image_id" if key == LOST else f"instances.json lists no picture {int(key)}"
-        return Reading(item=None, rejections=refuse_refs(sample_id, refs, why))
+        return Reading(item=None, rejections=reject_refs(sample_id, refs, why))
     image = fields.record(row, "image")
     # The file name that the refs themselves carry ends in a number that no file has.
     uri = addresses.address(f"{_IMAGES}/{fields.text(image, 'file_name')}")

@@ -53,12 +53,12 @@ def read_expressions(
     return expressions, bad_refs + wordless + ambiguous
 
 
-def refuse_refs(sample_id: str, refs: list[object], why: str) -> tuple[Rejection, ...]:
-    """A rejection for every ref of a picture that there is not."""
-    return survivors(sample_id, [(name, partial(_refuse, why)) for name, _ in _named("ref", refs)])[1]
+def reject_refs(sample_id: str, refs: list[object], why: str) -> tuple[Rejection, ...]:
+    """A rejection for every ref of a picture that does not exist."""
+    return survivors(sample_id, [(name, partial(_reject, why)) for name, _ in _named("ref", refs)])[1]
 
 
-def _refuse(why: str) -> None:
+def _reject(why: str) -> None:
     raise RejectedError(Reason.MALFORMED_RECORD, why)
 
 

@@ -1,7 +1,7 @@
 """A dataset's list, built once into memory-mapped Arrow files: opening is cheap and memory does not grow with it.
 
 A row is a key, which names the picture within its dataset, and a payload of raw bytes that only reading interprets.
-Rows come back in the order of their keys, so that pictures of one archive stand together and double keys touch.
+Rows come back in the order of their keys, so that pictures of one archive are adjacent and so are repeated keys.
 
 The index keeps a hash of the content of the files it was made from. They are read again only when one of them has
 another size, inode or time of change.

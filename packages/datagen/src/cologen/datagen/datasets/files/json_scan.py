@@ -1,4 +1,4 @@
-"""The arrays of a JSON file of any size, element by element, with the bytes each stands in.
+"""The arrays of a JSON file of any size, element by element, each with its bytes.
 
 A COCO annotation file is one object of a few huge arrays; parsed whole it takes several gigabytes.
 """

@@ -1,4 +1,4 @@
-"""The text of a dataset's lists: UTF-8, with or without a byte order mark; other encodings are refused by name."""
+"""The text of a dataset's lists: UTF-8, with or without a byte order mark; others are errors that name the encoding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_LINE_BYTES = 1 << 20
 
 
 def foreign_encoding(head: bytes) -> str | None:
-    """The name of the encoding if text that begins like this is no UTF-8, told by its mark or the zeros of ASCII."""
+    """The name of the encoding if text that begins like this is no UTF-8, by its mark or the zeros of ASCII."""
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
