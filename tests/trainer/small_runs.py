@@ -13,7 +13,8 @@ from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.data.loading import open_stage
 from cologen.trainer.distributed import Processes, Strategy
 from cologen.trainer.loop.learner import StepReport
-from cologen.trainer.loop.stage import Run, train_stage
+from cologen.trainer.loop.run import Run
+from cologen.trainer.loop.stage import train_stage
 from cologen.trainer.loop.stopping import Stopping
 from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe, Stage

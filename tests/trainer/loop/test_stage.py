@@ -302,7 +302,7 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cologen.trainer.loop.checkpoint.save_file", full)
+    monkeypatch.setattr("cologen.trainer.loop.saving.save_file", full)
     with pytest.raises(ValueError, match=r"no checkpoint of step 4 could be written: .*No space left.* --resume"):
         train(tmp_path, data, recipe())
     assert [path.name for path in (tmp_path / CHECKPOINTS).iterdir()] == ["0-inpaint-00000002"]

@@ -20,7 +20,8 @@ from cologen.trainer.dry_run.gpus import gpu_named
 from cologen.trainer.dry_run.tables import rendered
 from cologen.trainer.loop.bases import open_base
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE
-from cologen.trainer.loop.stage import Run, train_stage
+from cologen.trainer.loop.run import Run
+from cologen.trainer.loop.stage import train_stage
 from cologen.trainer.loop.stopping import stopped_by_signals
 from cologen.trainer.loop.watcher import Watcher, Watchers
 from cologen.trainer.options import TrainOptions

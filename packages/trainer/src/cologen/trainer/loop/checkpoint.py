@@ -1,4 +1,4 @@
-"""What a run needs to go on as if it had never stopped, and the end result of each stage.
+"""The checkpoints in a run's folder, and the end result of each stage: how they are named, found, checked and deleted.
 
     RUN/checkpoints/1-grounding-00000150/   state.json, adapter/ or base.safetensors, training.safetensors
     RUN/adapter/                            the finished stages, for inference: the moving average of each
@@ -18,18 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save, save_file
-from torch import Tensor
-
 from cologen.datagen.model_files import sha256_of
-from cologen.model.adapters import save_adapter
-from cologen.model.files import sync, write_atomically
-from cologen.model.transformer import CoLoGenTransformer2DModel
-from cologen.trainer.distributed import Processes, sharded_like, whole, whole_experts
+from cologen.model.files import sync
 from cologen.trainer.json_files import read_sealed, write_sealed
-from cologen.trainer.loop.learner import Learner
 
 _log = logging.getLogger(__name__)
 
@@ -73,24 +64,6 @@ class Checkpoint:
     progress: StageProgress
 
 
-def save_checkpoint(
-    run: Path, progress: StageProgress, model: CoLoGenTransformer2DModel, learner: Learner, processes: Processes
-) -> None:
-    """Write a checkpoint; all processes have to ask, the first one writes.
-
-    Raises:
-        OSError: it could not be written: the checkpoints before it are as they were.
-        RuntimeError: so in the other processes.
-    """
-    weights = whole_experts(model) | {name: whole(weight.detach()).cpu() for name, weight in learner.trained.items()}
-    training = {f"average.{name}": whole(value).cpu() for name, value in learner.average.items()}
-    # Copied on a CPU too: 8-bit optimizers have one code for all weights, and the format refuses shared tensors.
-    training |= {name: value.to("cpu", copy=True) for name, value in _optimizer_state(learner).items()}
-    processes.first_does(
-        lambda: _write(run / CHECKPOINTS / progress.name, progress, model, weights, training), "writing a checkpoint"
-    )
-
-
 def copy_checkpoint(checkpoint: Checkpoint, run: Path, progress: StageProgress) -> None:
     """Copy a checkpoint into another run, which says other things of its ``progress``.
 
@@ -101,14 +74,46 @@ def copy_checkpoint(checkpoint: Checkpoint, run: Path, progress: StageProgress) 
     def fill(folder: Path) -> None:
         shutil.copytree(checkpoint.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(STATE))
 
-    _commit(run / CHECKPOINTS / progress.name, progress, fill)
+    commit(run / CHECKPOINTS / progress.name, progress, fill)
 
 
-def save_base(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """The weights of a base in bf16, as ``--base`` and the world's presets read them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = {name: value.to(torch.bfloat16).contiguous() for name, value in weights.items() if ".prw." not in name}
-    write_atomically(path, save(kept))
+def commit(folder: Path, progress: StageProgress, fill: Callable[[Path], None]) -> None:
+    """Have the files made beside the folder, which takes its name when all of them and their hashes are on disk."""
+    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    beside.mkdir(parents=True)
+    try:
+        fill(beside)
+        hashes = {
+            str(path.relative_to(beside)): sha256_of(path) for path in sorted(beside.rglob("*")) if path.is_file()
+        }
+        write_sealed(beside / STATE, {"version": VERSION, **asdict(progress), "files": hashes})
+        for path in (*beside.rglob("*"), beside):
+            sync(path)
+        if folder.exists():  # the same step again, after going back to an earlier checkpoint
+            shutil.rmtree(folder)
+        beside.rename(folder)
+        sync(folder.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """The checkpoint in a folder, each of its files compared with the hash that was written.
+
+    Raises:
+        OSError: one of its files cannot be read.
+        ValueError: it is damaged, or of another version.
+    """
+    state = read_sealed(folder / STATE)
+    if state.pop("version", None) != VERSION:
+        raise ValueError("made by another version")
+    for name, expected in state.pop("files").items():
+        if sha256_of(folder / name) != expected:
+            raise ValueError(f"{name} is not what was written")
+    progress = StageProgress(**state)
+    if progress.name != folder.name:
+        raise ValueError(f"its files are those of {progress.name}")
+    return Checkpoint(folder, progress)
 
 
 def latest_checkpoint(run: Path, *, stage: int | None = None) -> Checkpoint | None:
@@ -149,35 +154,6 @@ def step_of(folder: Path) -> int:
     return int(folder.name.rpartition("-")[2])
 
 
-def load_training(checkpoint: Checkpoint, learner: Learner) -> None:
-    """Put optimizer and moving average back; the weights themselves are the adapter's or the base's.
-
-    Raises:
-        ValueError: they are of other weights.
-    """
-    found = load_file(checkpoint.folder / TRAINING)
-    for name, weight in learner.trained.items():
-        inside = f"optimizer.{name}."
-        state = {key.removeprefix(inside): value for key, value in found.items() if key.startswith(inside)}
-        if checkpoint.progress.step > checkpoint.progress.num_skipped and not state:
-            raise ValueError(f"{checkpoint.folder} holds no optimizer state of {name}: it is of another recipe")
-        learner.optimizer.state[weight] = {
-            key.removesuffix(_NUMBER): value.item() if key.endswith(_NUMBER) else _placed(value, weight)
-            for key, value in state.items()
-        }
-        if learner.average and f"average.{name}" in found:  # a run that branched off may be the first to average
-            learner.average[name].copy_(sharded_like(found[f"average.{name}"], weight))
-    learner.num_skipped = checkpoint.progress.num_skipped
-    learner.num_updates = checkpoint.progress.step - checkpoint.progress.num_skipped
-
-
-def _placed(value: Tensor, weight: Tensor) -> Tensor:
-    """Where an optimizer keeps what belongs to a weight: beside it, but single numbers on the CPU."""
-    if value.shape == weight.shape:
-        return sharded_like(value, weight)
-    return value.to(weight.device) if value.dim() else value
-
-
 def prune(run: Path, keep_last: int, iterations: Mapping[int, int]) -> None:
     """Delete all checkpoints but the newest ``keep_last`` and those at the end of a stage."""
     for folder in checkpoint_folders(run)[:-keep_last]:
@@ -186,79 +162,3 @@ def prune(run: Path, keep_last: int, iterations: Mapping[int, int]) -> None:
 
 
 _NAME = re.compile(r"\d+-.+-\d{8,}")
-_NUMBER = ":number"
-"""Marks what an optimizer keeps as a plain number and not as a tensor."""
-
-
-def _optimizer_state(learner: Learner) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
-    for name, weight in learner.trained.items():
-        for key, value in learner.optimizer.state.get(weight, {}).items():
-            if isinstance(value, Tensor):
-                found[f"optimizer.{name}.{key}"] = whole(value.detach())
-            else:
-                found[f"optimizer.{name}.{key}{_NUMBER}"] = torch.tensor(value)
-    return found
-
-
-def _write(
-    folder: Path,
-    progress: StageProgress,
-    model: CoLoGenTransformer2DModel,
-    weights: dict[str, Tensor],
-    training: dict[str, Tensor],
-) -> None:
-    def fill(into: Path) -> None:
-        if model.num_experts:
-            save_adapter(model, into / ADAPTER, weights=weights, notes={"step": progress.step})
-        else:
-            _save_file(weights, into / BASE)
-        _save_file({name: value.contiguous() for name, value in training.items()}, into / TRAINING)
-
-    _commit(folder, progress, fill)
-
-
-def _commit(folder: Path, progress: StageProgress, fill: Callable[[Path], None]) -> None:
-    """Have the files made beside the folder, which takes its name when all of them and their hashes are on disk."""
-    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    beside.mkdir(parents=True)
-    try:
-        fill(beside)
-        hashes = {
-            str(path.relative_to(beside)): sha256_of(path) for path in sorted(beside.rglob("*")) if path.is_file()
-        }
-        write_sealed(beside / STATE, {"version": VERSION, **asdict(progress), "files": hashes})
-        for path in (*beside.rglob("*"), beside):
-            sync(path)
-        if folder.exists():  # the same step again, after going back to an earlier checkpoint
-            shutil.rmtree(folder)
-        beside.rename(folder)
-        sync(folder.parent)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _save_file(weights: dict[str, Tensor], path: Path) -> None:
-    try:
-        save_file(weights, path)
-    except SafetensorError as error:  # how safetensors says that the disk is full
-        raise OSError(f"{path.name}: {error}") from error
-
-
-def read_checkpoint(folder: Path) -> Checkpoint:
-    """The checkpoint in a folder, each of its files compared with the hash that was written.
-
-    Raises:
-        OSError: one of its files cannot be read.
-        ValueError: it is damaged, or of another version.
-    """
-    state = read_sealed(folder / STATE)
-    if state.pop("version", None) != VERSION:
-        raise ValueError("made by another version")
-    for name, expected in state.pop("files").items():
-        if sha256_of(folder / name) != expected:
-            raise ValueError(f"{name} is not what was written")
-    progress = StageProgress(**state)
-    if progress.name != folder.name:
-        raise ValueError(f"its files are those of {progress.name}")
-    return Checkpoint(folder, progress)

@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
-
-from cologen.model.adapters import load_adapter, save_adapter
+from cologen.model.adapters import save_adapter
 from cologen.model.bundle import Bundle
-from cologen.model.transformer import CoLoGenTransformer2DModel
-from cologen.model.veteran import VeteranGate
 from cologen.trainer.changes import another_run, changes, differences, recorded, refused
 from cologen.trainer.data.batch import Batch, StageData
 from cologen.trainer.data.draws import draw, with_captions_dropped
-from cologen.trainer.distributed import Processes, Strategy, loaded_into, whole, whole_experts, wrapped
-from cologen.trainer.loop.checkpoint import (
-    ADAPTER,
-    BASE,
-    Checkpoint,
-    StageProgress,
-    load_training,
-    prune,
-    save_base,
-    save_checkpoint,
-)
+from cologen.trainer.distributed import loaded_into, whole, whole_experts
+from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint, StageProgress, prune
 from cologen.trainer.loop.encoding import Encoder, Latents
 from cologen.trainer.loop.learner import Learner, MicroLoss
 from cologen.trainer.loop.loss import Losses, losses
+from cologen.trainer.loop.run import Run, learner_of
+from cologen.trainer.loop.saving import save_base, save_checkpoint
 from cologen.trainer.loop.stopping import Stopping
-from cologen.trainer.loop.watcher import Watcher
 from cologen.trainer.recipes.curriculum import Recipe, Stage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One run: its folder, its recipe, and what it trains on which processes."""
-
-    folder: Path
-    recipe: Recipe
-    bundle: Bundle
-    processes: Processes
-    strategy: Strategy
-    watcher: Watcher
 
 
 def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint | None, stopping: Stopping) -> bool:
@@ -70,7 +45,7 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
     failed_before = progress.num_failed  # what made a run stop may be mended when it goes on
     if checkpoint is not None:
         _refuse_other(run.folder, checkpoint.progress, progress)
-    learner = _learner(run, number, checkpoint)
+    learner = learner_of(run, number, checkpoint)
     encoder = Encoder.of(run.bundle, recipe)
     run.watcher.stage_begins(number, stage, begin)
     for loaded in data.steps(begin, processes):
@@ -104,63 +79,6 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
         )
     _finish(run, number, learner)
     return True
-
-
-def _learner(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
-    """The stage's model, with only what it trains requiring gradients, and the optimizer over that."""
-    recipe, stage, model = run.recipe, run.recipe.stages[number], run.bundle.transformer
-    if stage.trains_base:
-        if checkpoint is not None:
-            model.load_state_dict(load_file(checkpoint.folder / BASE), strict=False)
-        trained = dict(model.requires_grad_(True).named_parameters())
-    else:
-        _give_experts(run, number, checkpoint)
-        trained = model.freeze_for(recipe.num_experts(number) - 1)
-    model.train()
-    if recipe.gradient_checkpointing:
-        model.enable_gradient_checkpointing()
-    if recipe.compile:
-        _compile(model)
-    wrapped_model = wrapped(model, run.processes, run.strategy)
-    named = dict(model.named_parameters())  # sharding puts others in their place
-    learner = Learner(
-        wrapped_model,
-        {name: named[name] for name in trained},
-        recipe.optimizer,
-        ema_decay=recipe.ema_decay,
-        clip=recipe.clip,
-        processes=run.processes,
-        gate=VeteranGate(rho=stage.rho, alpha=stage.alpha),
-    )
-    if checkpoint is not None:
-        load_training(checkpoint, learner)
-    return learner
-
-
-def _compile(model: CoLoGenTransformer2DModel) -> None:
-    """Each block by itself, which takes minutes less than all of them at once, and can be sharded.
-
-    A block knows its number, so that blocks share their kernels but not their graphs: there are some for each, as its
-    pass over the source, that over the target, and a bias that changes and one that stays.
-    """
-    room = 8 * model.num_blocks
-    dynamo: Any = torch._dynamo.config  # pyright: ignore[reportPrivateUsage], the limits have no public place
-    dynamo.recompile_limit = max(dynamo.recompile_limit, room)
-    dynamo.accumulated_recompile_limit = max(dynamo.accumulated_recompile_limit, room)
-    model.compile_repeated_blocks()
-
-
-def _give_experts(run: Run, number: int, checkpoint: Checkpoint | None) -> None:
-    """The experts of the stage: from the checkpoint, or those of the stages before and perhaps a new one."""
-    recipe, stage, model = run.recipe, run.recipe.stages[number], run.bundle.transformer
-    if checkpoint is not None:
-        load_adapter(model, checkpoint.folder / ADAPTER, dtype=torch.float32)
-        return
-    before = recipe.num_experts(number) - stage.new_expert
-    if before:
-        load_adapter(model, run.folder / ADAPTER, stage=before - 1, dtype=torch.float32)
-    if stage.new_expert:
-        model.add_expert(recipe.seed)
 
 
 def _prompted(batch: Batch, recipe: Recipe, stage: Stage) -> Batch:

@@ -1,0 +1,91 @@
+"""One run: what it trains, and the model and optimizer of each of its stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from cologen.model.adapters import load_adapter
+from cologen.model.bundle import Bundle
+from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.veteran import VeteranGate
+from cologen.trainer.distributed import Processes, wrapped
+from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint
+from cologen.trainer.loop.learner import Learner
+from cologen.trainer.loop.saving import load_training
+from cologen.trainer.loop.watcher import Watcher
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.strategy import Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run: its folder, its recipe, and what it trains on which processes."""
+
+    folder: Path
+    recipe: Recipe
+    bundle: Bundle
+    processes: Processes
+    strategy: Strategy
+    watcher: Watcher
+
+
+def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
+    """The stage's model, with only what it trains requiring gradients, and the optimizer over that."""
+    recipe, stage, model = run.recipe, run.recipe.stages[number], run.bundle.transformer
+    if stage.trains_base:
+        if checkpoint is not None:
+            model.load_state_dict(load_file(checkpoint.folder / BASE), strict=False)
+        trained = dict(model.requires_grad_(True).named_parameters())
+    else:
+        _give_experts(run, number, checkpoint)
+        trained = model.freeze_for(recipe.num_experts(number) - 1)
+    model.train()
+    if recipe.gradient_checkpointing:
+        model.enable_gradient_checkpointing()
+    if recipe.compile:
+        _compile(model)
+    wrapped_model = wrapped(model, run.processes, run.strategy)
+    named = dict(model.named_parameters())  # sharding puts others in their place
+    learner = Learner(
+        wrapped_model,
+        {name: named[name] for name in trained},
+        recipe.optimizer,
+        ema_decay=recipe.ema_decay,
+        clip=recipe.clip,
+        processes=run.processes,
+        gate=VeteranGate(rho=stage.rho, alpha=stage.alpha),
+    )
+    if checkpoint is not None:
+        load_training(checkpoint, learner)
+    return learner
+
+
+def _compile(model: CoLoGenTransformer2DModel) -> None:
+    """Each block by itself, which takes minutes less than all of them at once, and can be sharded.
+
+    A block knows its number, so that blocks share their kernels but not their graphs: there are some for each, as its
+    pass over the source, that over the target, and a bias that changes and one that stays.
+    """
+    room = 8 * model.num_blocks
+    dynamo: Any = torch._dynamo.config  # pyright: ignore[reportPrivateUsage], the limits have no public place
+    dynamo.recompile_limit = max(dynamo.recompile_limit, room)
+    dynamo.accumulated_recompile_limit = max(dynamo.accumulated_recompile_limit, room)
+    model.compile_repeated_blocks()
+
+
+def _give_experts(run: Run, number: int, checkpoint: Checkpoint | None) -> None:
+    """The experts of the stage: from the checkpoint, or those of the stages before and perhaps a new one."""
+    recipe, stage, model = run.recipe, run.recipe.stages[number], run.bundle.transformer
+    if checkpoint is not None:
+        load_adapter(model, checkpoint.folder / ADAPTER, dtype=torch.float32)
+        return
+    before = recipe.num_experts(number) - stage.new_expert
+    if before:
+        load_adapter(model, run.folder / ADAPTER, stage=before - 1, dtype=torch.float32)
+    if stage.new_expert:
+        model.add_expert(recipe.seed)
