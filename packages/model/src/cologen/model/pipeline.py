@@ -14,33 +14,16 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import diffusers
 import torch
-from diffusers import (
-    AutoencoderKL,
-    FlowMatchEulerDiscreteScheduler,
-    FluxPipeline,
-    FluxTransformer2DModel,
-    ModelMixin,
-)
+from diffusers import ModelMixin
 from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 from jaxtyping import Float
-from torch import Tensor, nn
-from transformers import (
-    CLIPImageProcessor,
-    CLIPTextModel,
-    CLIPTokenizer,
-    CLIPVisionModelWithProjection,
-    T5EncoderModel,
-    T5Tokenizer,
-)
+from torch import Tensor
 
-from cologen.model import adapters
-from cologen.model.bundle import Bundle
-from cologen.model.codecs import Codec, FluxCodec
+from cologen.model.assembly import AssembledPipeline, on_device
 from cologen.model.conditions import (
     Conditions,
     chosen_size,
@@ -51,13 +34,11 @@ from cologen.model.conditions import (
     task_for,
     with_known,
 )
-from cologen.model.hooks import unwrapped
 from cologen.model.layout import Layout
 from cologen.model.pictures import Pictures
-from cologen.model.presets import PRESETS, Preset
 from cologen.model.sampling import CallSource, Denoiser, Words, denoise, starting_noise
 from cologen.model.steps import SchedulerStep, step_times
-from cologen.model.text import FluxTextEncoder, TextEncoder
+from cologen.model.text import TextEncoder
 from cologen.model.tokens import text_ids
 from cologen.model.transformer import CoLoGenTransformer2DModel
 
@@ -69,7 +50,7 @@ OnStepEnd = Callable[[Any, int, Tensor, dict[str, Any]], dict[str, Any] | None]
 """(pipeline, step, timestep, tensors) to the tensors that are to be replaced, if any."""
 
 
-class CoLoGenPipeline(FluxPipeline):
+class CoLoGenPipeline(AssembledPipeline):
     """FLUX's pipeline with CoLoGen's transformer: LoRAs, offloading, VAE tiling and callbacks are as they are there.
 
     ``from_pretrained`` takes any folder or hub name of FLUX.1 dev, Fill or schnell. A pipeline of a bundle uses that
@@ -77,110 +58,6 @@ class CoLoGenPipeline(FluxPipeline):
     another pipeline by ``from_pipe``, becomes CoLoGen's without a copy. The other way is
     ``FluxPipeline.from_pipe(pipe, transformer=pipe.transformer)``: diffusers takes over exact classes by itself only.
     """
-
-    scheduler: Any
-    transformer: Any
-    vae: Any
-
-    def __init__(
-        self,
-        scheduler: FlowMatchEulerDiscreteScheduler,
-        vae: AutoencoderKL | None,
-        text_encoder: CLIPTextModel | None,
-        tokenizer: CLIPTokenizer | None,
-        text_encoder_2: T5EncoderModel | None,
-        tokenizer_2: T5Tokenizer | None,
-        transformer: CoLoGenTransformer2DModel | FluxTransformer2DModel | None,
-        image_encoder: CLIPVisionModelWithProjection | None = None,
-        feature_extractor: CLIPImageProcessor | None = None,
-    ) -> None:
-        if isinstance(transformer, FluxTransformer2DModel) and not isinstance(transformer, CoLoGenTransformer2DModel):
-            transformer = CoLoGenTransformer2DModel.of(transformer)
-        stock: Any = super().__init__  # its annotations lack the None of what may be missing
-        stock(
-            scheduler,
-            vae,
-            text_encoder,
-            tokenizer,
-            text_encoder_2,
-            tokenizer_2,
-            transformer,
-            image_encoder,
-            feature_extractor,
-        )
-        self._bundle: Bundle | None = None
-
-    @classmethod
-    def load_config(cls, *args: Any, **kwargs: Any) -> Any:
-        """A folder's index as diffusers reads it, but the transformer is CoLoGen's."""
-        config: Any = super().load_config(*args, **kwargs)
-        return {**config, "transformer": [__name__, CoLoGenTransformer2DModel.__name__]}
-
-    @classmethod
-    def from_pipe(cls, pipeline: Any, **kwargs: Any) -> Any:
-        """As every pipeline of diffusers, around the same modules and, unless ``dtype`` is given, in their precision.
-
-        Raises:
-            ValueError: a stock transformer that is already offloaded or compiled.
-        """
-        kwargs.setdefault("transformer", pipeline.transformer)
-        if not {"dtype", "torch_dtype"} & kwargs.keys():
-            kwargs["dtype"] = pipeline.dtype
-        made = super().from_pipe(pipeline, **kwargs)
-        made._bundle = getattr(pipeline, "_bundle", None)
-        return made
-
-    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """As every pipeline of diffusers; without experts the folder is one of FLUX, and needs no CoLoGen to be read.
-
-        Raises:
-            ValueError: it was made of a bundle whose parts are not diffusers' own.
-        """
-        if self._bundle is not None and self.vae is None:
-            raise ValueError(
-                f"a pipeline of {self._bundle.preset.name} is no folder of diffusers: keep its base as it is, and save "
-                "its experts with cologen.model.adapters.save_adapter(pipeline.transformer, folder)"
-            )
-        # In FLUX's class, the hub and FLUX's pipeline know it; but it would load without the experts, and say nothing.
-        names = ("diffusers", "FluxTransformer2DModel")
-        if getattr(unwrapped(self.transformer), "num_experts", 0):
-            names = (__name__, CoLoGenTransformer2DModel.__name__)
-        self.register_to_config(transformer=names)
-        super().save_pretrained(save_directory, *args, **kwargs)
-
-    def load_ip_adapter(self, *args: Any, **kwargs: Any) -> Any:
-        """Refused, with a ValueError: it would replace the attention that sees a source."""
-        raise ValueError("IP adapters replace the attention that sees a source: use FluxPipeline for them")
-
-    @classmethod
-    def from_bundle(cls, bundle: Bundle) -> CoLoGenPipeline:
-        """The pipeline of any preset: its own codec, text encoder, schedule, steps and guidance.
-
-        The transformer is put into evaluation mode, as ``from_pretrained`` does.
-        """
-        scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=bundle.preset.shifted)
-        codec, text = bundle.codec, bundle.text
-        clip_and_t5 = isinstance(text, FluxTextEncoder)
-        pipeline = cls(
-            scheduler=scheduler,
-            vae=codec.vae if isinstance(codec, FluxCodec) else None,
-            text_encoder=text.clip if clip_and_t5 else None,
-            tokenizer=cast(Any, text.clip_tokenizer) if clip_and_t5 else None,
-            text_encoder_2=text.t5 if clip_and_t5 else None,
-            tokenizer_2=cast(Any, text.t5_tokenizer) if clip_and_t5 else None,
-            transformer=bundle.transformer.eval(),  # routers draw noise in training
-        )
-        pipeline._bundle = bundle
-        return pipeline
-
-    def load_adapter(self, folder: Path | str, stage: int | None = None) -> None:
-        """Give the transformer the experts and the router of ``stage`` (None: the newest).
-
-        Raises:
-            FileNotFoundError: no adapter there, or a file of it is missing.
-            ValueError: it does not fit, is damaged, or the weights have already been offloaded.
-        """
-        adapters.load_adapter(self.transformer, Path(folder), stage=stage)
 
     @torch.no_grad()
     def __call__(  # pyright: ignore[reportIncompatibleMethodOverride], IP adapters would replace what sees a source
@@ -337,40 +214,13 @@ class CoLoGenPipeline(FluxPipeline):
             )  # fmt: skip
         like = torch.empty(0, device=device or self._execution_device, dtype=self.transformer.dtype)
         if prompt_embeds is None or pooled_prompt_embeds is None:
-            text: TextEncoder = _brought(self._bundle.text, like.device)
+            text: TextEncoder = on_device(self._bundle.text, like.device)
             prompts = text.encode([prompt] if isinstance(prompt, str) else prompt or [])
             prompt_embeds, pooled_prompt_embeds = prompts.embeds, prompts.pooled
         ids = text_ids(prompt_embeds.shape[1]).to(like)
         words = Words(embeds=prompt_embeds.to(like), pooled=pooled_prompt_embeds.to(like), ids=ids)
         words = words.repeated(num_images_per_prompt)
         return words.embeds, words.pooled, ids
-
-    def _refuse_missing_parts(self) -> None:
-        """Raise ValueError or TypeError for a part without which nothing can be generated."""
-        if self.transformer is None or self.scheduler is None:
-            missing = "transformer" if self.transformer is None else "scheduler"
-            raise ValueError(f"the pipeline has no {missing}: load it, no image can be generated without")
-        inside = getattr(self.transformer, "_orig_mod", self.transformer)
-        if isinstance(inside, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            kind = type(inside).__name__
-            raise TypeError(f"the transformer is wrapped by {kind}, which is for training: give its module")
-
-    @property
-    def _codec(self) -> Codec:
-        if self._bundle is None:
-            if self.vae is None:
-                raise ValueError("the pipeline has no vae: load it, pictures cannot be read or written without")
-            return FluxCodec(self.vae, freeze=False)
-        return _brought(self._bundle.codec, self._execution_device)
-
-    @property
-    def _usual(self) -> Preset:
-        """How a base of this kind is usually sampled."""
-        if self._bundle is not None:
-            return self._bundle.preset
-        if Layout.of(self.transformer, self._codec).fill:
-            return PRESETS["flux-fill"]
-        return PRESETS["flux-dev" if self.transformer.config.guidance_embeds else "flux-schnell"]
 
     def _words(
         self,
@@ -456,11 +306,6 @@ class CoLoGenPipeline(FluxPipeline):
         changed = on_step_end(self, number, timestep, wanted) or {}
         embeds = changed.get("prompt_embeds", words.embeds)
         return changed.get("latents", latents), replace(words, embeds=embeds)
-
-
-def _brought(part: Any, device: torch.device) -> Any:
-    """A bundle's part on the device; whoever gave it may have left it elsewhere."""
-    return part.to(device) if isinstance(part, nn.Module) else part
 
 
 def _count(prompts: list[str] | None, embeds: Tensor | None) -> int:

@@ -1,0 +1,172 @@
+"""FLUX's pipeline around CoLoGen's transformer: how it is made of a folder, a bundle or another pipeline, and saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import torch
+from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+from torch import nn
+from transformers import (
+    CLIPImageProcessor,
+    CLIPTextModel,
+    CLIPTokenizer,
+    CLIPVisionModelWithProjection,
+    T5EncoderModel,
+    T5Tokenizer,
+)
+
+from cologen.model import adapters
+from cologen.model.bundle import Bundle
+from cologen.model.codecs import Codec, FluxCodec
+from cologen.model.hooks import unwrapped
+from cologen.model.layout import Layout
+from cologen.model.presets import PRESETS, Preset
+from cologen.model.text import FluxTextEncoder
+from cologen.model.transformer import CoLoGenTransformer2DModel
+
+_MODULE = "cologen.model.pipeline"
+"""Where the index of a saved folder says that the transformer's class is found; see there."""
+
+_Pipeline = TypeVar("_Pipeline", bound="AssembledPipeline")
+
+
+class AssembledPipeline(FluxPipeline):
+    """FLUX's pipeline with CoLoGen's transformer and, of a bundle, that one's codec and text encoder."""
+
+    scheduler: Any
+    transformer: Any
+    vae: Any
+
+    def __init__(
+        self,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+        vae: AutoencoderKL | None,
+        text_encoder: CLIPTextModel | None,
+        tokenizer: CLIPTokenizer | None,
+        text_encoder_2: T5EncoderModel | None,
+        tokenizer_2: T5Tokenizer | None,
+        transformer: CoLoGenTransformer2DModel | FluxTransformer2DModel | None,
+        image_encoder: CLIPVisionModelWithProjection | None = None,
+        feature_extractor: CLIPImageProcessor | None = None,
+    ) -> None:
+        if isinstance(transformer, FluxTransformer2DModel) and not isinstance(transformer, CoLoGenTransformer2DModel):
+            transformer = CoLoGenTransformer2DModel.of(transformer)
+        stock: Any = super().__init__  # its annotations lack the None of what may be missing
+        stock(
+            scheduler,
+            vae,
+            text_encoder,
+            tokenizer,
+            text_encoder_2,
+            tokenizer_2,
+            transformer,
+            image_encoder,
+            feature_extractor,
+        )
+        self._bundle: Bundle | None = None
+
+    @classmethod
+    def load_config(cls, *args: Any, **kwargs: Any) -> Any:
+        """A folder's index as diffusers reads it, but the transformer is CoLoGen's."""
+        config: Any = super().load_config(*args, **kwargs)
+        return {**config, "transformer": [_MODULE, CoLoGenTransformer2DModel.__name__]}
+
+    @classmethod
+    def from_pipe(cls, pipeline: Any, **kwargs: Any) -> Any:
+        """As every pipeline of diffusers, around the same modules and, unless ``dtype`` is given, in their precision.
+
+        Raises:
+            ValueError: a stock transformer that is already offloaded or compiled.
+        """
+        kwargs.setdefault("transformer", pipeline.transformer)
+        if not {"dtype", "torch_dtype"} & kwargs.keys():
+            kwargs["dtype"] = pipeline.dtype
+        made = super().from_pipe(pipeline, **kwargs)
+        made._bundle = getattr(pipeline, "_bundle", None)
+        return made
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """As every pipeline of diffusers; without experts the folder is one of FLUX, and needs no CoLoGen to be read.
+
+        Raises:
+            ValueError: it was made of a bundle whose parts are not diffusers' own.
+        """
+        if self._bundle is not None and self.vae is None:
+            raise ValueError(
+                f"a pipeline of {self._bundle.preset.name} is no folder of diffusers: keep its base as it is, and save "
+                "its experts with cologen.model.adapters.save_adapter(pipeline.transformer, folder)"
+            )
+        # In FLUX's class, the hub and FLUX's pipeline know it; but it would load without the experts, and say nothing.
+        names = ("diffusers", "FluxTransformer2DModel")
+        if getattr(unwrapped(self.transformer), "num_experts", 0):
+            names = (_MODULE, CoLoGenTransformer2DModel.__name__)
+        self.register_to_config(transformer=names)
+        super().save_pretrained(save_directory, *args, **kwargs)
+
+    def load_ip_adapter(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused, with a ValueError: it would replace the attention that sees a source."""
+        raise ValueError("IP adapters replace the attention that sees a source: use FluxPipeline for them")
+
+    @classmethod
+    def from_bundle(cls: type[_Pipeline], bundle: Bundle) -> _Pipeline:
+        """The pipeline of any preset: its own codec, text encoder, schedule, steps and guidance.
+
+        The transformer is put into evaluation mode, as ``from_pretrained`` does.
+        """
+        scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=bundle.preset.shifted)
+        codec, text = bundle.codec, bundle.text
+        clip_and_t5 = isinstance(text, FluxTextEncoder)
+        pipeline = cls(
+            scheduler=scheduler,
+            vae=codec.vae if isinstance(codec, FluxCodec) else None,
+            text_encoder=text.clip if clip_and_t5 else None,
+            tokenizer=cast(Any, text.clip_tokenizer) if clip_and_t5 else None,
+            text_encoder_2=text.t5 if clip_and_t5 else None,
+            tokenizer_2=cast(Any, text.t5_tokenizer) if clip_and_t5 else None,
+            transformer=bundle.transformer.eval(),  # routers draw noise in training
+        )
+        pipeline._bundle = bundle
+        return pipeline
+
+    def load_adapter(self, folder: Path | str, stage: int | None = None) -> None:
+        """Give the transformer the experts and the router of ``stage`` (None: the newest).
+
+        Raises:
+            FileNotFoundError: no adapter there, or a file of it is missing.
+            ValueError: it does not fit, is damaged, or the weights have already been offloaded.
+        """
+        adapters.load_adapter(self.transformer, Path(folder), stage=stage)
+
+    def _refuse_missing_parts(self) -> None:
+        """Raise ValueError or TypeError for a part without which nothing can be generated."""
+        if self.transformer is None or self.scheduler is None:
+            missing = "transformer" if self.transformer is None else "scheduler"
+            raise ValueError(f"the pipeline has no {missing}: load it, no image can be generated without")
+        inside = getattr(self.transformer, "_orig_mod", self.transformer)
+        if isinstance(inside, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            kind = type(inside).__name__
+            raise TypeError(f"the transformer is wrapped by {kind}, which is for training: give its module")
+
+    @property
+    def _codec(self) -> Codec:
+        if self._bundle is None:
+            if self.vae is None:
+                raise ValueError("the pipeline has no vae: load it, pictures cannot be read or written without")
+            return FluxCodec(self.vae, freeze=False)
+        return on_device(self._bundle.codec, self._execution_device)
+
+    @property
+    def _usual(self) -> Preset:
+        """How a base of this kind is usually sampled."""
+        if self._bundle is not None:
+            return self._bundle.preset
+        if Layout.of(self.transformer, self._codec).fill:
+            return PRESETS["flux-fill"]
+        return PRESETS["flux-dev" if self.transformer.config.guidance_embeds else "flux-schnell"]
+
+
+def on_device(part: Any, device: torch.device) -> Any:
+    """A bundle's part on the device; whoever gave it may have left it elsewhere."""
+    return part.to(device) if isinstance(part, nn.Module) else part
