@@ -10,6 +10,7 @@ from cologen.datagen.interrupts import STOPPED
 from cologen.trainer import cli, launch
 from cologen.trainer.branching import PARENT, branch
 from cologen.trainer.changes import CHANGES
+from cologen.trainer.json_files import read_lines
 from cologen.trainer.run_folder import finished_stages
 from tests.trainer.small_runs import adapter_bytes, arguments, recipe
 
@@ -39,7 +40,7 @@ def test_with_the_same_recipe_it_ends_in_the_same_bits(parent: Path, data: Path,
         assert adapter_bytes(tmp_path / "run") == adapter_bytes(parent)
         assert finished_stages(tmp_path / "run") == {0, 1}
         assert json.loads((tmp_path / "run" / PARENT).read_text())["checkpoint"] == "1-grounding-00000004"
-        logs = [lines(folder / "metrics.jsonl") for folder in (tmp_path / "run", parent)]
+        logs = [read_lines(folder / "metrics.jsonl") for folder in (tmp_path / "run", parent)]
         assert [(each["stage"], each["step"]) for each in logs[0]] == [
             (each["stage"], each["step"]) for each in logs[1]
         ]
