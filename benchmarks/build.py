@@ -21,13 +21,15 @@ import psutil
 from rich.console import Console
 
 from cologen.datagen import rle
-from cologen.datagen.engine.build import Cluster, Job, PartDone, build, connected
+from cologen.datagen.engine.build import PartDone, build
+from cologen.datagen.engine.cluster import Cluster, connected
+from cologen.datagen.engine.jobs import Job
 from cologen.datagen.manifest import PartContent, commit_part
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.drawing import Canvas, DrawnMask
 from cologen.datagen.masks.mixture import draw_masks
 from cologen.datagen.masks.policy import MaskPolicy
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image, ObjectMask, RejectedError
 from cologen.datagen.world.formats import World, ensure
@@ -91,9 +93,7 @@ class Bench:
     def build(self, name: str, num_images: int) -> Run:
         """A whole build, from the open listing to the complete manifest."""
         reader = self.reader(num_images)
-        stage = MaskStage(
-            folder=Folder.open(self.out / name), recipe=InpaintRecipe(source=reader.recipe), reader=reader
-        )
+        pass_ = MaskPass(folder=Folder.open(self.out / name), recipe=InpaintRecipe(source=reader.recipe), reader=reader)
         driver = psutil.Process()
         before, memory = _cpu_seconds(driver), driver.memory_info().rss
         most = memory
@@ -102,7 +102,7 @@ class Bench:
             nonlocal most
             most = max(most, driver.memory_info().rss)
 
-        [manifest] = build([Job(stage=stage)], Cluster(), on_part)
+        [manifest] = build([Job(pass_=pass_)], Cluster(), on_part)
         assert manifest.rows == num_images, manifest.rejected
         return Run(_cpu_seconds(driver) - before, most - memory)
 

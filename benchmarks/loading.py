@@ -25,12 +25,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bare import Bare
-from cologen.datagen.engine.parts import Stage as BuildStage
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.manifest import commit_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Pair
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.pairs import PairRecipe, PairStage
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
+from cologen.datagen.passes.pairs import PairPass, PairRecipe
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
@@ -108,21 +108,21 @@ def _opened(data: Path, task: PairTask, num_workers: int) -> StageSamples:
     return open_stage(recipe, 0, data, loading=Loading(num_workers=num_workers))
 
 
-def _build(stage: BuildStage) -> None:
-    stage.folder.create()
-    work, empty = stage.open(), stage.manifest()
-    reports = [commit_part(stage.folder, index, work(stage.part(index))) for index in range(empty.num_parts)]
-    save_manifest(stage.folder, empty.finished(reports))
+def _build(pass_: Pass) -> None:
+    pass_.folder.create()
+    work, empty = pass_.open(), pass_.manifest()
+    reports = [commit_part(pass_.folder, index, work(pass_.part(index))) for index in range(empty.num_parts)]
+    save_manifest(pass_.folder, empty.finished(reports))
 
 
-def _inpaint(home: Path, grain: float, folder: Folder) -> BuildStage:
+def _inpaint(home: Path, grain: float, folder: Folder) -> Pass:
     reader = Reader.of(Image, "cocostuff", _drawn(home, "cocostuff", grain), "train", SCENES, None)
-    return MaskStage(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
+    return MaskPass(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
-def _editing(home: Path, grain: float, folder: Folder) -> BuildStage:
+def _editing(home: Path, grain: float, folder: Folder) -> Pass:
     reader = Reader.of(Pair, "triplets", _drawn(home, "triplets", grain), "train", SCENES, None)
-    return PairStage(folder=folder, recipe=PairRecipe(task="editing", source=reader.recipe), reader=reader)
+    return PairPass(folder=folder, recipe=PairRecipe(task="editing", source=reader.recipe), reader=reader)
 
 
 def _drawn(home: Path, layout: str, grain: float) -> Path:
@@ -136,7 +136,7 @@ def _drawn(home: Path, layout: str, grain: float) -> Path:
     return home / layout
 
 
-_BUILDERS: dict[PairTask, Callable[[Path, float, Folder], BuildStage]] = {"inpaint": _inpaint, "editing": _editing}
+_BUILDERS: dict[PairTask, Callable[[Path, float, Folder], Pass]] = {"inpaint": _inpaint, "editing": _editing}
 
 
 if __name__ == "__main__":

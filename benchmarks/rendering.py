@@ -2,7 +2,7 @@
 
 That is: the row's pictures decoded once each, and as many pictures resized as a sample has, its source and its target.
 Where a task paints over one picture, it is resized twice there too, so that the ratio says what painting costs. Rows
-are what the stages make of the synthetic world. Both ways take turns at each row, and each row's best round counts, in
+are what the passes make of the synthetic world. Both ways take turns at each row, and each row's best round counts, in
 CPU time: a machine with other work disturbs single rounds, and the way that touches more memory more than the other.
 """
 
@@ -23,14 +23,14 @@ from rich.console import Console
 from rich.table import Table
 
 from cologen.datagen import images
-from cologen.datagen.engine.parts import Stage
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.manifest.schemas import SCHEMAS
 from cologen.datagen.pair_records import Pair
-from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.pairs import PairRecipe, PairStage
+from cologen.datagen.passes.grounding import GroundingPass, GroundingRecipe
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
+from cologen.datagen.passes.pairs import PairPass, PairRecipe
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 from cologen.datagen.samples import render
@@ -105,11 +105,11 @@ def _resized(picture: Picture) -> Any:
 def _rows(folder: Path) -> Rows:
     """At most ``ROWS`` of each kind that a task has."""
     found: Rows = defaultdict(list)
-    for layout, make in _STAGES.items():
+    for layout, make in _PASSES.items():
         root = folder / layout
         ensure(layout, root, World(num_scenes=SCENES, width=WIDTH, height=HEIGHT, seed=0))
-        stage = make(layout, root)
-        content = stage.open()(stage.part(0))
+        pass_ = make(layout, root)
+        content = pass_.open()(pass_.part(0))
         for row in pa.table(content.columns, schema=SCHEMAS[content.task]).to_pylist():
             kind = f"{row['task']}, {row.get('mask_kind') or row.get('referring') or layout}"
             if len(found[kind]) < ROWS:
@@ -117,34 +117,34 @@ def _rows(folder: Path) -> Rows:
     return dict(found)
 
 
-def _inpaint(name: str, root: Path) -> Stage:
+def _inpaint(name: str, root: Path) -> Pass:
     reader = Reader.of(Image, name, root, "train", SCENES, None)
-    return MaskStage(folder=_folder(root), recipe=InpaintRecipe(source=reader.recipe), reader=reader)
+    return MaskPass(folder=_folder(root), recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
-def _grounding(name: str, root: Path) -> Stage:
+def _grounding(name: str, root: Path) -> Pass:
     reader = Reader.of(Image, name, root, "train", SCENES, None)
-    return GroundingStage(folder=_folder(root), recipe=GroundingRecipe(source=reader.recipe), reader=reader)
+    return GroundingPass(folder=_folder(root), recipe=GroundingRecipe(source=reader.recipe), reader=reader)
 
 
-def _customized(name: str, root: Path) -> Stage:
+def _customized(name: str, root: Path) -> Pass:
     reader = Reader.of(Pair, name, root, "train", SCENES, None)
     recipe = PairRecipe(task="customized", source=reader.recipe)
-    return PairStage(folder=_folder(root), recipe=recipe, reader=reader)
+    return PairPass(folder=_folder(root), recipe=recipe, reader=reader)
 
 
-def _editing(name: str, root: Path) -> Stage:
+def _editing(name: str, root: Path) -> Pass:
     reader = Reader.of(Pair, name, root, "train", SCENES, None)
     recipe = PairRecipe(task="editing", source=reader.recipe)
-    return PairStage(folder=_folder(root), recipe=recipe, reader=reader)
+    return PairPass(folder=_folder(root), recipe=recipe, reader=reader)
 
 
 def _folder(root: Path) -> Folder:
-    """Where nothing is written: stages are run without the engine."""
+    """Where nothing is written: passes are run without the engine."""
     return Folder.open(root / "manifest")
 
 
-_STAGES: dict[str, Callable[[str, Path], Stage]] = {
+_PASSES: dict[str, Callable[[str, Path], Pass]] = {
     "cocostuff": _inpaint,
     "lvis": _grounding,
     "subjects200k": _customized,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cologen.datagen.engine.build import Job
-from cologen.datagen.passes.control import ControlRecipe, ControlStage
+from cologen.datagen.passes.control import ControlRecipe
+from cologen.datagen.passes.task_jobs import control_jobs
 from pipelines.console import run
 from pipelines.control_options import ControlOptions
-from pipelines.running import run_jobs
+from pipelines.running import run_phases
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -18,7 +18,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _build(options: ControlOptions) -> int:
-    """Compose the stage and run it, on actors where there are weights to hold."""
+    """Build the jobs and run them."""
     out = options.build.folder("control", options.src)
     reader = options.build.condition_reader(options.src)
     policy = options.conditions.policy(options.maps.available(reader.open().kinds))
@@ -29,14 +29,16 @@ def _build(options: ControlOptions) -> int:
         policy=policy,
         maps=weights.recipe(options.maps.batch_size),
     )
-    stage = ControlStage(folder=out, recipe=recipe, reader=reader, weights=weights)
-    job = Job(
-        stage=stage,
-        num_actors=options.maps.actors if recipe.maps.kinds else None,
+    phases = control_jobs(
+        out,
+        reader,
+        recipe,
+        weights,
+        num_actors=options.maps.actors,
         num_gpus=options.maps.gpus_per_actor,
         fresh=options.build.fresh,
     )
-    return run_jobs([job], options.build, reader.root)
+    return run_phases(phases, options.build, reader.root)
 
 
 if __name__ == "__main__":

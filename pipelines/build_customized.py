@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 import tyro
 
 from cologen.datagen.passes.pairs import PairRecipe
+from cologen.datagen.passes.task_jobs import pair_jobs
 from cologen.datagen.usage import require_range
 from pipelines.console import run
-from pipelines.options import BuildOptions
-from pipelines.pair_options import PairOptions
-from pipelines.pair_running import run_pairs
+from pipelines.options import BuildOptions, PairOptions
+from pipelines.running import run_phases
 
 NUM_SCORES = 3
 """Subjects200K judges composition, the subject's consistency and the picture's quality, each from 0 to 5."""
@@ -46,7 +46,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _build(options: CustomizedOptions) -> int:
-    """Compose the recipe and run it."""
+    """Build the jobs and run them."""
     out = options.build.folder("customized", options.src)
     reader = options.build.pair_reader(options.src)
     recipe = PairRecipe(
@@ -55,7 +55,8 @@ def _build(options: CustomizedOptions) -> int:
         seed=options.build.seed,
         policy=options.pictures.policy(num_scores=NUM_SCORES, min_score=options.min_score),
     )
-    return run_pairs(recipe, reader, options.build, out)
+    phases = pair_jobs(out, reader, recipe, fresh=options.build.fresh)
+    return run_phases(phases, options.build, reader.root)
 
 
 if __name__ == "__main__":

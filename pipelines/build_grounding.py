@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from cologen.datagen.engine.build import Job
 from cologen.datagen.grounding.policy import GroundingPolicy, ReferringMix
-from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
+from cologen.datagen.passes.grounding import GroundingRecipe
+from cologen.datagen.passes.task_jobs import grounding_jobs
 from cologen.datagen.usage import refusals_named, require_range
 from pipelines.console import run
 from pipelines.options import BuildOptions
-from pipelines.running import run_jobs
+from pipelines.running import run_phases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _build(options: GroundingOptions) -> int:
-    """Compose the stage and run it."""
+    """Build the jobs and run them."""
     out = options.build.folder("grounding", options.src)
     reader = options.build.reader(options.src)
     recipe = GroundingRecipe(
@@ -74,8 +74,8 @@ def _build(options: GroundingOptions) -> int:
         policy=options.policy,
         contrast=options.contrast,
     )
-    job = Job(stage=GroundingStage(folder=out, recipe=recipe, reader=reader), fresh=options.build.fresh)
-    return run_jobs([job], options.build, reader.root)
+    phases = grounding_jobs(out, reader, recipe, fresh=options.build.fresh)
+    return run_phases(phases, options.build, reader.root)
 
 
 if __name__ == "__main__":

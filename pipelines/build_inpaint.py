@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cologen.datagen.engine.build import Job
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.inpaint import InpaintRecipe
+from cologen.datagen.passes.task_jobs import inpaint_jobs
 from pipelines.console import run
 from pipelines.inpaint_options import InpaintOptions
-from pipelines.running import run_jobs
+from pipelines.running import run_phases
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -18,10 +18,10 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _build(options: InpaintOptions) -> int:
-    """Compose the stages and run them."""
+    """Build the jobs and run them."""
     out = options.build.folder("inpaint", options.src)
     reader = options.build.reader(options.src)
-    concepts = None if reader.open().annotated else options.concepts.stage(reader, out)
+    concepts = None if reader.open().annotated else options.concepts.pass_(reader, out)
     recipe = InpaintRecipe(
         source=reader.recipe,
         concepts=concepts and concepts.recipe,
@@ -29,10 +29,9 @@ def _build(options: InpaintOptions) -> int:
         variants=options.masks.variants,
         policy=options.masks.policy,
     )
-    masks = MaskStage(folder=out, recipe=recipe, reader=reader, concepts=concepts)
-    jobs = [options.concepts.job(concepts)] if concepts else []
-    jobs.append(Job(stage=masks, fresh=options.build.fresh))
-    return run_jobs(jobs, options.build, reader.root)
+    first = concepts and options.concepts.job(concepts)
+    phases = inpaint_jobs(out, reader, recipe, first, fresh=options.build.fresh)
+    return run_phases(phases, options.build, reader.root)
 
 
 if __name__ == "__main__":

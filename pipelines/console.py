@@ -12,8 +12,9 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cologen.datagen.engine.build import Job, PartDone
+from cologen.datagen.engine.build import PartDone
 from cologen.datagen.engine.dispatch import Status
+from cologen.datagen.engine.jobs import Job
 from cologen.datagen.heartbeat import INTERVAL, heartbeat
 from cologen.datagen.interrupts import STOPPED, second_one_ends
 from cologen.datagen.manifest import MANIFEST_NAME, REPORT_NAME, Manifest, rejected_file
@@ -160,10 +161,10 @@ def timed() -> Generator[Callable[[], float], None, None]:
 def print_plan(jobs: Sequence[Job]) -> None:
     """What a build would do: for each of its manifests where it goes, how many parts, and the resolved recipe."""
     for job in jobs:
-        manifest = job.stage.manifest()
-        done = sum(job.stage.folder.exists(rejected_file(index)) for index in range(manifest.num_parts))
+        manifest = job.pass_.manifest()
+        done = sum(job.pass_.folder.exists(rejected_file(index)) for index in range(manifest.num_parts))
         parts = f"{manifest.num_parts:,} parts, {done:,} of them committed"
-        CONSOLE.print(f"{manifest.task}: {parts}, into {job.stage.folder}")
+        CONSOLE.print(f"{manifest.task}: {parts}, into {job.pass_.folder}")
         CONSOLE.print_json(json.dumps(manifest.recipe))
 
 

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import tyro
 
 from cologen.datagen.concepts.detector_settings import DetectorSettings
-from cologen.datagen.engine.build import Job
+from cologen.datagen.engine.jobs import Job
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.policy import MaskMix, MaskPolicy
-from cologen.datagen.passes.concepts import ConceptStage
+from cologen.datagen.passes.concepts import ConceptPass
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.passes.segmenters import ConceptRecipe, GroundedFiles, SaliencyRecipe
 from cologen.datagen.records import Image
@@ -93,14 +93,14 @@ class ConceptOptions:
             require_unused(self, "text_encoder", "mask_iou", "actors", "gpus_per_actor", without=files)
             require_unused(self.detector, *detector, without=files)
 
-    def stage(self, reader: Reader[Image], out: Folder) -> ConceptStage:
-        """The concept stage over these pictures, beside the manifest that will use it."""
+    def pass_(self, reader: Reader[Image], out: Folder) -> ConceptPass:
+        """The concept pass over these pictures, beside the manifest that will use it."""
         # Here and not above: spaCy takes seconds to import, and --help needs none of it.
         from cologen.datagen.concepts.nouns import open_nouns
 
         files = self._files()
         segmenter = files.recipe(self.detector, self.mask_iou) if files else SaliencyRecipe()
-        return ConceptStage(
+        return ConceptPass(
             folder=Folder.open(self.concepts) if self.concepts else out.sibling("-concepts"),
             recipe=ConceptRecipe(source=reader.recipe, nouns=open_nouns(self.nouns).name, segmenter=segmenter),
             reader=reader,
@@ -108,10 +108,10 @@ class ConceptOptions:
             nouns=self.nouns,
         )
 
-    def job(self, stage: ConceptStage) -> Job:
-        """The stage with its workers: actors where there are weights to hold, plain tasks otherwise."""
-        actors = self.actors if stage.files else None
-        return Job(stage=stage, num_actors=actors, num_gpus=self.gpus_per_actor, fresh=self.fresh_concepts)
+    def job(self, pass_: ConceptPass) -> Job:
+        """The pass with its workers: actors where there are weights to hold, plain tasks otherwise."""
+        actors = self.actors if pass_.files else None
+        return Job(pass_=pass_, num_actors=actors, num_gpus=self.gpus_per_actor, fresh=self.fresh_concepts)
 
     def _files(self) -> GroundedFiles | None:
         named = (self.dino_config, self.dino_checkpoint, self.sam_checkpoint)

@@ -12,16 +12,15 @@ from cologen.datagen.engine.cluster import Cluster, FailurePolicy
 from cologen.datagen.images.addresses import limit_pictures
 from cologen.datagen.manifest.folder import Folder, require_local
 from cologen.datagen.pair_records import Condition, Pair
+from cologen.datagen.pairs.filters import PairPolicy
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
-from cologen.datagen.usage import require_range, require_unused
-from cologen.datagen.world.formats import World, ensure
+from cologen.datagen.usage import refusals_named, require_range, require_unused
+from cologen.datagen.world.formats import World, ensure, world_format
 from cologen.datagen.world.formats.drawing import SIDE_LIMITS, SPLITS, split_of
 from pipelines.console import CONSOLE, progress_over_scenes, working
 
 DATA = Path("data")
-WORLD_LAYOUTS = {"refcoco+": "refcoco", "refcocog": "refcoco"}  # one layout holds all three
-CONDITION_LAYOUTS = {"cocostuff": "captioned_cocostuff"}  # ADE20K's holds its captioned form too
 PART_SIZE, WORLD_PART_SIZE = 512, 32
 SCENES = 256  # of the synthetic world, where neither --scenes nor --limit asks for more
 
@@ -91,17 +90,17 @@ class BuildOptions:
 
     def reader(self, source: str) -> Reader[Image]:
         """The pictures: the dataset's under ``root``, or the synthetic dataset's, generated now if missing."""
-        return self._read(Image, source, WORLD_LAYOUTS.get(source, source), "pictures")
+        return self._read(Image, source, "pictures", world_format(source))
 
     def pair_reader(self, source: str) -> Reader[Pair]:
         """The pairs, of the dataset or of the synthetic world as in ``reader``; limit and part size count pairs."""
-        return self._read(Pair, source, source, "pairs")
+        return self._read(Pair, source, "pairs", world_format(source))
 
     def condition_reader(self, source: str) -> Reader[Condition]:
         """The pictures with their conditions, of the dataset or of the synthetic world as in ``reader``."""
-        return self._read(Condition, source, CONDITION_LAYOUTS.get(source, source), "pictures")
+        return self._read(Condition, source, "pictures", world_format(source, conditions=True))
 
-    def _read(self, item: type[_Item], source: str, layout: str, what: str) -> Reader[_Item]:
+    def _read(self, item: type[_Item], source: str, what: str, layout: str) -> Reader[_Item]:
         """The first ``limit`` samples of the dataset or the world, and a line that says how many there are and where.
 
         A world whose size is not given has as many scenes as the limit takes: most give one sample or more.
@@ -133,6 +132,26 @@ class BuildOptions:
         with progress_over_scenes(scenes) as advance:
             ensure(layout, root, world, workers=self.cpus or 1, progress=advance)
         return root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairOptions:
+    """When a pair is rejected for its pictures."""
+
+    min_side: int = 64
+    """Pixels: the shortest side of either picture."""
+    min_change: int = 12
+    """Levels of 255 by which some cell of their 32 x 32 thumbnails must differ; else two pictures are the same."""
+
+    def __post_init__(self) -> None:
+        with refusals_named():
+            _ = self.policy()
+
+    def policy(self, *, num_scores: int = 0, min_score: float = 0.0) -> PairPolicy:
+        """The same as a part of the recipe, with what is asked of the scores."""
+        return PairPolicy(
+            num_scores=num_scores, min_score=min_score, min_side=self.min_side, min_change=self.min_change
+        )
 
 
 def _scenes_with(number: int, split: str) -> int:

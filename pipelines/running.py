@@ -1,4 +1,4 @@
-"""What every builder does with its composed stages: run them, or say what would be run, and leave a page to look at."""
+"""What every builder does with its jobs: run them or print what would run, then write report and card."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from cologen.datagen.engine.build import Job, build, prepare
+from cologen.datagen.engine.build import build
+from cologen.datagen.engine.claims import prepare
 from cologen.datagen.engine.cluster import connected
+from cologen.datagen.engine.jobs import Job
 from cologen.datagen.manifest import Manifest, load_manifest
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.passes.task_jobs import Phases
 from cologen.datagen.records import Reason
 from cologen.datagen.review.card import write_card
 from cologen.datagen.review.report import write_report
@@ -17,23 +20,20 @@ from pipelines.console import CONSOLE, print_plan, print_summary, progress_over,
 from pipelines.options import BuildOptions
 
 
-def run_jobs(jobs: Sequence[Job], options: BuildOptions, root: Path, first: Sequence[Job] = ()) -> int:
-    """Build all jobs, then write report and card beside the last one's manifest and print its summary.
-
-    Of the jobs in ``first`` every part is to be there before the others begin, which look across parts.
-    """
+def run_phases(phases: Phases, options: BuildOptions, root: Path) -> int:
+    """Build all jobs, write a report and a card beside each manifest, and print the last one's summary."""
+    jobs = [job for phase in phases for job in phase]
     if options.dry_run:
-        print_plan([*first, *jobs])
+        print_plan(jobs)
         return 0
-    jobs = [*first, *jobs]
     with timed() as seconds:
-        manifests, num_built = _in_turn(jobs, len(first), options) if first else _run(jobs, options)
+        manifests, num_built = _built(phases, options)
     with working("drawing the report"):
         for job, manifest in zip(jobs, manifests, strict=True):
-            write_report(job.stage.folder, manifest, root)
-            write_card(job.stage.folder, manifest, synthetic=options.root is None)
-    print_summary(manifests[-1], jobs[-1].stage.folder, seconds(), num_built)
-    return _warned(manifests[-1], jobs[-1].stage.folder)
+            write_report(job.pass_.folder, manifest, root)
+            write_card(job.pass_.folder, manifest, synthetic=options.root is None)
+    print_summary(manifests[-1], jobs[-1].pass_.folder, seconds(), num_built)
+    return _warned(manifests[-1], jobs[-1].pass_.folder)
 
 
 def _warned(manifest: Manifest, folder: Folder) -> int:
@@ -55,21 +55,29 @@ def _warned(manifest: Manifest, folder: Folder) -> int:
     return 1 if (errors or unreadable) and not manifest.rows else 0
 
 
-def _in_turn(jobs: Sequence[Job], num_first: int, options: BuildOptions) -> tuple[list[Manifest], int]:
-    """Build the first of the jobs, then the others, with Ray started once, and not at all where nothing is to do."""
-    jobs = prepare(jobs)
+def _built(phases: Phases, options: BuildOptions) -> tuple[list[Manifest], int]:
+    """The manifests of all jobs, and how many samples of the last one were not there before.
+
+    Ray is started once for all phases, and not at all where nothing is left to do.
+    """
+    if len(phases) == 1:
+        return _run(phases[0], options)
+    phases = [prepare(phase) for phase in phases]
+    manifests, num_built = list[Manifest](), 0
     with ExitStack() as stack:
-        if not all(load_manifest(job.stage.folder).complete for job in jobs):
+        if not all(load_manifest(job.pass_.folder).complete for phase in phases for job in phase):
             with working("starting Ray"):
                 stack.enter_context(connected(options.cluster))
-        _run(jobs[:num_first], options)
-        return _run(jobs, options)
+        for phase in phases:
+            of_phase, num_built = _run(phase, options)
+            manifests += of_phase
+    return manifests, num_built
 
 
 def _run(jobs: Sequence[Job], options: BuildOptions) -> tuple[list[Manifest], int]:
-    """Build under a bar of the last job's parts; returns the number of samples that were not there before, too."""
-    stage = jobs[-1].stage
-    CONSOLE.print(f"Building into {stage.folder}")
-    with progress_over(stage.manifest().num_parts) as progress:
+    """Build one phase under a bar of its last job's parts."""
+    last = jobs[-1].pass_
+    CONSOLE.print(f"Building into {last.folder}")
+    with progress_over(last.manifest().num_parts) as progress:
         manifests = build(jobs, options.cluster, progress.on_part, progress.on_status)
     return manifests, progress.made - progress.reused

@@ -8,7 +8,7 @@ import psutil
 
 
 def ray_processes(role: str) -> list[psutil.Process]:
-    """Those with ``role`` in their title (``ray::_run_stage``, ``ray::IDLE`` …); what ends meanwhile is left out."""
+    """Those with ``role`` in their title (``ray::_run_pass``, ``ray::IDLE`` …); what ends meanwhile is left out."""
     found = list[psutil.Process]()
     for child in psutil.Process().children(recursive=True):
         try:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from cologen.datagen.engine.build import Cluster, connected
+from cologen.datagen.engine.cluster import Cluster, connected
 from cologen.datagen.manifest import Manifest, iterate_rows, load_manifest, read_part
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.world.formats import World, ensure

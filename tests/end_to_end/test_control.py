@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from cologen.datagen.control.annotators import annotator
-from cologen.datagen.engine.build import Cluster, Job, PartDone, build, connected
+from cologen.datagen.engine.build import PartDone, build
+from cologen.datagen.engine.cluster import Cluster, connected
+from cologen.datagen.engine.jobs import Job
 from cologen.datagen.manifest import Manifest, iterate_rows, load_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.samples import render

@@ -23,16 +23,17 @@ import pytest
 import ray
 import ray.cloudpickle
 
-from cologen.datagen.datasets import Reading
-from cologen.datagen.engine.build import Job, PartDone, PartsFailedError, _run_stage, build
+from cologen.datagen.engine.build import PartDone, PartsFailedError, build
 from cologen.datagen.engine.cluster import Cluster, FailurePolicy, connected
 from cologen.datagen.engine.dispatch import Status
+from cologen.datagen.engine.jobs import Job
 from cologen.datagen.engine.parts import Part
+from cologen.datagen.engine.worker import run_part
 from cologen.datagen.manifest import Manifest, PartContent, PartReport, load_manifest, read_part
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.reading import Reader, read_items
-from cologen.datagen.records import Image
+from cologen.datagen.records import Image, Reading
 from tests.processes import ray_processes
 
 pytestmark = [
@@ -105,13 +106,13 @@ class StrangeSource(Wrapped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StrangeStage(MaskStage):
+class StrangePass(MaskPass):
     def open(self) -> Callable[[Part], PartContent]:
         source: Any = StrangeSource(self.reader.open())
         return lambda part: self._draw(part, *read_items(source, part))
 
 
-def _stage(kind: type[MaskStage], world: Path, out: Path, limit: int = 28, **more: Any) -> Any:
+def _pass(kind: type[MaskPass], world: Path, out: Path, limit: int = 28, **more: Any) -> Any:
     reader = Reader.of(Image, "cocostuff", world / "cocostuff", "train", PART_SIZE, limit)
     return kind(folder=Folder.open(out), recipe=InpaintRecipe(source=reader.recipe), reader=reader, **more)
 
@@ -120,10 +121,10 @@ def _hashes(reports: list[PartReport]) -> list[tuple[str, str]]:
     return [(one.sha256, one.rejected_sha256) for one in sorted(reports, key=lambda one: one.index)]
 
 
-def _alone(stage: MaskStage) -> list[tuple[str, str]]:
+def _alone(pass_: MaskPass) -> list[tuple[str, str]]:
     """The hashes of all parts, made by this process one after the other."""
-    stage.folder.create()
-    rows = [_run_stage({"id": index}, stage, PROMPT) for index in range(stage.manifest().num_parts)]
+    pass_.folder.create()
+    rows = [run_part({"id": index}, pass_, PROMPT) for index in range(pass_.manifest().num_parts)]
     return _hashes([PartReport.model_validate(json.loads(row["done"])[0][0]) for row in rows])
 
 
@@ -135,7 +136,7 @@ def _rejected(manifest: Manifest, folder: Folder) -> dict[str, tuple[str, str]]:
 def test_strange_exceptions_cost_their_pictures_alone_and_are_the_same_bytes_everywhere(
     world: Path, tmp_path: Path
 ) -> None:
-    [manifest] = build([Job(stage=_stage(StrangeStage, world, tmp_path / "two"))], Cluster())
+    [manifest] = build([Job(pass_=_pass(StrangePass, world, tmp_path / "two"))], Cluster())
 
     assert manifest.rejected["internal_error"] == len(STRANGE)
     rejected = _rejected(manifest, Folder.open(tmp_path / "two"))
@@ -144,7 +145,7 @@ def test_strange_exceptions_cost_their_pictures_alone_and_are_the_same_bytes_eve
     assert Counter(detail.partition(" ")[0] for detail in found.values()) == TYPES
     assert all(" at cologen/datagen/" in detail for detail in found.values())
     assert manifest.rows + sum(manifest.rejected.values()) == 28
-    assert _hashes([*manifest.parts]) == _alone(_stage(StrangeStage, world, tmp_path / "one"))
+    assert _hashes([*manifest.parts]) == _alone(_pass(StrangePass, world, tmp_path / "one"))
 
 
 class FaultyDisk(Wrapped):
@@ -180,7 +181,7 @@ class FaultyDisk(Wrapped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FaultyStage(MaskStage):
+class FaultyPass(MaskPass):
     script: Path
 
     def open(self) -> Callable[[Part], PartContent]:
@@ -191,13 +192,13 @@ class FaultyStage(MaskStage):
 def test_failing_parts_are_tried_again_set_aside_and_made_by_the_next_run(world: Path, tmp_path: Path) -> None:
     script, out = tmp_path / "script", tmp_path / "out"
     script.mkdir()
-    stage = _stage(FaultyStage, world, out, script=script)
+    pass_ = _pass(FaultyPass, world, out, script=script)
     done: list[PartDone] = []
     seen: list[Status] = []
 
     with pytest.raises(PartsFailedError) as ended:
         build(
-            [Job(stage=stage)],
+            [Job(pass_=pass_)],
             Cluster(failures=replace(PROMPT, tries=2, part_timeout=10.0)),
             done.append,
             seen.append,
@@ -215,19 +216,19 @@ def test_failing_parts_are_tried_again_set_aside_and_made_by_the_next_run(world:
     assert any(
         one.part == 3 and one.seconds > 1 and "process" in one.where for status in seen for one in status.at_work
     )
-    assert not load_manifest(stage.folder).complete
+    assert not load_manifest(pass_.folder).complete
 
     (script / "mended").touch()
     reused: list[bool] = []
-    [manifest] = build([Job(stage=stage)], Cluster(), lambda part: reused.append(part.reused))
+    [manifest] = build([Job(pass_=pass_)], Cluster(), lambda part: reused.append(part.reused))
     assert Counter(reused) == {True: 4, False: 3}
-    sound = _alone(_stage(MaskStage, world, tmp_path / "sound"))
+    sound = _alone(_pass(MaskPass, world, tmp_path / "sound"))
     ours = _hashes([*manifest.parts])
     assert [ours[index] for index in (0, 1, 2, 3, 5, 6)] == [sound[index] for index in (0, 1, 2, 3, 5, 6)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenStage(MaskStage):
+class BrokenPass(MaskPass):
     """Fails for each part, or (``opens`` False) before there is one."""
 
     opens: bool = True
@@ -247,19 +248,19 @@ def test_a_build_ends_early_where_too_much_fails_and_at_once_where_a_stage_does_
 ) -> None:
     few = Cluster(failures=replace(PROMPT, max_failed_parts=1))
     with pytest.raises(PartsFailedError, match=r"^2 of 7 parts of .*ended early") as ended:
-        build([Job(stage=_stage(BrokenStage, world, tmp_path / "parts"))], few)
-    assert all(one.why.startswith("ArithmeticError at cologen/datagen/build.py:") for one in ended.value.failed)
+        build([Job(pass_=_pass(BrokenPass, world, tmp_path / "parts"))], few)
+    assert all(one.why.startswith("ArithmeticError at cologen/datagen/engine/worker.py:") for one in ended.value.failed)
 
     with pytest.raises(ValueError, match=r"^no file of weights at sam\.pth$"):
-        build([Job(stage=_stage(BrokenStage, world, tmp_path / "stage", opens=False))], few)
-    # An actor's stage fails in the same words.
+        build([Job(pass_=_pass(BrokenPass, world, tmp_path / "stage", opens=False))], few)
+    # An actor's pass fails in the same words.
     with pytest.raises(PartsFailedError, match="ArithmeticError"):
-        build([Job(stage=_stage(BrokenStage, world, tmp_path / "actor"), num_actors=1)], few)
+        build([Job(pass_=_pass(BrokenPass, world, tmp_path / "actor"), num_actors=1)], few)
 
 
 def _kill_a_worker(chance: random.Random) -> bool:
     """Kill one of the cluster's worker processes, as the kernel does when memory is short."""
-    workers = ray_processes("ray::_run_stage")
+    workers = ray_processes("ray::_run_pass")
     if workers:
         chance.choice(workers).kill()
     return bool(workers)
@@ -295,10 +296,10 @@ def test_a_build_killed_at_random_moments_with_its_workers_ends_with_the_same_by
         if not part.reused and len(killed) < 3:
             killed.append(_kill_a_worker(chance))
 
-    job = Job(stage=MaskStage(folder=Folder.open(out), recipe=recipe, reader=reader))
+    job = Job(pass_=MaskPass(folder=Folder.open(out), recipe=recipe, reader=reader))
     [manifest] = build([job], Cluster(failures=replace(PROMPT, tries=6)), on_part)
     assert any(killed)
-    assert _hashes([*manifest.parts]) == _alone(replace(job.stage, folder=Folder.open(tmp_path / "alone")))
+    assert _hashes([*manifest.parts]) == _alone(replace(job.pass_, folder=Folder.open(tmp_path / "alone")))
 
 
 def test_ctrl_c_in_the_middle_is_one_line_and_code_130_and_what_is_committed_stays(world: Path, tmp_path: Path) -> None:
@@ -329,15 +330,15 @@ def test_a_folder_on_a_full_disk_is_one_message_and_the_build_continues_when_the
     if mounted.returncode:
         pytest.skip("no permission to mount a small disk")
     try:
-        stage = _stage(MaskStage, world, disk / "out")
+        pass_ = _pass(MaskPass, world, disk / "out")
         filler = disk / "filler"
         filler.write_bytes(bytes(984 << 10))
         with pytest.raises(PartsFailedError, match="No space left on device") as ended:
-            build([Job(stage=stage)], Cluster(failures=PROMPT))
+            build([Job(pass_=pass_)], Cluster(failures=PROMPT))
         assert 0 < len(ended.value.failed) <= 7
         filler.unlink()
-        [manifest] = build([Job(stage=stage)], Cluster(failures=PROMPT))
-        assert _hashes([*manifest.parts]) == _alone(_stage(MaskStage, world, tmp_path / "roomy"))
-        assert not [name for name in stage.folder.names() if name.endswith(".tmp")]
+        [manifest] = build([Job(pass_=pass_)], Cluster(failures=PROMPT))
+        assert _hashes([*manifest.parts]) == _alone(_pass(MaskPass, world, tmp_path / "roomy"))
+        assert not [name for name in pass_.folder.names() if name.endswith(".tmp")]
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)

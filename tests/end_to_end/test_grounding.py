@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cologen.datagen import rle
-from cologen.datagen.engine.build import Cluster, connected
+from cologen.datagen.engine.cluster import Cluster, connected
 from cologen.datagen.manifest import iterate_rows, load_manifest, read_part
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.samples import render

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cologen.datagen.engine.build import Cluster, connected
+from cologen.datagen.engine.cluster import Cluster, connected
 from cologen.datagen.manifest import iterate_rows, load_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.world.formats import World, ensure

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from cologen.datagen.engine.build import Cluster, Job, PartDone, build
+from cologen.datagen.engine.build import PartDone, build
+from cologen.datagen.engine.cluster import Cluster
+from cologen.datagen.engine.jobs import Job
 from cologen.datagen.manifest import Manifest, load_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.masks.policy import MaskPolicy
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 from tests.processes import ray_processes
@@ -35,7 +37,7 @@ PART_SIZE, VARIANTS = 2, 40
 def _job(world: Path, out: Path) -> Job:
     reader = Reader.of(Image, "cocostuff", world / "cocostuff", "train", PART_SIZE, None)
     recipe = InpaintRecipe(source=reader.recipe, variants=VARIANTS, policy=MaskPolicy())
-    return Job(stage=MaskStage(folder=Folder.open(out), recipe=recipe, reader=reader))
+    return Job(pass_=MaskPass(folder=Folder.open(out), recipe=recipe, reader=reader))
 
 
 def _hashes(manifest: Manifest) -> list[tuple[str, str]]:
@@ -71,7 +73,7 @@ def _after(num_parts: int, act: Callable[[], None]) -> tuple[Callable[[PartDone]
 
 
 def _kill_a_worker() -> None:
-    (ray_processes("ray::_run_stage") or ray_processes("ray::IDLE"))[0].kill()
+    (ray_processes("ray::_run_pass") or ray_processes("ray::IDLE"))[0].kill()
 
 
 def test_a_killed_worker_changes_nothing(world: Path, tmp_path: Path, reference: list[tuple[str, str]]) -> None:

@@ -129,7 +129,7 @@ def test_a_log_shows_a_build_before_its_first_part_and_the_part_that_hangs(log: 
         _wait_for("waiting for a free worker for 20 parts", log)
         progress.on_part(PartDone(report, reused=False))
         progress.on_status(
-            Status(at_work=(AtWork(part=3, stage=0, seconds=725.0, where="node1 process 12"),), num_waiting=18)
+            Status(at_work=(AtWork(part=3, pass_=0, seconds=725.0, where="node1 process 12"),), num_waiting=18)
         )
         _wait_for(
             "1 of 20 parts · 7 samples · 2 rejected · 1 at work, longest part 3 for 12:05 on node1 process 12", log

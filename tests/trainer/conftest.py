@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
-from cologen.datagen.engine.parts import Stage as BuildStage
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.manifest import commit_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Condition, ConditionKind, Pair
 from cologen.datagen.pairs.filters import PairPolicy
-from cologen.datagen.passes.control import ControlRecipe, ControlStage
-from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.pairs import PairRecipe, PairStage
+from cologen.datagen.passes.control import ControlPass, ControlRecipe
+from cologen.datagen.passes.grounding import GroundingPass, GroundingRecipe
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
+from cologen.datagen.passes.pairs import PairPass, PairRecipe
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
@@ -52,42 +52,42 @@ def data(built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return built
 
 
-def _build(stage: BuildStage) -> None:
-    stage.folder.create()
-    work, empty = stage.open(), stage.manifest()
-    reports = [commit_part(stage.folder, index, work(stage.part(index))) for index in range(empty.num_parts)]
-    save_manifest(stage.folder, empty.finished(reports))
+def _build(pass_: Pass) -> None:
+    pass_.folder.create()
+    work, empty = pass_.open(), pass_.manifest()
+    reports = [commit_part(pass_.folder, index, work(pass_.part(index))) for index in range(empty.num_parts)]
+    save_manifest(pass_.folder, empty.finished(reports))
 
 
-def _inpaint(root: Path, folder: Folder) -> BuildStage:
+def _inpaint(root: Path, folder: Folder) -> Pass:
     reader = Reader.of(Image, "cocostuff", root, "train", 8, None)
-    return MaskStage(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
+    return MaskPass(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
-def _grounding(root: Path, folder: Folder) -> BuildStage:
+def _grounding(root: Path, folder: Folder) -> Pass:
     reader = Reader.of(Image, "refcoco", root, "train", 8, None)
-    return GroundingStage(folder=folder, recipe=GroundingRecipe(source=reader.recipe), reader=reader)
+    return GroundingPass(folder=folder, recipe=GroundingRecipe(source=reader.recipe), reader=reader)
 
 
-def _control(source: str, kinds: tuple[ConditionKind, ...], root: Path, folder: Folder) -> BuildStage:
+def _control(source: str, kinds: tuple[ConditionKind, ...], root: Path, folder: Folder) -> Pass:
     reader = Reader.of(Condition, source, root, "train", 8, None)
     recipe = ControlRecipe(source=reader.recipe, policy=ControlPolicy(mix=ConditionMix.equal(kinds)))
-    return ControlStage(folder=folder, recipe=recipe, reader=reader)
+    return ControlPass(folder=folder, recipe=recipe, reader=reader)
 
 
-def _customized(root: Path, folder: Folder) -> BuildStage:
+def _customized(root: Path, folder: Folder) -> Pass:
     reader = Reader.of(Pair, "subjects200k", root, "train", 8, None)
     recipe = PairRecipe(task="customized", source=reader.recipe, policy=_SMALL)
-    return PairStage(folder=folder, recipe=recipe, reader=reader)
+    return PairPass(folder=folder, recipe=recipe, reader=reader)
 
 
-def _editing(root: Path, folder: Folder) -> BuildStage:
+def _editing(root: Path, folder: Folder) -> Pass:
     reader = Reader.of(Pair, "triplets", root, "train", 8, None)
     recipe = PairRecipe(task="editing", source=reader.recipe, policy=_SMALL)
-    return PairStage(folder=folder, recipe=recipe, reader=reader)
+    return PairPass(folder=folder, recipe=recipe, reader=reader)
 
 
-_MANIFESTS: dict[str, tuple[str, Callable[[Path, Folder], BuildStage]]] = {
+_MANIFESTS: dict[str, tuple[str, Callable[[Path, Folder], Pass]]] = {
     "inpaint-cocostuff": ("cocostuff", _inpaint),
     "grounding-refcoco": ("refcoco", _grounding),
     "control-cocostuff": ("captioned_cocostuff", partial(_control, "cocostuff", ("canny", "segmentation"))),

@@ -23,7 +23,7 @@ from cologen.datagen.control.policy import ConditionMix, ControlPolicy
 from cologen.datagen.manifest import commit_part, iterate_rows, load_manifest, read_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Condition
-from cologen.datagen.passes.control import ControlRecipe, ControlStage
+from cologen.datagen.passes.control import ControlPass, ControlRecipe
 from cologen.datagen.passes.map_networks import MapWeights
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image, Reason, RejectedError, Rejection
@@ -68,13 +68,13 @@ def manifest(home: Path) -> Path:
     reader = Reader.of(Condition, "ade20k", root, "train", 5, None)
     policy = ControlPolicy(mix=ConditionMix.equal(("canny", "hed")))
     of = ControlRecipe(source=reader.recipe, policy=policy, maps=weights.recipe(2))
-    stage = ControlStage(folder=Folder.open(home / "control"), recipe=of, reader=reader, weights=weights)
-    stage.folder.create()
-    work, empty = stage.open(), stage.manifest()
+    pass_ = ControlPass(folder=Folder.open(home / "control"), recipe=of, reader=reader, weights=weights)
+    pass_.folder.create()
+    work, empty = pass_.open(), pass_.manifest()
     lost = Rejection(sample_id="ade20k/x", stage="source", reason=Reason.MISSING_IMAGE, detail="gone")
-    made = [replace(work(stage.part(index)), rejections=[lost]) for index in range(empty.num_parts)]
-    reports = [commit_part(stage.folder, index, content) for index, content in enumerate(made)]
-    save_manifest(stage.folder, empty.finished(reports))
+    made = [replace(work(pass_.part(index)), rejections=[lost]) for index in range(empty.num_parts)]
+    reports = [commit_part(pass_.folder, index, content) for index, content in enumerate(made)]
+    save_manifest(pass_.folder, empty.finished(reports))
     return home / "control"
 
 

@@ -15,7 +15,7 @@ import torch
 from cologen.datagen.control.annotators import annotator
 from cologen.datagen.control.hed import load_hed
 from cologen.datagen.control.maps import Extractor
-from cologen.datagen.engine.build import Cluster, connected
+from cologen.datagen.engine.cluster import Cluster, connected
 from cologen.datagen.engine.pool import Batch, InProcess, PoolSize, ray_pool
 from tests.processes import ray_processes
 

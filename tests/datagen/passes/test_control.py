@@ -15,7 +15,7 @@ from cologen.datagen.datasets import DATASETS, open_dataset
 from cologen.datagen.manifest import commit_part, iterate_rows, load_manifest, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Condition
-from cologen.datagen.passes.control import ControlRecipe, ControlStage
+from cologen.datagen.passes.control import ControlPass, ControlRecipe
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
@@ -38,23 +38,23 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def stage_over(source: str, root: Path, out: Path, part_size: int = 16) -> ControlStage:
+def pass_over(source: str, root: Path, out: Path, part_size: int = 16) -> ControlPass:
     reader = Reader.of(Condition, source, root, "train", part_size, None)
     policy = ControlPolicy(mix=ConditionMix.equal(ANYWHERE | reader.open().kinds))
     recipe = ControlRecipe(source=reader.recipe, policy=policy)
-    return ControlStage(folder=Folder.open(out), recipe=recipe, reader=reader)
+    return ControlPass(folder=Folder.open(out), recipe=recipe, reader=reader)
 
 
-def built(stage: ControlStage, change: Callable[[dict[str, Any]], None] = lambda _: None) -> Folder:
-    """The stage run without the engine; ``change`` alters the columns of every part before they are committed."""
-    stage.folder.create()
-    work, reports = stage.open(), []
-    for index in range(stage.reader.recipe.num_parts):
-        content = work(stage.part(index))
+def built(pass_: ControlPass, change: Callable[[dict[str, Any]], None] = lambda _: None) -> Folder:
+    """The pass run without the engine; ``change`` alters the columns of every part before they are committed."""
+    pass_.folder.create()
+    work, reports = pass_.open(), []
+    for index in range(pass_.reader.recipe.num_parts):
+        content = work(pass_.part(index))
         change(content.columns)
-        reports.append(commit_part(stage.folder, index, content))
-    save_manifest(stage.folder, stage.manifest().finished(reports))
-    return stage.folder
+        reports.append(commit_part(pass_.folder, index, content))
+    save_manifest(pass_.folder, pass_.manifest().finished(reports))
+    return pass_.folder
 
 
 def rows_of(folder: Folder) -> list[dict[str, Any]]:
@@ -67,18 +67,18 @@ def problems(folder: Folder, root: Path) -> list[str]:
 
 @pytest.mark.parametrize("source", LAYOUTS)
 def test_every_source_gives_every_kind_it_can(source: str, roots: Path, tmp_path: Path) -> None:
-    stage = stage_over(source, roots / LAYOUTS[source], tmp_path / "out")
-    opened = stage.reader.open()
+    pass_ = pass_over(source, roots / LAYOUTS[source], tmp_path / "out")
+    opened = pass_.reader.open()
     assert opened.kinds == OWN.get(source, {"segmentation"})
-    folder = built(stage)
-    assert problems(folder, stage.reader.root) == []
+    folder = built(pass_)
+    assert problems(folder, pass_.reader.root) == []
     rows = rows_of(folder)
     assert {row["condition"] for row in rows} == ANYWHERE | opened.kinds
     counts = Counter(row["condition"] for row in rows)
     assert len(rows) == len(opened)
     assert max(counts.values()) - min(counts.values()) <= 1
     for row in rows:
-        sample = render(row, stage.reader.root)
+        sample = render(row, pass_.reader.root)
         assert sample.source.shape == sample.target.shape == (80, 96, 3)
         assert sample.prompt
         assert (sample.online is not None) == (row["condition"] in ("hed", "lineart")) == row["online"]
@@ -87,12 +87,12 @@ def test_every_source_gives_every_kind_it_can(source: str, roots: Path, tmp_path
 
 def test_conditions_of_another_size_lie_on_their_pictures(roots: Path, tmp_path: Path) -> None:
     """MultiGen's maps are larger here: where depth jumps, the picture has an edge."""
-    stage = stage_over("multigen", roots / "multigen", tmp_path / "out")
-    rows = [row for row in rows_of(built(stage)) if row["condition"] == "depth"]
+    pass_ = pass_over("multigen", roots / "multigen", tmp_path / "out")
+    rows = [row for row in rows_of(built(pass_)) if row["condition"] == "depth"]
     assert {(row["condition_width"], row["condition_height"]) for row in rows} == {(112, 96)}
     scores = dict.fromkeys((-6, 0, 6), 0.0)
     for row in rows:
-        sample = render(row, stage.reader.root)
+        sample = render(row, pass_.reader.root)
         jumps = cv2.Canny(sample.source, 50, 100) > 0
         steps = np.abs(cv2.Laplacian(sample.target.astype(np.float32), cv2.CV_32F)).max(axis=2)
         for shift in scores:
@@ -114,8 +114,8 @@ def test_bad_conditions_are_one_counted_rejection_each(roots: Path, tmp_path: Pa
     lines[1] = json.dumps(json.loads(lines[1]) | {"prompt": None})
     lines[2] = json.dumps(json.loads(lines[2]) | {"control_seg": "../../../../secret.jpg"})
     listed.write_text("\n".join(lines))
-    stage = stage_over("multigen", root, tmp_path / "out", part_size=36)
-    content = stage.open()(stage.part(0))
+    pass_ = pass_over("multigen", root, tmp_path / "out", part_size=36)
+    content = pass_.open()(pass_.part(0))
     found = {one.sample_id: str(one.reason) for one in content.rejections}
     assert found == {
         "multigen/depth/000000001#0": "size_mismatch",
@@ -142,8 +142,8 @@ def test_where_maps_are_missing_the_proportions_hold_and_samples_are_left_out(pa
     for folder, number in lost.items():
         for path in sorted((root / "dataset/conditions" / folder).iterdir())[:number]:
             path.unlink()
-    stage = stage_over("multigen", root, tmp_path / "out", part_size)
-    folder = built(stage)
+    pass_ = pass_over("multigen", root, tmp_path / "out", part_size)
+    folder = built(pass_)
     assert problems(folder, root) == []
     rows, manifest = rows_of(folder), load_manifest(folder)
     assert manifest.rejected["missing_image"] == lost["depth"] + lost["segbase"]
@@ -185,8 +185,8 @@ def set_where(kind: str, column: str, value: Any) -> Callable[[dict[str, Any]], 
     ],
 )
 def test_a_wrong_row_is_named(change: Callable[[dict[str, Any]], None], said: str, roots: Path, tmp_path: Path) -> None:
-    stage = stage_over("multigen", roots / "multigen", tmp_path / "out", part_size=90)
-    assert any(said in problem for problem in problems(built(stage, change), stage.reader.root))
+    pass_ = pass_over("multigen", roots / "multigen", tmp_path / "out", part_size=90)
+    assert any(said in problem for problem in problems(built(pass_, change), pass_.reader.root))
 
 
 def test_what_lies_elsewhere_is_said(roots: Path) -> None:

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from cologen.datagen.engine.parts import Stage
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.manifest import Manifest, commit_part, iterate_rows, read_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Pair
-from cologen.datagen.passes.distinct import DistinctRecipe, DistinctStage
-from cologen.datagen.passes.pairs import PairRecipe, PairStage
+from cologen.datagen.passes.distinct import DistinctPass
+from cologen.datagen.passes.pairs import PairRecipe
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.review.verify import verify
 
@@ -54,39 +54,38 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def stage_over(root: Path, out: Path, part_size: int) -> DistinctStage:
+def pass_over(root: Path, out: Path, part_size: int) -> DistinctPass:
     reader = Reader.of(Pair, "triplets", root, "train", part_size, None)
     recipe = PairRecipe(task="editing", source=reader.recipe)
-    candidates = PairStage(folder=Folder.open(f"{out}-candidates"), recipe=recipe, reader=reader)
-    return DistinctStage(folder=Folder.open(out), recipe=DistinctRecipe(**dict(recipe)), candidates=candidates)
+    return DistinctPass.over(reader, recipe, Folder.open(out))
 
 
-def build(stage: Stage, order: int = 1) -> Manifest:
-    """The stage run without the engine, backwards where ``order`` is -1."""
-    stage.folder.create()
-    work, manifest = stage.open(), stage.manifest()
-    reports = [commit_part(stage.folder, at, work(stage.part(at))) for at in range(manifest.num_parts)[::order]]
+def build(pass_: Pass, order: int = 1) -> Manifest:
+    """The pass run without the engine, backwards where ``order`` is -1."""
+    pass_.folder.create()
+    work, manifest = pass_.open(), pass_.manifest()
+    reports = [commit_part(pass_.folder, at, work(pass_.part(at))) for at in range(manifest.num_parts)[::order]]
     manifest = manifest.finished(reports)
-    save_manifest(stage.folder, manifest)
+    save_manifest(pass_.folder, manifest)
     return manifest
 
 
 @pytest.mark.parametrize(("part_size", "order"), [(1, 1), (2, -1), (4, 1), (100, 1)])
 def test_the_same_pairs_are_distinct_for_any_parts(root: Path, tmp_path: Path, part_size: int, order: int) -> None:
-    stage = stage_over(root, tmp_path / "out", part_size)
-    candidates = build(stage.candidates)
+    pass_ = pass_over(root, tmp_path / "out", part_size)
+    candidates = build(pass_.candidates)
     assert candidates.rejected == {"missing_image": 1, "identical_pair": 1}
-    manifest = build(stage, order)
-    assert [row["instruction"] for row in iterate_rows(stage.folder, manifest)] == KEPT
+    manifest = build(pass_, order)
+    assert [row["instruction"] for row in iterate_rows(pass_.folder, manifest)] == KEPT
     assert manifest.rejected == candidates.rejected | {"duplicate_image": 3}
-    assert [found for found in verify(stage.folder, root, workers=1) if found] == []
+    assert [found for found in verify(pass_.folder, root, workers=1) if found] == []
 
 
 def test_the_pair_that_came_before_is_named(root: Path, tmp_path: Path) -> None:
-    stage = stage_over(root, tmp_path / "out", 2)
-    build(stage.candidates)
-    parts = build(stage).parts
-    rejected = [row for part in parts for row in read_part(stage.folder, part.rejected_file).to_pylist()]
+    pass_ = pass_over(root, tmp_path / "out", 2)
+    build(pass_.candidates)
+    parts = build(pass_).parts
+    rejected = [row for part in parts for row in read_part(pass_.folder, part.rejected_file).to_pylist()]
     repeats = {row["sample_id"]: row["detail"] for row in rejected if row["stage"] == "distinct"}
     name = "triplets/train/{:09d}#0"
     assert repeats == {
@@ -95,18 +94,18 @@ def test_the_pair_that_came_before_is_named(root: Path, tmp_path: Path) -> None:
 
 
 def test_rows_come_as_the_candidates_have_them(root: Path, tmp_path: Path) -> None:
-    stage = stage_over(root, tmp_path / "out", 4)
-    rows = {row["sample_id"]: row for row in iterate_rows(stage.candidates.folder, build(stage.candidates))}
-    for row in iterate_rows(stage.folder, build(stage)):
+    pass_ = pass_over(root, tmp_path / "out", 4)
+    rows = {row["sample_id"]: row for row in iterate_rows(pass_.candidates.folder, build(pass_.candidates))}
+    for row in iterate_rows(pass_.folder, build(pass_)):
         assert row == rows[row["sample_id"]]
 
 
 def test_candidates_have_to_be_complete(root: Path, tmp_path: Path) -> None:
-    stage = stage_over(root, tmp_path / "out", 4)
-    stage.candidates.folder.create()
-    save_manifest(stage.candidates.folder, stage.candidates.manifest())
+    pass_ = pass_over(root, tmp_path / "out", 4)
+    pass_.candidates.folder.create()
+    save_manifest(pass_.candidates.folder, pass_.candidates.manifest())
     with pytest.raises(AssertionError, match="to be completed first"):
-        stage.open()
+        pass_.open()
 
 
 def test_a_pair_whose_picture_is_gone_by_now_is_turned_away(root: Path, tmp_path: Path) -> None:
@@ -114,7 +113,7 @@ def test_a_pair_whose_picture_is_gone_by_now_is_turned_away(root: Path, tmp_path
     copy.mkdir()
     for path in root.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    stage = stage_over(copy, tmp_path / "out", 4)
-    build(stage.candidates)
+    pass_ = pass_over(copy, tmp_path / "out", 4)
+    build(pass_.candidates)
     (copy / "a-again.jpg").unlink()
-    assert build(stage).rejected == {"missing_image": 2, "identical_pair": 1, "duplicate_image": 2}
+    assert build(pass_).rejected == {"missing_image": 2, "identical_pair": 1, "duplicate_image": 2}

@@ -21,7 +21,7 @@ from cologen.datagen.images import Picture
 from cologen.datagen.manifest import commit_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Condition
-from cologen.datagen.passes.control import ControlRecipe, ControlStage
+from cologen.datagen.passes.control import ControlPass, ControlRecipe
 from cologen.datagen.passes.drawing_maps import MapDrawer
 from cologen.datagen.passes.map_networks import MapsRecipe, MapWeights
 from cologen.datagen.passes.reading import Reader
@@ -58,32 +58,32 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader[Condition]:
     return Reader.of(Condition, "ade20k", root, "train", 12, None)
 
 
-def stage_over(reader: Reader[Condition], weights: MapWeights, out: Path, batch_size: int = 3) -> ControlStage:
+def pass_over(reader: Reader[Condition], weights: MapWeights, out: Path, batch_size: int = 3) -> ControlPass:
     recipe = ControlRecipe(source=reader.recipe, maps=weights.recipe(batch_size))
-    return ControlStage(folder=Folder.open(out), recipe=recipe, reader=reader, weights=weights)
+    return ControlPass(folder=Folder.open(out), recipe=recipe, reader=reader, weights=weights)
 
 
-def built(stage: ControlStage) -> list[dict[str, Any]]:
-    stage.folder.create()
-    work, rows, reports = stage.open(), list[dict[str, Any]](), []
-    for index in range(stage.reader.recipe.num_parts):
-        content = work(stage.part(index))
+def built(pass_: ControlPass) -> list[dict[str, Any]]:
+    pass_.folder.create()
+    work, rows, reports = pass_.open(), list[dict[str, Any]](), []
+    for index in range(pass_.reader.recipe.num_parts):
+        content = work(pass_.part(index))
         rows += [dict(zip(content.columns, row, strict=True)) for row in zip(*content.columns.values(), strict=True)]
-        reports.append(commit_part(stage.folder, index, content))
-    save_manifest(stage.folder, stage.manifest().finished(reports))
+        reports.append(commit_part(pass_.folder, index, content))
+    save_manifest(pass_.folder, pass_.manifest().finished(reports))
     return rows
 
 
 @dataclass(frozen=True)
 class Drawn:
-    stage: ControlStage
+    pass_: ControlPass
     rows: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def drawn(reader: Reader[Condition], weights: MapWeights, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    stage = stage_over(reader, weights, tmp_path_factory.mktemp("drawn") / "out")
-    return Drawn(stage, built(stage))
+    pass_ = pass_over(reader, weights, tmp_path_factory.mktemp("drawn") / "out")
+    return Drawn(pass_, built(pass_))
 
 
 def tensor(picture: Picture) -> torch.Tensor:
@@ -93,8 +93,8 @@ def tensor(picture: Picture) -> torch.Tensor:
 def test_what_is_drawn_in_advance_is_what_the_extractor_makes(
     drawn: Drawn, reader: Reader[Condition], weights: MapWeights
 ) -> None:
-    stage, rows = drawn.stage, drawn.rows
-    assert [one for found in verify(stage.folder, reader.root, workers=1) for one in found] == []
+    pass_, rows = drawn.pass_, drawn.rows
+    assert [one for found in verify(pass_.folder, reader.root, workers=1) for one in found] == []
     assert {row["condition"] for row in rows} == {"canny", "depth", "hed", "lineart", "segmentation"}
     assert not any(row["online"] for row in rows)
     assert weights.depth and weights.hed and weights.lineart
@@ -104,7 +104,7 @@ def test_what_is_drawn_in_advance_is_what_the_extractor_makes(
         "lineart": load_lineart(weights.lineart, device="cpu"),
     }
     for row in (row for row in rows if row["condition"] in extractors):
-        sample = render(row, reader.root, stage.folder)
+        sample = render(row, reader.root, pass_.folder)
         expected = 255 * extractors[row["condition"]](tensor(sample.target))[0].permute(1, 2, 0).numpy()
         assert row["map_hash"] is not None
         assert np.abs(sample.source - expected).max() <= 0.51  # rounded to grey levels, and no further off
@@ -113,7 +113,7 @@ def test_what_is_drawn_in_advance_is_what_the_extractor_makes(
 
 def test_batches_change_no_edge(drawn: Drawn, reader: Reader[Condition], weights: MapWeights, tmp_path: Path) -> None:
     """Those of HED and lineart: on the CPU these see one picture at a time, whatever the batch."""
-    rows = built(stage_over(reader, weights, tmp_path / "out", batch_size=8))
+    rows = built(pass_over(reader, weights, tmp_path / "out", batch_size=8))
     before, now = ([one["map_hash"] for one in found if one["condition"] in ONLINE] for found in (drawn.rows, rows))
     assert len(before) > 4
     assert before == now
@@ -123,7 +123,7 @@ def test_without_weights_rows_are_the_same_but_online(
     drawn: Drawn, reader: Reader[Condition], weights: MapWeights, tmp_path: Path
 ) -> None:
     alone = MapWeights(depth=weights.depth, device="cpu")
-    fewer = {row["sample_id"]: row for row in built(stage_over(reader, alone, tmp_path / "depth"))}
+    fewer = {row["sample_id"]: row for row in built(pass_over(reader, alone, tmp_path / "depth"))}
     changed = {"condition_uri", "condition_width", "condition_height", "online", "map_hash"}
     for row in drawn.rows:
         other = fewer[row["sample_id"]]
@@ -149,7 +149,7 @@ def test_a_picture_that_breaks_off_is_turned_away(weights: MapWeights, tmp_path:
 
 
 def test_damaged_maps_are_named(drawn: Drawn, tmp_path: Path) -> None:
-    shutil.copytree(drawn.stage.folder.path, tmp_path / "out")
+    shutil.copytree(drawn.pass_.folder.path, tmp_path / "out")
     folder = Folder.open(tmp_path / "out")
     data = folder.read("maps-00000.parquet")
     place = data.index(b"IDAT") + 20

@@ -17,7 +17,7 @@ from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.manifest.schemas import MIX_COLUMNS
 from cologen.datagen.pair_records import Pair
 from cologen.datagen.pairs.filters import PairPolicy
-from cologen.datagen.passes.pairs import UNNAMED, PairRecipe, PairStage, PairTask
+from cologen.datagen.passes.pairs import UNNAMED, PairPass, PairRecipe, PairTask
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import RejectedError
 from cologen.datagen.review.report import write_report
@@ -51,24 +51,24 @@ def reader_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reade
     return opened
 
 
-def stage_over(reader: Reader[Pair], out: Path, policy: PairPolicy | None = None) -> PairStage:
+def pass_over(reader: Reader[Pair], out: Path, policy: PairPolicy | None = None) -> PairPass:
     task = _TASKS[reader.recipe.name]
     chosen = policy or (SCORES if task == "customized" else PairPolicy())
     recipe = PairRecipe(task=task, source=reader.recipe, policy=chosen)
-    return PairStage(folder=Folder.open(out), recipe=recipe, reader=reader)
+    return PairPass(folder=Folder.open(out), recipe=recipe, reader=reader)
 
 
-def build(stage: PairStage, change: Callable[[Columns], None] = lambda _: None) -> Manifest:
-    """The stage run without the engine; ``change`` alters the columns of the first part."""
-    stage.folder.create()
-    work, reports = stage.open(), []
-    for index in range(stage.reader.recipe.num_parts):
-        content = work(stage.part(index))
+def build(pass_: PairPass, change: Callable[[Columns], None] = lambda _: None) -> Manifest:
+    """The pass run without the engine; ``change`` alters the columns of the first part."""
+    pass_.folder.create()
+    work, reports = pass_.open(), []
+    for index in range(pass_.reader.recipe.num_parts):
+        content = work(pass_.part(index))
         if index == 0:
             change(content.columns)
-        reports.append(commit_part(stage.folder, index, content))
-    manifest = stage.manifest().finished(reports)
-    save_manifest(stage.folder, manifest)
+        reports.append(commit_part(pass_.folder, index, content))
+    manifest = pass_.manifest().finished(reports)
+    save_manifest(pass_.folder, manifest)
     return manifest
 
 
@@ -81,12 +81,12 @@ def test_every_source_gives_a_manifest_that_holds(
     source: str, reader_of: Callable[[str], Reader[Pair]], tmp_path: Path
 ) -> None:
     reader = reader_of(source)
-    stage = stage_over(reader, tmp_path / "out")
-    manifest = build(stage)
-    assert problems(stage.folder, reader.root) == []
+    pass_ = pass_over(reader, tmp_path / "out")
+    manifest = build(pass_)
+    assert problems(pass_.folder, reader.root) == []
     assert manifest.rows + sum(manifest.rejected.values()) == reader.recipe.num_images
     pairs = {f"{source}/{pair.pair_id}#0": pair for pair in map(partial(_pair, reader), range(len(reader.open())))}
-    rows = list(iterate_rows(stage.folder, manifest))
+    rows = list(iterate_rows(pass_.folder, manifest))
     for row in rows:
         sample, pair = render(row, reader.root), pairs[row["sample_id"]]
         assert sample.source.shape == sample.target.shape == (SIDE, SIDE, 3)
@@ -97,7 +97,7 @@ def test_every_source_gives_a_manifest_that_holds(
     column = MIX_COLUMNS[manifest.task]
     assert column
     assert manifest.mix.achieved == Counter(row[column] for row in rows)
-    again = build(stage_over(reader, tmp_path / "again"))
+    again = build(pass_over(reader, tmp_path / "again"))
     assert [part.sha256 for part in again.parts] == [part.sha256 for part in manifest.parts]
 
 
@@ -107,7 +107,7 @@ def _pair(reader: Reader[Pair], index: int) -> Any:
 
 def test_subjects_go_both_ways_and_need_their_scores(reader_of: Callable[[str], Reader[Pair]], tmp_path: Path) -> None:
     reader = reader_of("subjects200k")
-    manifest = build(stage_over(reader, tmp_path / "out"))
+    manifest = build(pass_over(reader, tmp_path / "out"))
     assert manifest.mix.achieved["forth"] == manifest.mix.achieved["back"] > 0
     assert set(manifest.rejected) <= {"low_score", "unjudged"}
     rows = {row["sample_id"]: row for row in iterate_rows(Folder.open(tmp_path / "out"), manifest)}
@@ -116,7 +116,7 @@ def test_subjects_go_both_ways_and_need_their_scores(reader_of: Callable[[str], 
         assert (row["source_hash"], row["target_hash"]) == (other["target_hash"], other["source_hash"])
         assert f"-{row['direction']}#" in name
         np.testing.assert_array_equal(render(row, reader.root).source, render(other, reader.root).target)
-    everything = build(stage_over(reader, tmp_path / "all", PairPolicy()))
+    everything = build(pass_over(reader, tmp_path / "all", PairPolicy()))
     assert everything.rows == reader.recipe.num_images
 
 
@@ -146,17 +146,17 @@ def _triplets(root: Path) -> Reader[Pair]:
 
 def test_each_bad_pair_is_turned_away_for_its_own_reason(tmp_path: Path) -> None:
     reader = _triplets(tmp_path / "data")
-    stage = stage_over(reader, tmp_path / "out")
-    manifest = build(stage)
-    assert [row["instruction"] for row in iterate_rows(stage.folder, manifest)] == [
+    pass_ = pass_over(reader, tmp_path / "out")
+    manifest = build(pass_)
+    assert [row["instruction"] for row in iterate_rows(pass_.folder, manifest)] == [
         "Change it.", "Change it another way."
     ]  # fmt: skip
     assert manifest.mix.achieved == {UNNAMED: 2}
     assert manifest.rejected == {
         "identical_pair": 1, "too_small": 1, "truncated_image": 1, "missing_image": 1, "empty_instruction": 1
     }  # fmt: skip
-    write_report(stage.folder, manifest, reader.root)
-    assert f"<b>{UNNAMED}</b>" in stage.folder.read("report.html").decode()
+    write_report(pass_.folder, manifest, reader.root)
+    assert f"<b>{UNNAMED}</b>" in pass_.folder.read("report.html").decode()
 
 
 @pytest.mark.parametrize(
@@ -179,17 +179,17 @@ def test_a_wrong_row_is_named(
     def change(columns: Columns) -> None:
         columns[column][0] = value
 
-    stage = stage_over(reader, tmp_path / "out")
-    build(stage, change)
-    assert any(said in problem for problem in problems(stage.folder, reader.root))
+    pass_ = pass_over(reader, tmp_path / "out")
+    build(pass_, change)
+    assert any(said in problem for problem in problems(pass_.folder, reader.root))
 
 
 def test_a_row_whose_box_or_size_does_not_fit_is_not_rendered(
     reader_of: Callable[[str], Reader[Pair]], tmp_path: Path
 ) -> None:
     reader = reader_of("subjects200k")
-    stage = stage_over(reader, tmp_path / "out")
-    row = next(iterate_rows(stage.folder, build(stage)))
+    pass_ = pass_over(reader, tmp_path / "out")
+    row = next(iterate_rows(pass_.folder, build(pass_)))
     for wrong in ({"source_box": [0.0, 0.0, 9000.0, 10.0]}, {"width": SIDE - 1}):
         with pytest.raises(RejectedError):
             render(row | wrong, reader.root)

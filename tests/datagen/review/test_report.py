@@ -9,7 +9,7 @@ import pytest
 
 from cologen.datagen.manifest import Manifest, commit_part
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 from cologen.datagen.review.report import write_report
@@ -23,11 +23,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, Manifest, P
     ensure("cocostuff", root, World(num_scenes=30, width=64, height=64, seed=3))
     reader = Reader.of(Image, "cocostuff", root, "train", 10, None)
     folder = Folder.open(root.parent / "out")
-    stage = MaskStage(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
+    pass_ = MaskPass(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
     folder.create()
-    work = stage.open()
-    reports = [commit_part(folder, index, work(stage.part(index))) for index in range(reader.recipe.num_parts)]
-    return folder, stage.manifest().finished(reports), root
+    work = pass_.open()
+    reports = [commit_part(folder, index, work(pass_.part(index))) for index in range(reader.recipe.num_parts)]
+    return folder, pass_.manifest().finished(reports), root
 
 
 def _page(folder: Folder) -> str:

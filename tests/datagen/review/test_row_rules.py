@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
-from cologen.datagen.engine.parts import Stage
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.datagen.manifest import commit_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Condition, Pair
 from cologen.datagen.pairs.filters import PairPolicy
-from cologen.datagen.passes.control import ControlRecipe, ControlStage
-from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.pairs import PairRecipe, PairStage
+from cologen.datagen.passes.control import ControlPass, ControlRecipe
+from cologen.datagen.passes.grounding import GroundingPass, GroundingRecipe
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
+from cologen.datagen.passes.pairs import PairPass, PairRecipe
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 from cologen.datagen.review.verify import verify
@@ -35,47 +35,47 @@ def _root(layout: str, base: Path) -> Path:
     return base / layout
 
 
-def _inpaint(base: Path, folder: Folder) -> Stage:
+def _inpaint(base: Path, folder: Folder) -> Pass:
     reader = Reader.of(Image, "cocostuff", _root("cocostuff", base), "train", _SCENES, None)
-    return MaskStage(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
+    return MaskPass(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
-def _grounding(base: Path, folder: Folder, **settings: Any) -> Stage:
+def _grounding(base: Path, folder: Folder, **settings: Any) -> Pass:
     reader = Reader.of(Image, "refcoco", _root("refcoco", base), "train", _SCENES, None)
     recipe = GroundingRecipe(source=reader.recipe, variants=4, **settings)
-    return GroundingStage(folder=folder, recipe=recipe, reader=reader)
+    return GroundingPass(folder=folder, recipe=recipe, reader=reader)
 
 
-def _customized(base: Path, folder: Folder) -> Stage:
+def _customized(base: Path, folder: Folder) -> Pass:
     reader = Reader.of(Pair, "subjects200k", _root("subjects200k", base), "train", _SCENES, None)
     recipe = PairRecipe(task="customized", source=reader.recipe, policy=PairPolicy(min_side=32))
-    return PairStage(folder=folder, recipe=recipe, reader=reader)
+    return PairPass(folder=folder, recipe=recipe, reader=reader)
 
 
-def _editing(base: Path, folder: Folder) -> Stage:
+def _editing(base: Path, folder: Folder) -> Pass:
     reader = Reader.of(Pair, "triplets", _root("triplets", base), "train", _SCENES, None)
     recipe = PairRecipe(task="editing", source=reader.recipe, policy=PairPolicy(min_side=32))
-    return PairStage(folder=folder, recipe=recipe, reader=reader)
+    return PairPass(folder=folder, recipe=recipe, reader=reader)
 
 
-def _control(base: Path, folder: Folder) -> Stage:
+def _control(base: Path, folder: Folder) -> Pass:
     reader = Reader.of(Condition, "multigen_depth", _root("multigen_depth", base), "train", _SCENES, None)
     policy = ControlPolicy(mix=ConditionMix.equal(("depth",)))
-    return ControlStage(folder=folder, recipe=ControlRecipe(source=reader.recipe, policy=policy), reader=reader)
+    return ControlPass(folder=folder, recipe=ControlRecipe(source=reader.recipe, policy=policy), reader=reader)
 
 
-def _found(stage: Stage, change: Change = lambda _: None) -> list[str]:
+def _found(pass_: Pass, change: Change = lambda _: None) -> list[str]:
     """What verify says of the stage's manifest; ``change`` alters the columns of its first part before the commit."""
-    stage.folder.create()
-    work, empty, reports = stage.open(), stage.manifest(), []
+    pass_.folder.create()
+    work, empty, reports = pass_.open(), pass_.manifest(), []
     for index in range(empty.num_parts):
-        content = work(stage.part(index))
+        content = work(pass_.part(index))
         if index == 0:
             change(content.columns)
-        reports.append(commit_part(stage.folder, index, content))
-    save_manifest(stage.folder, empty.finished(reports))
-    root: Any = stage
-    return [finding.problem for found in verify(stage.folder, root.reader.root, workers=1) for finding in found]
+        reports.append(commit_part(pass_.folder, index, content))
+    save_manifest(pass_.folder, empty.finished(reports))
+    root: Any = pass_
+    return [finding.problem for found in verify(pass_.folder, root.reader.root, workers=1) for finding in found]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("make", [_inpaint, _grounding, _customized, _editing, _control])
-def test_what_a_stage_builds_is_sound(make: Callable[[Path, Folder], Stage], world: Path, tmp_path: Path) -> None:
+def test_what_a_stage_builds_is_sound(make: Callable[[Path, Folder], Pass], world: Path, tmp_path: Path) -> None:
     assert _found(make(world, Folder.open(tmp_path / "out"))) == []
 
 
@@ -93,8 +93,8 @@ def test_inverse_and_negative_rows_are_sound_where_they_are_asked_for(
     contrast: bool, world: Path, tmp_path: Path
 ) -> None:
     policy = GroundingPolicy(inverse=0.5, negative=0.5)
-    stage = _grounding(world, Folder.open(tmp_path / "out"), policy=policy, contrast=contrast)
-    assert _found(stage) == []
+    pass_ = _grounding(world, Folder.open(tmp_path / "out"), policy=policy, contrast=contrast)
+    assert _found(pass_) == []
 
 
 def _set(values: dict[str, Any], where: Callable[[dict[str, Any]], bool] = lambda _: True) -> Change:
@@ -212,7 +212,7 @@ def test_an_object_that_a_random_mask_does_not_touch_has_no_coverage(world: Path
     ],
 )
 def test_a_wrong_row_of_pairs(
-    make: Callable[[Path, Folder], Stage], change: Change, said: str, world: Path, tmp_path: Path
+    make: Callable[[Path, Folder], Pass], change: Change, said: str, world: Path, tmp_path: Path
 ) -> None:
     [problem] = _found(make(world, Folder.open(tmp_path / "out")), change)
     assert said in problem

@@ -15,7 +15,7 @@ from cologen.datagen import rle
 from cologen.datagen.engine.parts import Part
 from cologen.datagen.manifest import Manifest, PartContent, commit_part, load_manifest, recipe_hash, save_manifest
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
+from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image, Reason, Rejection
 from cologen.datagen.review.verify import Finding, verify
@@ -31,21 +31,21 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader[Image]:
     return Reader.of(Image, "cocostuff", root, "train", PART_SIZE, None)
 
 
-def _stage(reader: Reader[Image], out: Path) -> MaskStage:
-    return MaskStage(folder=Folder.open(out), recipe=InpaintRecipe(source=reader.recipe), reader=reader)
+def _pass(reader: Reader[Image], out: Path) -> MaskPass:
+    return MaskPass(folder=Folder.open(out), recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
-def _build(stage: MaskStage, change: Callable[[dict[str, Any]], None] = lambda _: None) -> Folder:
-    """The stage run without the engine; ``change`` alters the columns of the first part before they are committed."""
-    stage.folder.create()
-    work, reports = stage.open(), []
-    for index in range(stage.reader.recipe.num_parts):
-        content = work(stage.part(index))
+def _build(pass_: MaskPass, change: Callable[[dict[str, Any]], None] = lambda _: None) -> Folder:
+    """The pass run without the engine; ``change`` alters the columns of the first part before they are committed."""
+    pass_.folder.create()
+    work, reports = pass_.open(), []
+    for index in range(pass_.reader.recipe.num_parts):
+        content = work(pass_.part(index))
         if index == 0:
             change(content.columns)
-        reports.append(commit_part(stage.folder, index, content))
-    save_manifest(stage.folder, stage.manifest().finished(reports))
-    return stage.folder
+        reports.append(commit_part(pass_.folder, index, content))
+    save_manifest(pass_.folder, pass_.manifest().finished(reports))
+    return pass_.folder
 
 
 def _problems(folder: Folder, root: Path | None = None) -> list[Finding]:
@@ -53,7 +53,7 @@ def _problems(folder: Folder, root: Path | None = None) -> list[Finding]:
 
 
 def test_a_sound_manifest_has_no_problem(reader: Reader[Image], tmp_path: Path) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     assert _problems(folder, reader.root) == []
     assert len(list(verify(folder, None, workers=1))) == reader.recipe.num_parts + 2
 
@@ -95,17 +95,17 @@ def _shrink(columns: dict[str, Any], row: int) -> None:
 def test_a_wrong_row_is_named(
     reader: Reader[Image], tmp_path: Path, change: Callable[[dict[str, Any]], None], said: str
 ) -> None:
-    findings = _problems(_build(_stage(reader, tmp_path / "out"), change))
+    findings = _problems(_build(_pass(reader, tmp_path / "out"), change))
     assert findings
     assert any(said in finding.problem for finding in findings)
     assert {finding.file for finding in findings} == {"part-00000.parquet"}
 
 
 def test_a_random_mask_above_the_limit_is_named(reader: Reader[Image], tmp_path: Path) -> None:
-    stage = _stage(reader, tmp_path / "out")
-    folder = _build(stage)
+    pass_ = _pass(reader, tmp_path / "out")
+    folder = _build(pass_)
     manifest = load_manifest(folder)
-    recipe = stage.recipe.model_copy(update={"policy": stage.recipe.policy.model_copy(update={"max_object_iou": 1e-6})})
+    recipe = pass_.recipe.model_copy(update={"policy": pass_.recipe.policy.model_copy(update={"max_object_iou": 1e-6})})
     stricter = Manifest.empty(
         "inpaint", "cocostuff", recipe, num_parts=manifest.num_parts, root=reader.root, mix=manifest.mix.asked
     )
@@ -114,22 +114,22 @@ def test_a_random_mask_above_the_limit_is_named(reader: Reader[Image], tmp_path:
 
 
 def test_a_picture_of_another_size_or_none_is_named(reader: Reader[Image], tmp_path: Path) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     assert _problems(folder, tmp_path)
     assert {"missing_image" in finding.problem for finding in _problems(folder, tmp_path)} == {True}
 
 
 def test_ids_that_repeat_over_parts_are_counted(reader: Reader[Image], tmp_path: Path) -> None:
-    stage = _stage(reader, tmp_path / "out")
-    stage.folder.create()
-    content = stage.open()(Part(0, 0, 4))
-    reports = [commit_part(stage.folder, index, content) for index in range(reader.recipe.num_parts)]
-    save_manifest(stage.folder, stage.manifest().finished(reports))
-    assert any("4 sample ids occur more than once" in finding.problem for finding in _problems(stage.folder))
+    pass_ = _pass(reader, tmp_path / "out")
+    pass_.folder.create()
+    content = pass_.open()(Part(0, 0, 4))
+    reports = [commit_part(pass_.folder, index, content) for index in range(reader.recipe.num_parts)]
+    save_manifest(pass_.folder, pass_.manifest().finished(reports))
+    assert any("4 sample ids occur more than once" in finding.problem for finding in _problems(pass_.folder))
 
 
 def test_damage_to_any_file_is_named(reader: Reader[Image], tmp_path: Path) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     for name in ("part-00001.parquet", "rejected-00000.parquet"):
         path = Path(folder.path, name)
         before = path.read_bytes()
@@ -151,7 +151,7 @@ def test_damage_to_any_file_is_named(reader: Reader[Image], tmp_path: Path) -> N
     ],
 )
 def test_a_wrong_manifest_is_named(reader: Reader[Image], tmp_path: Path, name: str, value: Any, said: str) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     content = json.loads(folder.read("manifest.json")) | {name: value}
     folder.write("manifest.json", json.dumps(content).encode())
     assert any(said in finding.problem for finding in _problems(folder) if finding.file == "manifest.json")
@@ -192,7 +192,7 @@ def _with(content: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[st
 
 def test_every_value_of_the_manifest_is_checked(reader: Reader[Image], tmp_path: Path) -> None:
     """Also where the checksum was made anew, for all but ``root``, which nothing else states."""
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     content = json.loads(folder.read("manifest.json"))
     leaves = list(_leaves(content))
     assert len(leaves) > 50
@@ -209,7 +209,7 @@ def test_every_value_of_the_manifest_is_checked(reader: Reader[Image], tmp_path:
 
 
 def test_a_field_of_the_recipe_that_is_missing_is_named(reader: Reader[Image], tmp_path: Path) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     content = json.loads(folder.read("manifest.json"))
     del content["recipe"]["policy"], content["checksum"]
     content |= {"recipe_hash": recipe_hash(content["recipe"])}
@@ -220,7 +220,7 @@ def test_a_field_of_the_recipe_that_is_missing_is_named(reader: Reader[Image], t
 
 
 def test_a_key_that_occurs_twice_is_named(reader: Reader[Image], tmp_path: Path) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     text = folder.read("manifest.json").decode()
     folder.write("manifest.json", text.replace('"rows":', '"rows": 3, "rows":', 1).encode())
     assert any("'rows' occurs twice" in finding.problem for finding in _problems(folder))
@@ -229,7 +229,7 @@ def test_a_key_that_occurs_twice_is_named(reader: Reader[Image], tmp_path: Path)
 
 
 def test_files_that_do_not_belong_are_named(reader: Reader[Image], tmp_path: Path) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     extra = ["maps-00000.parquet", "part-00003.parquet", "rejected-00099.parquet"]
     for name in extra:
         folder.write(name, folder.read("part-00000.parquet"))
@@ -242,7 +242,7 @@ def test_files_that_do_not_belong_are_named(reader: Reader[Image], tmp_path: Pat
 def test_a_manifest_of_an_older_version_is_read_and_said_to_lack_its_checksum(
     reader: Reader[Image], tmp_path: Path
 ) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     manifest = load_manifest(folder)
     folder.write("manifest.json", manifest.model_dump_json().encode())
     assert load_manifest(folder) == manifest
@@ -250,7 +250,7 @@ def test_a_manifest_of_an_older_version_is_read_and_said_to_lack_its_checksum(
 
 
 def test_no_flipped_bit_of_the_manifest_is_taken_as_truth(reader: Reader[Image], tmp_path: Path) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
     manifest, good = load_manifest(folder), folder.read("manifest.json")
     for place in range(0, len(good), 5):
         flipped = good[:place] + bytes([good[place] ^ 1 << place % 8]) + good[place + 1 :]
@@ -263,14 +263,14 @@ def test_no_flipped_bit_of_the_manifest_is_taken_as_truth(reader: Reader[Image],
 
 def test_values_that_contradict_each_other_are_named(reader: Reader[Image], tmp_path: Path) -> None:
     change = _of_kind("object", lambda columns, row: columns["object_box"].__setitem__(row, None))
-    findings = _problems(_build(_stage(reader, tmp_path / "out"), change))
+    findings = _problems(_build(_pass(reader, tmp_path / "out"), change))
     assert ["holds some columns and lacks others" in finding.problem for finding in findings] == [True]
 
 
 def test_values_that_no_rule_can_take_are_named(
     reader: Reader[Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = _build(_stage(reader, tmp_path / "out"))
+    folder = _build(_pass(reader, tmp_path / "out"))
 
     def strange(*_: object) -> Iterator[str]:
         raise AttributeError("nobody foresaw this")
@@ -283,8 +283,8 @@ def test_values_that_no_rule_can_take_are_named(
 
 
 def test_rejections_have_to_add_up(reader: Reader[Image], tmp_path: Path) -> None:
-    stage = _stage(reader, tmp_path / "out")
-    folder = _build(stage)
+    pass_ = _pass(reader, tmp_path / "out")
+    folder = _build(pass_)
     manifest = load_manifest(folder)
     lost = Rejection(sample_id="cocostuff/x", stage="source", reason=Reason.MISSING_IMAGE, detail="gone")
     report = commit_part(folder, 0, PartContent.of("inpaint", [], [lost]))

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from cologen.trainer.data.world import MAKERS, WORLD, ensure_manifests
+from cologen.trainer.data.world import TASKS, WORLD, ensure_manifests
 from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
+from cologen.trainer.recipes.curriculum import PAIR_TASKS
 
 
 def test_all_manifests_of_the_world_s_recipes_can_be_made():
-    assert set(MAKERS) == {name for names in WORLD_MANIFESTS.values() for name in names}
+    assert set(TASKS) == {name for names in WORLD_MANIFESTS.values() for name in names}
+    assert set(TASKS.values()) == set(PAIR_TASKS)
 
 
 def test_what_is_whole_is_left_alone(data: Path):
     told = list[str]()
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
-    ensure_manifests(data, MAKERS, WORLD, told.append)
+    ensure_manifests(data, TASKS, WORLD, told.append)
     assert told == []
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
 

@@ -1,4 +1,4 @@
-"""Gives the parts of a build to Ray's workers: each part through all stages in order, and again where one failed.
+"""Gives the parts of a build to Ray's workers: each part through all passes in order, and again where one failed.
 
 The driver knows of every part at work since when and where. It ends no work for being slow unless it is told to, so a
 build takes as long as its slowest part; what it cannot get done after the policy's tries is handed back as failed.
@@ -18,17 +18,17 @@ from typing import Any, no_type_check
 from cologen.datagen.engine.cluster import FailurePolicy, first_line
 
 Row = dict[str, Any]
-"""What travels: ``id``, the part's number; ``failure``, empty or why it failed; and whatever the stages add."""
+"""What travels: ``id``, the part's number; ``failure``, empty or why it failed; and whatever the passes add."""
 
 Work = Callable[[Row], Row]
-"""One stage's work on a part, picklable; it raises only what no try in the same process can mend."""
+"""One pass's work on a part, picklable; it raises only what no try in the same process can mend."""
 
 _TICK = 1.0  # seconds between two looks at what is at work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """A stage's work, and where it runs: tasks of one CPU, or ``num_actors`` processes with ``num_gpus`` each."""
+    """A pass's work, and where it runs: tasks of one CPU, or ``num_actors`` processes with ``num_gpus`` each."""
 
     work: Work
     num_actors: int | None = None
@@ -37,10 +37,10 @@ class Workers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtWork:
-    """A part that a worker has begun; ``stage`` counts from 0."""
+    """A part that a worker has begun; ``pass_`` counts from 0."""
 
     part: int
-    stage: int
+    pass_: int
     seconds: float
     where: str
 
@@ -55,10 +55,10 @@ class Status:
 
 @dataclass(slots=True)
 class _Task:
-    """A part on its way through one stage."""
+    """A part on its way through one pass, counted from 0."""
 
     row: Row
-    stage: int
+    pass_: int
     number: int = 1
     not_before: float = 0.0
     actor: _Actor | None = None
@@ -75,14 +75,14 @@ class _Actor:
 
 
 def dispatched(
-    ray: ModuleType, stages: Sequence[Workers], num_parts: int, policy: FailurePolicy
+    ray: ModuleType, passes: Sequence[Workers], num_parts: int, policy: FailurePolicy
 ) -> Iterator[Row | Status]:
-    """The row of each part as it comes out of the last stage, or with its failure, in any order; a status each second.
+    """The row of each part as it comes out of the last pass, or with its failure, in any order; a status each second.
 
     Raises:
         RayError: the cluster is lost.
     """
-    crew = _Crew(ray, stages, policy)
+    crew = _Crew(ray, passes, policy)
     crew.waiting[0].extend(_Task({"id": index}, 0) for index in range(num_parts))
     try:
         yield from crew.run()
@@ -93,10 +93,10 @@ def dispatched(
 @dataclass(slots=True)
 class _Crew:
     ray: ModuleType
-    stages: Sequence[Workers]
+    passes: Sequence[Workers]
     policy: FailurePolicy
     waiting: list[deque[_Task]] = field(init=False)
-    """The parts that wait for each stage."""
+    """The parts that wait for each pass."""
     _pausing: list[_Task] = field(init=False, default_factory=list)
     _running: dict[Any, _Task] = field(init=False, default_factory=dict)
     _actors: dict[int, list[_Actor]] = field(init=False, default_factory=dict)
@@ -105,13 +105,13 @@ class _Crew:
     def __post_init__(self) -> None:
         # No retries by Ray: it knows no pause, and would try a part that kills its worker for ever.
         options = {"num_cpus": 1, "max_retries": 0, "num_returns": "streaming", "scheduling_strategy": "SPREAD"}
-        self._remote = self.ray.remote(**options)(_run_stage)
-        self.waiting = [deque() for _ in self.stages]
+        self._remote = self.ray.remote(**options)(_run_pass)
+        self.waiting = [deque() for _ in self.passes]
 
     def run(self) -> Iterator[Row | Status]:
-        for number, stage in enumerate(self.stages):
-            if stage.num_actors is not None:
-                self._actors[number] = [self._new_actor(number) for _ in range(stage.num_actors)]
+        for number, workers in enumerate(self.passes):
+            if workers.num_actors is not None:
+                self._actors[number] = [self._new_actor(number) for _ in range(workers.num_actors)]
         next_status = time.monotonic()
         while self._running or self._pausing or any(self.waiting):
             self._give()
@@ -132,23 +132,23 @@ class _Crew:
             for actor in actors:
                 self.ray.kill(actor.handle)
 
-    def _new_actor(self, stage: int) -> _Actor:
-        kind = self.ray.remote(num_cpus=1, num_gpus=self.stages[stage].num_gpus, max_restarts=0)(_StageActor)
-        return _Actor(kind.remote(self.stages[stage].work))
+    def _new_actor(self, pass_: int) -> _Actor:
+        kind = self.ray.remote(num_cpus=1, num_gpus=self.passes[pass_].num_gpus, max_restarts=0)(_PassActor)
+        return _Actor(kind.remote(self.passes[pass_].work))
 
     def _give(self) -> None:
-        """Give parts to free workers, those of the last stages first."""
+        """Give parts to free workers, those of the last passes first."""
         now = time.monotonic()
         for task in [one for one in self._pausing if one.not_before <= now]:
             self._pausing.remove(task)
-            self.waiting[task.stage].appendleft(task)
-        for stage in reversed(range(len(self.stages))):
-            waiting, actors = self.waiting[stage], self._actors.get(stage)
+            self.waiting[task.pass_].appendleft(task)
+        for pass_ in reversed(range(len(self.passes))):
+            waiting, actors = self.waiting[pass_], self._actors.get(pass_)
             if actors is None:
                 free = self._free_cpus() if waiting else 0
                 for _ in range(min(free, len(waiting))):
                     task = waiting.popleft()
-                    self._begin(task, self._remote.remote(self.stages[stage].work, task.row))
+                    self._begin(task, self._remote.remote(self.passes[pass_].work, task.row))
                 continue
             for actor in [one for one in actors if not one.busy][: len(waiting)]:
                 task = waiting.popleft()
@@ -184,9 +184,9 @@ class _Crew:
             return None
         self._release(task)
         row = task.row | said
-        if row["failure"] or task.stage + 1 == len(self.stages):
+        if row["failure"] or task.pass_ + 1 == len(self.passes):
             return row
-        self.waiting[task.stage + 1].append(_Task(row, task.stage + 1))
+        self.waiting[task.pass_ + 1].append(_Task(row, task.pass_ + 1))
         return None
 
     def _release(self, task: _Task) -> None:
@@ -201,8 +201,8 @@ class _Crew:
         self._release(task)
         if actor is not None:
             self.ray.kill(actor.handle)
-            actors = self._actors[task.stage]
-            actors[actors.index(actor)] = self._new_actor(task.stage)
+            actors = self._actors[task.pass_]
+            actors[actors.index(actor)] = self._new_actor(task.pass_)
         if task.number >= self.policy.tries:
             return task.row | {"failure": f"{why} ({task.number} tries)"}
         task.number += 1
@@ -230,7 +230,7 @@ class _Crew:
     def _status(self) -> Status:
         now = time.monotonic()
         at_work = [
-            AtWork(part=task.row["id"], stage=task.stage, seconds=now - task.began, where=task.where)
+            AtWork(part=task.row["id"], pass_=task.pass_, seconds=now - task.began, where=task.where)
             for task in self._running.values()
             if task.began is not None
         ]
@@ -239,20 +239,20 @@ class _Crew:
         return Status(at_work=tuple(at_work), num_waiting=sum(map(len, self.waiting)) + len(self._pausing) + unbegun)
 
 
-class _StageActor:
-    """A process of its own for a stage; what the stage loads with its first part stays loaded."""
+class _PassActor:
+    """A process of its own for a pass; what the pass loads with its first part stays loaded."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
 
     @no_type_check  # a wrapper that checks types is no generator function, which Ray asks for
     def run(self, row: Row) -> Generator[Any]:
-        """As ``_run_stage``."""
-        yield from _run_stage(self._work, row)
+        """As ``_run_pass``."""
+        yield from _run_pass(self._work, row)
 
 
 @no_type_check
-def _run_stage(work: Work, row: Row) -> Generator[Any]:
+def _run_pass(work: Work, row: Row) -> Generator[Any]:
     """Say where the part has begun, then its row."""
     yield f"{socket.gethostname()} process {os.getpid()}"
     yield work(row)

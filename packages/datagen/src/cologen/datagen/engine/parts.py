@@ -1,21 +1,17 @@
-"""Parts: the contiguous slices of a source in which every build runs, retries and resumes."""
+"""Parts: the contiguous slices of a dataset in which every build runs, retries and resumes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen.images.addresses import max_bytes
-from cologen.datagen.manifest import Manifest, PartContent
-from cologen.datagen.manifest.folder import Folder
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Pictures ``start <= index < stop`` of a source; ``index`` numbers the part itself."""
+    """Pictures ``start <= index < stop`` of a dataset; ``index`` numbers the part itself."""
 
     index: int
     start: int
@@ -25,7 +21,7 @@ class Part:
 
 
 class SourceRecipe(BaseModel):
-    """The pictures of a build, wherever they lie: the first ``num_images`` of a source's split, in parts."""
+    """The pictures of a build, wherever they are stored: the first ``num_images`` of a dataset's split, in parts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -34,7 +30,7 @@ class SourceRecipe(BaseModel):
     num_images: int = Field(ge=1)
     part_size: int = Field(ge=1)
     fingerprint: str
-    """The listing's hash; a build is not continued over a source that changed."""
+    """The listing's hash; a build is not continued over a dataset that changed."""
     max_picture_bytes: int = Field(default_factory=max_bytes, ge=1)
     """Encoded pictures that are larger are rejected unread."""
 
@@ -46,25 +42,3 @@ class SourceRecipe(BaseModel):
     def part(self, index: int) -> Part:
         """The part of this number; the last one may be shorter."""
         return Part(index, index * self.part_size, min((index + 1) * self.part_size, self.num_images))
-
-
-@runtime_checkable
-class Stage(Protocol):
-    """One pass over a source. Hashable and small: it is sent to every worker, which opens it once."""
-
-    @property
-    def folder(self) -> Folder:
-        """Where the stage's own manifest lies."""
-        ...
-
-    def part(self, index: int) -> Part:
-        """The slice of the pictures with this number."""
-        ...
-
-    def manifest(self) -> Manifest:
-        """The empty manifest that this stage fills."""
-        ...
-
-    def open(self) -> Callable[[Part], PartContent]:
-        """Open the files and load the weights; what comes back is a pure function of the part."""
-        ...

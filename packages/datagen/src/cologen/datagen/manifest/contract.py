@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -56,6 +56,15 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+@runtime_checkable
+class Recipe(Protocol):
+    """A recipe as far as its manifest knows it."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """The values by field, for ``mode="json"`` as JSON holds them."""
+        ...
+
+
 class PartReport(_Frozen):
     """One committed part: its two files with their hashes, and what they hold by count."""
 
@@ -94,7 +103,7 @@ class Manifest(_Frozen):
 
     @classmethod
     def empty(
-        cls, task: Task, source: str, recipe: BaseModel, *, num_parts: int, root: Path, mix: dict[str, float]
+        cls, task: Task, source: str, recipe: Recipe, *, num_parts: int, root: Path, mix: dict[str, float]
     ) -> Manifest:
         """A manifest before its first part: the resolved recipe and what it asks for."""
         resolved = recipe.model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""The concept stage: nouns from captions, objects from pixels, kept as a manifest of their own.
+"""The concept pass: nouns from captions, objects from pixels, kept as a manifest of their own.
 
 A row is one picture with all the objects found in it. Finding them is the slow part of the data, so it is cached apart:
 every mask policy is a cheap pass over the same concepts.
@@ -10,44 +10,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.engine.parts import Part
-from cologen.datagen.manifest import Manifest, PartContent, committed_part, read_part
-from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest import PartContent, committed_part, read_part
 from cologen.datagen.passes.reading import Reader, image_key, read_items
 from cologen.datagen.passes.segmenters import ConceptRecipe, GroundedFiles
 from cologen.datagen.records import Box, Image, ObjectMask, Reason, Rejection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConceptStage:
+class ConceptPass(Pass):
     """Objects for the pictures of ``reader``, found by the recipe's segmenter."""
 
-    folder: Folder
     recipe: ConceptRecipe
     reader: Reader[Image]
     files: GroundedFiles | None = None
     nouns: str = "auto"
     """A spaCy model by name or path, or ``auto``."""
 
-    def part(self, index: int) -> Part:
-        """The slice of the pictures with this number."""
-        return self.reader.recipe.part(index)
-
-    def manifest(self) -> Manifest:
-        """The empty manifest that this stage fills."""
-        source = self.recipe.source
-        return Manifest.empty(
-            "concepts",
-            source.name,
-            self.recipe,
-            num_parts=source.num_parts,
-            root=self.reader.root,
-            mix=self.recipe.mix_asked,
-        )
-
     def open(self) -> Callable[[Part], PartContent]:
         """Finds the objects of a part; the weights are loaded here."""
-        # Here and not above: torch and spaCy take seconds to import, and a mask stage needs neither.
+        # Here and not above: torch and spaCy take seconds to import, and a mask pass needs neither.
         from cologen.datagen.passes.finding import Finder
 
         finder = Finder(self.reader, self.recipe, self.files, self.nouns)
@@ -55,13 +38,13 @@ class ConceptStage:
         return lambda part: finder.find(*read_items(dataset, part), part.skip_unreadable)
 
 
-def concepts_of(stage: ConceptStage, part: Part) -> tuple[list[Image], list[Rejection]]:
-    """The pictures of a committed concept part with their objects, and everything turned away on the way there."""
-    report = committed_part(stage.folder, part.index)
-    assert report is not None, f"part {part.index} of {stage.folder} was to be committed first"
-    prefix = image_key(stage.recipe.source.name, "")
-    images = [_image(row, prefix) for row in read_part(stage.folder, report.file).to_pylist()]
-    rejected = read_part(stage.folder, report.rejected_file).to_pylist()
+def concepts_of(concepts: ConceptPass, part: Part) -> tuple[list[Image], list[Rejection]]:
+    """The pictures of a committed concept part with their objects, and everything rejected before."""
+    report = committed_part(concepts.folder, part.index)
+    assert report is not None, f"part {part.index} of {concepts.folder} was to be committed first"
+    prefix = image_key(concepts.recipe.source.name, "")
+    images = [_image(row, prefix) for row in read_part(concepts.folder, report.file).to_pylist()]
+    rejected = read_part(concepts.folder, report.rejected_file).to_pylist()
     return images, [Rejection(**{**row, "reason": Reason(row["reason"])}) for row in rejected]
 
 

@@ -1,4 +1,4 @@
-"""The stage of controllable generation, stage 2 of the curriculum: one row per picture, each with one condition.
+"""The pass of controllable generation, stage 2 of the curriculum: one row per picture, each with one condition.
 
 A row names the condition, not its pixels: thresholds of Canny, the address of a map, or the extractor to be run online.
 """
@@ -15,14 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from cologen.datagen.control.alignment import stretch
 from cologen.datagen.control.mixture import deal
 from cologen.datagen.control.policy import ANYWHERE, ONLINE, ControlPolicy
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.engine.parts import Part, SourceRecipe
 from cologen.datagen.faults import attempt
-from cologen.datagen.manifest import Manifest, PartContent
-from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest import PartContent
+from cologen.datagen.manifest.schemas import Task
 from cologen.datagen.pair_records import Condition, ConditionKind
 from cologen.datagen.passes.map_networks import MapsRecipe, MapWeights
 from cologen.datagen.passes.reading import Reader, image_key, read_items
-from cologen.datagen.randomness import derived_seed
+from cologen.datagen.passes.rows import common_columns
 from cologen.datagen.records import Reason, RejectedError, Rejection
 
 
@@ -38,30 +39,23 @@ class ControlRecipe(BaseModel):
     """The networks whose maps are drawn in advance."""
 
     @property
+    def task(self) -> Task:
+        """The task of its rows."""
+        return "control"
+
+    @property
     def mix_asked(self) -> dict[str, float]:
         """The share asked of each condition."""
         return {str(kind): share for kind, share in self.policy.mix.shares().items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlStage:
+class ControlPass(Pass):
     """Conditions for the pictures of ``reader``; ``weights`` are those of the recipe's networks."""
 
-    folder: Folder
     recipe: ControlRecipe
     reader: Reader[Condition]
     weights: MapWeights = MapWeights()
-
-    def part(self, index: int) -> Part:
-        """The slice of the pictures with this number."""
-        return self.reader.recipe.part(index)
-
-    def manifest(self) -> Manifest:
-        """The empty manifest that this stage fills."""
-        source, mix = self.recipe.source, self.recipe.mix_asked
-        return Manifest.empty(
-            "control", source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
-        )
 
     def open(self) -> Callable[[Part], PartContent]:
         """Deals the conditions of a part; the weights are loaded here, where there are some."""
@@ -84,7 +78,7 @@ class ControlStage:
 def control(
     recipe: ControlRecipe, part: Part, conditions: list[Condition], rejections: list[Rejection]
 ) -> tuple[list[dict[str, Any]], list[Rejection]]:
-    """The rows of these conditions, and all that was turned away, ``rejections`` being what was met before.
+    """The rows of these conditions, and everything that was rejected, ``rejections`` being what was met before.
 
     A row that waits for a network's map is as it would be without that network.
     """
@@ -134,16 +128,7 @@ def _row(recipe: ControlRecipe, sample_id: str, condition: Condition, kind: Cond
     own = condition if kind == condition.kind and kind not in ANYWHERE else None
     width, height = (own and own.condition_size) or (None, None)
     drawn = recipe.policy.thresholds.draw(recipe.seed, sample_id) if kind == "canny" else None
-    return {
-        "sample_id": sample_id,
-        "task": "control",
-        "source": recipe.source.name,
-        "split": condition.split,
-        "image_uri": condition.image_uri,
-        "width": condition.width,
-        "height": condition.height,
-        "caption": condition.prompt,
-        "seed": derived_seed(recipe.seed, sample_id),
+    return common_columns(recipe, sample_id, condition, condition.prompt) | {
         "condition": kind,
         "condition_uri": own and own.condition_uri,
         "condition_width": width,

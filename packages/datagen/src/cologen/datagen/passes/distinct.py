@@ -1,4 +1,4 @@
-"""The stage after ``pairs``: of the pairs that are good by themselves, those that repeat no other of the whole dataset.
+"""The pass after ``pairs``: of the pairs that are good by themselves, those that repeat no other of the whole dataset.
 
 It begins when every part of the candidates is committed. Their rows hold hashes, 16 bytes a pair, and each worker keeps
 those of all parts; pictures are looked at again only where hashes are alike.
@@ -13,9 +13,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.engine.parts import Part
 from cologen.datagen.faults import attempt
 from cologen.datagen.manifest import Manifest, PartContent, load_manifest, read_part
@@ -23,7 +23,7 @@ from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Pair
 from cologen.datagen.pairs.likeness import Likeness
 from cologen.datagen.pairs.repeats import Hashes, RepeatPolicy, Role, repeated
-from cologen.datagen.passes.pairs import PairRecipe, PairStage, cropped_likeness, look_at
+from cologen.datagen.passes.pairs import PairPass, PairRecipe, cropped_likeness, look_at
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Box, Reason, RejectedError, Rejection
 
@@ -38,40 +38,29 @@ class DistinctRecipe(PairRecipe):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DistinctStage:
-    """The rows of ``candidates`` without repetitions, part by part; what was turned away there is counted here too."""
+class DistinctPass(Pass):
+    """The rows of ``candidates`` without repetitions, part by part; what was rejected there is counted here too."""
 
-    folder: Folder
     recipe: DistinctRecipe
-    candidates: PairStage
+    reader: Reader[Pair]
+    candidates: PairPass
 
     @classmethod
-    def over(cls, reader: Reader[Pair], recipe: PairRecipe, folder: Folder) -> DistinctStage:
-        """The stage into ``folder``; its candidates lie beside it, under a name that ends in ``-candidates``."""
-        candidates = PairStage(folder=folder.sibling("-candidates"), recipe=recipe, reader=reader)
-        return cls(folder=folder, recipe=DistinctRecipe(**dict(recipe)), candidates=candidates)
-
-    def part(self, index: int) -> Part:
-        """The slice of the pairs with this number."""
-        return self.candidates.part(index)
-
-    def manifest(self) -> Manifest:
-        """The empty manifest that this stage fills."""
-        empty, recipe = self.candidates.manifest(), self.recipe
-        root, mix = self.candidates.reader.root, recipe.mix_asked
-        return Manifest.empty(empty.task, empty.source, recipe, num_parts=empty.num_parts, root=root, mix=mix)
+    def over(cls, reader: Reader[Pair], recipe: PairRecipe, folder: Folder) -> DistinctPass:
+        """The pass into ``folder``; its candidates are written beside it, under a name that ends in ``-candidates``."""
+        candidates = PairPass(folder=folder.sibling("-candidates"), recipe=recipe, reader=reader)
+        return cls(folder=folder, recipe=DistinctRecipe(**dict(recipe)), reader=reader, candidates=candidates)
 
     def open(self) -> Callable[[Part], PartContent]:
-        """Turns away the pairs of a part that repeat an earlier one of any part."""
-        cv2.setNumThreads(1)  # the engine runs one part per core already
-        candidates = _Candidates(self.candidates.folder, self.candidates.reader.root)
+        """Rejects the pairs of a part that repeat an earlier one of any part."""
+        candidates = _Candidates(self.candidates.folder, self.reader.root)
         return lambda part: PartContent.of(self.recipe.task, *_select(self.recipe, candidates, part))
 
 
 def _select(
     recipe: DistinctRecipe, candidates: _Candidates, part: Part
 ) -> tuple[list[dict[str, Any]], list[Rejection]]:
-    """The rows that stay, and all that was turned away up to here."""
+    """The rows that stay, and everything that was rejected up to here."""
     rows, rejections = list[dict[str, Any]](), candidates.rejections(part.index)
     for place, row in candidates.rows(part.index):
         check = partial(_check_repeats, recipe, candidates, place)
@@ -112,7 +101,7 @@ class _Candidates:
         return list(enumerate(self._table(index).to_pylist(), self._starts[index]))
 
     def rejections(self, index: int) -> list[Rejection]:
-        """What was turned away in a part."""
+        """What was rejected in a part."""
         rows = read_part(self._folder, self._parts[index].rejected_file).to_pylist()
         return [Rejection(**{**row, "reason": Reason(row["reason"])}) for row in rows]
 

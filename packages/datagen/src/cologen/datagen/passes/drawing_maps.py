@@ -9,7 +9,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
@@ -38,8 +37,7 @@ class MapDrawer:
     """
 
     def __init__(self, weights: MapWeights, batch_size: int) -> None:
-        # The engine runs one part per core already, and on the CPU the number of threads decides the last bits.
-        cv2.setNumThreads(1)
+        # Each core runs a part of its own already, and on the CPU the number of threads decides the last bits.
         torch.set_num_threads(1)
         self._batch_size = batch_size
         self._extractors: dict[str, Extractor] = {}

@@ -8,8 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-import cv2
-
 from cologen.datagen.concepts.detect import Detector
 from cologen.datagen.concepts.grounded import GroundedSegmenter
 from cologen.datagen.concepts.nouns import open_nouns
@@ -20,8 +18,8 @@ from cologen.datagen.faults import attempt, attempt_each
 from cologen.datagen.images import Picture, decode, read_bytes
 from cologen.datagen.manifest import PartContent
 from cologen.datagen.passes.reading import Reader, image_key
+from cologen.datagen.passes.rows import common_columns
 from cologen.datagen.passes.segmenters import ConceptRecipe, GroundedFiles, SaliencyRecipe, SegmenterRecipe
-from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import Image, ObjectMask, Reason, RejectedError, Rejection
 
 _Item = TypeVar("_Item")
@@ -56,11 +54,10 @@ def open_segmenter(recipe: SegmenterRecipe, files: GroundedFiles | None) -> Segm
 
 
 class Finder:
-    """The opened concept stage: what one worker holds."""
+    """The opened concept pass: what one worker holds."""
 
     def __init__(self, reader: Reader[Image], recipe: ConceptRecipe, files: GroundedFiles | None, nouns: str) -> None:
-        cv2.setNumThreads(1)  # the engine runs one part per core already
-        self._root, self._source, self._batch_size = reader.root, recipe.source.name, recipe.batch_size
+        self._root, self._recipe = reader.root, recipe
         self._nouns = open_nouns(nouns)
         self._segmenter = open_segmenter(recipe.segmenter, files)
 
@@ -77,7 +74,8 @@ class Finder:
                 caption = f"in the caption {image.captions[0][:80]!r}"
                 rejections.append(self._rejection(image, RejectedError(Reason.NO_NOUNS, caption)))
         rows: list[dict[str, Any]] = []
-        batches = [named[start : start + self._batch_size] for start in range(0, len(named), self._batch_size)]
+        step = self._recipe.batch_size
+        batches = [named[start : start + step] for start in range(0, len(named), step)]
         for decoded in _ahead(partial(self._decoded, skip_unreadable=skip_unreadable), batches):
             readable = [one for one in decoded if not isinstance(one, Rejection)]
             rejections += [one for one in decoded if isinstance(one, Rejection)]
@@ -104,23 +102,16 @@ class Finder:
 
     def _found(self, batch: Sequence[_Decoded]) -> list[tuple[ObjectMask, ...]]:
         images, nouns, pictures = zip(*batch, strict=True)
-        return self._segmenter(pictures, nouns, [image_key(self._source, image.image_id) for image in images])
+        return self._segmenter(pictures, nouns, [self._sample_id(image) for image in images])
 
     def _rejection(self, image: Image, error: RejectedError) -> Rejection:
-        return error.of(image_key(self._source, image.image_id), "concepts")
+        return error.of(self._sample_id(image), "concepts")
+
+    def _sample_id(self, image: Image) -> str:
+        return image_key(self._recipe.source.name, image.image_id)
 
     def _row(self, image: Image, nouns: tuple[str, ...], objects: tuple[ObjectMask, ...]) -> dict[str, Any]:
-        sample_id = image_key(self._source, image.image_id)
-        return {
-            "sample_id": sample_id,
-            "task": "concepts",
-            "source": self._source,
-            "split": image.split,
-            "image_uri": image.image_uri,
-            "width": image.width,
-            "height": image.height,
-            "caption": image.captions[0],
-            "seed": derived_seed(0, sample_id),
+        return common_columns(self._recipe, self._sample_id(image), image, image.captions[0]) | {
             "captions": image.captions,
             "nouns": nouns,
             "objects": [

@@ -1,4 +1,4 @@
-"""The stage of image grounding, stage 1 of the curriculum: one row per picture and variant, each with its marks.
+"""The pass of image grounding, stage 1 of the curriculum: one row per picture and variant, each with its marks.
 
 A row names the marks, not their pixels: boxes or a mask, a colour that can be seen there, a line width or an opacity.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen import rle
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.engine.parts import Part, SourceRecipe
 from cologen.datagen.faults import attempt
 from cologen.datagen.grounding import marks
@@ -24,10 +25,11 @@ from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.datagen.grounding.referring import Referral, draw_referrals
 from cologen.datagen.images import Picture
 from cologen.datagen.images.glance import glance
-from cologen.datagen.manifest import Manifest, PartContent
-from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest import PartContent
+from cologen.datagen.manifest.schemas import Task
 from cologen.datagen.passes.reading import Reader, image_key, read_items
-from cologen.datagen.randomness import derived_seed, generator
+from cologen.datagen.passes.rows import common_columns
+from cologen.datagen.randomness import generator
 from cologen.datagen.records import Image, RejectedError, Rejection
 from cologen.datagen.rle import Mask
 
@@ -48,33 +50,25 @@ class GroundingRecipe(BaseModel):
     """Look at each picture and take only colours that can be seen where the mark goes; otherwise any colour."""
 
     @property
+    def task(self) -> Task:
+        """The task of its rows."""
+        return "grounding"
+
+    @property
     def mix_asked(self) -> dict[str, float]:
         """The share asked of each way to refer."""
         return self.policy.mix.model_dump()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroundingStage:
+class GroundingPass(Pass):
     """Words and marks over the pictures of ``reader``."""
 
-    folder: Folder
     recipe: GroundingRecipe
     reader: Reader[Image]
 
-    def part(self, index: int) -> Part:
-        """The slice of the pictures with this number."""
-        return self.reader.recipe.part(index)
-
-    def manifest(self) -> Manifest:
-        """The empty manifest that this stage fills."""
-        source, mix = self.recipe.source, self.recipe.mix_asked
-        return Manifest.empty(
-            "grounding", source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
-        )
-
     def open(self) -> Callable[[Part], PartContent]:
         """Refers and marks in a part."""
-        cv2.setNumThreads(1)  # the engine runs one part per core already
         dataset = self.reader.open()
         # The variants of a picture follow each other, so one glance serves them all.
         look = lru_cache(maxsize=1)(partial(glance, self.reader.root))
@@ -84,7 +78,7 @@ class GroundingStage:
 def ground(
     recipe: GroundingRecipe, part: Part, images: list[Image], rejections: list[Rejection], look: Glance
 ) -> tuple[list[dict[str, Any]], list[Rejection]]:
-    """The rows of these pictures, and all that was turned away, ``rejections`` being what was met before."""
+    """The rows of these pictures, and everything that was rejected, ``rejections`` being what was met before."""
     samples = {
         f"{image_key(recipe.source.name, image.image_id)}#{variant}": image
         for image in images
@@ -114,16 +108,7 @@ def _row(recipe: GroundingRecipe, sample_id: str, image: Image, referral: Referr
     else:
         color = PALETTE[int(stream.integers(len(PALETTE)))]
     words = instruction(referral.referring, referral.phrase, color.name, stream, inverse=referral.inverse)
-    return {
-        "sample_id": sample_id,
-        "task": "grounding",
-        "source": recipe.source.name,
-        "split": image.split,
-        "image_uri": image.image_uri,
-        "width": image.width,
-        "height": image.height,
-        "caption": words,
-        "seed": derived_seed(recipe.seed, sample_id),
+    return common_columns(recipe, sample_id, image, words) | {
         "referring": referral.referring,
         "phrase": referral.phrase.text,
         "instruction": words,

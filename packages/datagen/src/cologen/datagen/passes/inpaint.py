@@ -1,4 +1,4 @@
-"""The mask stage of inpainting, stage 0 of the curriculum: one row per picture and variant, each with one mask.
+"""The mask pass of inpainting, stage 0 of the curriculum: one row per picture and variant, each with one mask.
 
 The objects come from the dataset's own annotations or from a concept manifest, by the same rule: ``images`` of a part.
 """
@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import cv2
 from pydantic import BaseModel, ConfigDict, Field
 
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.engine.parts import Part, SourceRecipe
 from cologen.datagen.faults import attempt
-from cologen.datagen.manifest import Manifest, PartContent
-from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest import PartContent
+from cologen.datagen.manifest.schemas import Task
 from cologen.datagen.masks.drawing import Canvas, DrawnMask
 from cologen.datagen.masks.mixture import draw_masks
 from cologen.datagen.masks.policy import MaskPolicy
-from cologen.datagen.passes.concepts import ConceptStage, concepts_of
+from cologen.datagen.passes.concepts import ConceptPass, concepts_of
 from cologen.datagen.passes.reading import Reader, image_key, read_items
+from cologen.datagen.passes.rows import common_columns
 from cologen.datagen.passes.segmenters import ConceptRecipe
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import Image, RejectedError, Rejection
@@ -40,34 +41,26 @@ class InpaintRecipe(BaseModel):
     policy: MaskPolicy = MaskPolicy()
 
     @property
+    def task(self) -> Task:
+        """The task of its rows."""
+        return "inpaint"
+
+    @property
     def mix_asked(self) -> dict[str, float]:
         """The share asked of each kind of mask."""
         return self.policy.mix.model_dump()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskStage:
+class MaskPass(Pass):
     """Masks over the pictures of ``reader``; their objects from ``concepts`` if it is given."""
 
-    folder: Folder
     recipe: InpaintRecipe
     reader: Reader[Image]
-    concepts: ConceptStage | None = None
-
-    def part(self, index: int) -> Part:
-        """The slice of the pictures with this number."""
-        return self.reader.recipe.part(index)
-
-    def manifest(self) -> Manifest:
-        """The empty manifest that this stage fills."""
-        source, mix = self.recipe.source, self.recipe.mix_asked
-        return Manifest.empty(
-            "inpaint", source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
-        )
+    concepts: ConceptPass | None = None
 
     def open(self) -> Callable[[Part], PartContent]:
         """Draws the masks of a part."""
-        cv2.setNumThreads(1)  # the engine runs one part per core already
         if self.concepts is None:
             dataset = self.reader.open()
             return lambda part: self._draw(part, *read_items(dataset, part))
@@ -98,16 +91,7 @@ class MaskStage:
     def _row(self, sample_id: str, image: Image, mask: DrawnMask) -> dict[str, Any]:
         seed = derived_seed(self.recipe.seed, sample_id)
         target = mask.target
-        return {
-            "sample_id": sample_id,
-            "task": "inpaint",
-            "source": self.recipe.source.name,
-            "split": image.split,
-            "image_uri": image.image_uri,
-            "width": image.width,
-            "height": image.height,
-            "caption": image.captions[seed % len(image.captions)],
-            "seed": seed,
+        return common_columns(self.recipe, sample_id, image, image.captions[seed % len(image.captions)]) | {
             "mask_kind": mask.kind,
             "mask_rle": mask.counts,
             "mask_area": mask.area,

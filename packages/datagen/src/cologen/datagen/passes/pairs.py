@@ -1,4 +1,4 @@
-"""The stage of customized generation and of editing: one row per pair that is worth learning from, seen by itself.
+"""The pass of customized generation and of editing: one row per pair that is worth learning from, seen by itself.
 
 A part sees its own pairs alone. Rows carry the hashes of both pictures, by which ``distinct`` finds repetitions.
 """
@@ -12,21 +12,21 @@ from math import ceil, floor
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen import images
+from cologen.datagen.engine.jobs import Pass
 from cologen.datagen.engine.parts import Part, SourceRecipe
 from cologen.datagen.faults import attempt
 from cologen.datagen.images import Picture
 from cologen.datagen.images.glance import REDUCTION, glance
-from cologen.datagen.manifest import Manifest, PartContent
-from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest import PartContent
 from cologen.datagen.pair_records import Pair
 from cologen.datagen.pairs.filters import PairPolicy, check_change, check_scores, check_sizes
 from cologen.datagen.pairs.likeness import Likeness, likeness
 from cologen.datagen.passes.reading import Reader, image_key, read_items
-from cologen.datagen.randomness import derived_seed, generator
+from cologen.datagen.passes.rows import common_columns
+from cologen.datagen.randomness import generator
 from cologen.datagen.records import Box, RejectedError, Rejection
 
 PairTask = Literal["customized", "editing"]
@@ -54,27 +54,14 @@ class PairRecipe(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PairStage:
+class PairPass(Pass):
     """The pairs of ``reader`` that pass the recipe's filters."""
 
-    folder: Folder
     recipe: PairRecipe
     reader: Reader[Pair]
 
-    def part(self, index: int) -> Part:
-        """The slice of the pairs with this number."""
-        return self.reader.recipe.part(index)
-
-    def manifest(self) -> Manifest:
-        """The empty manifest that this stage fills."""
-        task, source, mix = self.recipe.task, self.recipe.source, self.recipe.mix_asked
-        return Manifest.empty(
-            task, source.name, self.recipe, num_parts=source.num_parts, root=self.reader.root, mix=mix
-        )
-
     def open(self) -> Callable[[Part], PartContent]:
         """Reads, filters and words the pairs of a part."""
-        cv2.setNumThreads(1)  # the engine runs one part per core already
         dataset = self.reader.open()
         # Both pictures of a pair may lie in one image, and a turn begins with what the turn before it left.
         look = lru_cache(maxsize=2)(partial(look_at, self.reader.root))
@@ -133,16 +120,7 @@ def _checked(pair: Pair, policy: PairPolicy, look: _Look) -> tuple[Likeness, Lik
 
 def _row(recipe: PairRecipe, sample_id: str, pair: Pair, source_hash: int, target_hash: int) -> dict[str, Any]:
     words = pair.instructions[int(generator(recipe.seed, sample_id, "phrasing").integers(len(pair.instructions)))]
-    row: dict[str, Any] = {
-        "sample_id": sample_id,
-        "task": recipe.task,
-        "source": recipe.source.name,
-        "split": pair.split,
-        "image_uri": pair.target_uri,
-        "width": pair.width,
-        "height": pair.height,
-        "caption": words,
-        "seed": derived_seed(recipe.seed, sample_id),
+    row: dict[str, Any] = common_columns(recipe, sample_id, pair, words) | {
         "source_uri": pair.source_uri,
         "target_uri": pair.target_uri,
         "source_box": pair.source_box and pair.source_box.xyxy(),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cologen.datagen.concepts.detector_settings import DetectorSettings
 from cologen.datagen.concepts.saliency import SaliencySettings
 from cologen.datagen.engine.parts import SourceRecipe
+from cologen.datagen.manifest.schemas import Task
 from cologen.datagen.model_files import sha256_of
 
 
@@ -93,6 +94,16 @@ class ConceptRecipe(BaseModel):
     """The noun extractor by name and version; what is installed decides it, so it is recorded resolved."""
     segmenter: SegmenterRecipe = Field(discriminator="name")
     batch_size: int = Field(default=8, ge=1)
+
+    @property
+    def task(self) -> Task:
+        """The task of its rows."""
+        return "concepts"
+
+    @property
+    def seed(self) -> int:
+        """Nothing is drawn by chance."""
+        return 0
 
     @property
     def mix_asked(self) -> dict[str, float]:

@@ -43,7 +43,7 @@ def row_problems(
         yield f"does not belong to task {task} of source {source}"
     if row["split"] != recipe.source.split:
         yield f"its split is {row['split']}, the recipe's {recipe.source.split}"
-    if row["seed"] != derived_seed(getattr(recipe, "seed", 0), row["sample_id"]):
+    if row["seed"] != derived_seed(recipe.seed, row["sample_id"]):
         yield "its seed is not the one of its id"
     if not fields.words(row["caption"]):
         yield "its caption is blank"

@@ -18,7 +18,7 @@ from cologen.datagen.control.hed import load_hed
 from cologen.datagen.control.lineart import load_lineart
 from cologen.datagen.control.maps import Extractor, Images
 from cologen.datagen.control.policy import HUB
-from cologen.datagen.engine.build import Cluster
+from cologen.datagen.engine.cluster import Cluster
 from cologen.datagen.engine.pool import Batch as Numbered
 from cologen.datagen.engine.pool import InProcess, PoolSize, ray_pool
 from cologen.datagen.pair_records import ConditionKind

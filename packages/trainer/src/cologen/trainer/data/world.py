@@ -1,7 +1,4 @@
-"""The synthetic world's manifests for training, made by the real builders' stages where they are not there yet.
-
-What ``python -m pipelines.build_*`` does for one task, with the same engine, for all tasks that a recipe asks for.
-"""
+"""Manifests of the synthetic dataset for training, built where they are missing, as ``pipelines.build_*`` would."""
 
 from __future__ import annotations
 
@@ -10,30 +7,22 @@ from contextlib import closing
 from functools import partial
 from operator import call
 from pathlib import Path
-from types import MappingProxyType
 
-from cologen.datagen.control.policy import ConditionMix, ControlPolicy
-from cologen.datagen.engine.build import Job, build
+from cologen.datagen.engine.build import build
 from cologen.datagen.engine.cluster import Cluster, connected
 from cologen.datagen.heartbeat import heartbeat
 from cologen.datagen.manifest import MANIFEST_NAME, load_manifest
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.pair_records import Condition, Pair
-from cologen.datagen.passes.control import ControlRecipe, ControlStage
-from cologen.datagen.passes.distinct import DistinctStage
-from cologen.datagen.passes.grounding import GroundingRecipe, GroundingStage
-from cologen.datagen.passes.inpaint import InpaintRecipe, MaskStage
-from cologen.datagen.passes.pairs import PairRecipe, PairTask
-from cologen.datagen.passes.reading import Reader
-from cologen.datagen.records import Image
-from cologen.datagen.world.formats import World, ensure
+from cologen.datagen.passes.task_jobs import default_jobs
+from cologen.datagen.world.formats import World, ensure, world_format
 from cologen.trainer.data.workers import in_order
+from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
+from cologen.trainer.recipes.curriculum import PairTask
 
 PART_SIZE = 128
 
-Phases = Sequence[Sequence[Job]]
-"""Jobs that run part by part together; each phase after the one before it is whole."""
-
+TASKS: Mapping[str, PairTask] = {name: task for task, names in WORLD_MANIFESTS.items() for name in names}
+"""The task of each manifest that is made of the synthetic dataset; the rest of its name is the dataset."""
 
 WORLD = World(num_scenes=2048, width=64, height=64, seed=0)
 """The synthetic dataset of the recipes ``world-…``."""
@@ -48,7 +37,7 @@ def ensure_manifests(data: Path, names: Iterable[str], world: World, say: Say, w
         ValueError: a name that the world has no manifest for, or a folder that holds another recipe's.
     """
     missing = [name for name in names if not is_whole(data / name)]
-    if unknown := [name for name in missing if name not in MAKERS]:
+    if unknown := [name for name in missing if name not in TASKS]:
         raise ValueError(
             f"{data} has no manifest {unknown[0]}, and the world makes none of that name: build it, or give --data"
         )
@@ -67,13 +56,15 @@ def ensure_manifests(data: Path, names: Iterable[str], world: World, say: Say, w
 
 def _make(data: Path, names: Sequence[str], world: World, say: Say, workers: int) -> None:
     """Generate the synthetic dataset in the formats that these manifests need, and build them."""
-    roots = _generated(data, dict.fromkeys(MAKERS[name][0] for name in names), world, say, workers)
+    datasets = {name: name.removeprefix(f"{TASKS[name]}-") for name in names}
+    formats = {name: world_format(datasets[name], conditions=TASKS[name] == "control") for name in names}
+    roots = _generated(data, dict.fromkeys(formats.values()), world, say, workers)
     say("starting Ray")
     with connected(Cluster()):
         for name in names:
-            layout, jobs_of = MAKERS[name]
             say(f"building {name}")
-            for jobs in jobs_of(roots[layout], Folder.open(data / name)):
+            folder = Folder.open(data / name)
+            for jobs in default_jobs(TASKS[name], datasets[name], roots[formats[name]], folder, PART_SIZE):
                 build(jobs, Cluster())
 
 
@@ -100,46 +91,3 @@ def _generated(data: Path, layouts: Iterable[str], world: World, say: Say, worke
         for layout, _ in zip(roots, results, strict=True):
             say(f"generated in the format of {layout}")
     return roots
-
-
-def _inpaint(root: Path, out: Folder) -> Phases:
-    reader = Reader.of(Image, "cocostuff", root, "train", PART_SIZE, None)
-    return [[Job(stage=MaskStage(folder=out, recipe=InpaintRecipe(source=reader.recipe), reader=reader))]]
-
-
-def _grounding(root: Path, out: Folder) -> Phases:
-    reader = Reader.of(Image, "refcoco", root, "train", PART_SIZE, None)
-    return [[Job(stage=GroundingStage(folder=out, recipe=GroundingRecipe(source=reader.recipe), reader=reader))]]
-
-
-def _control(source: str) -> Callable[[Path, Folder], Phases]:
-    def phases(root: Path, out: Folder) -> Phases:
-        reader = Reader.of(Condition, source, root, "train", PART_SIZE, None)
-        # HED and lineart need weights, which the world has to do without.
-        mix = ConditionMix.equal(("canny", *reader.open().kinds))
-        recipe = ControlRecipe(source=reader.recipe, policy=ControlPolicy(mix=mix))
-        return [[Job(stage=ControlStage(folder=out, recipe=recipe, reader=reader))]]
-
-    return phases
-
-
-def _pairs(task: PairTask, source: str) -> Callable[[Path, Folder], Phases]:
-    def phases(root: Path, out: Folder) -> Phases:
-        reader = Reader.of(Pair, source, root, "train", PART_SIZE, None)
-        distinct = DistinctStage.over(reader, PairRecipe(task=task, source=reader.recipe), out)
-        return [[Job(stage=distinct.candidates)], [Job(stage=distinct)]]
-
-    return phases
-
-
-MAKERS: Mapping[str, tuple[str, Callable[[Path, Folder], Phases]]] = MappingProxyType(
-    {
-        "inpaint-cocostuff": ("cocostuff", _inpaint),
-        "grounding-refcoco": ("refcoco", _grounding),
-        "control-cocostuff": ("captioned_cocostuff", _control("cocostuff")),
-        "control-multigen_depth": ("multigen_depth", _control("multigen_depth")),
-        "customized-subjects200k": ("subjects200k", _pairs("customized", "subjects200k")),
-        "editing-triplets": ("triplets", _pairs("editing", "triplets")),
-    }
-)
-"""The layout that each manifest is made of, and its jobs, by the manifest's name."""

@@ -12,7 +12,7 @@ from cologen.datagen.manifest import Manifest
 from cologen.datagen.pair_records import ConditionKind
 from cologen.model import costs
 from cologen.model.presets import preset
-from cologen.trainer.data.world import MAKERS, is_whole
+from cologen.trainer.data.world import TASKS, is_whole
 from cologen.trainer.dry_run import missing, remedies
 from cologen.trainer.dry_run.disk import Disk, disk, lacking
 from cologen.trainer.dry_run.estimates import (
@@ -134,7 +134,7 @@ def plan_run(
 
 def _is_built_first(recipe: Recipe, name: str, path: str) -> bool:
     """Whether training itself makes this manifest; one that is damaged stops it, and is named as such."""
-    if preset(recipe.preset).family != "world" or name not in MAKERS:
+    if preset(recipe.preset).family != "world" or name not in TASKS:
         return False
     try:
         return not is_whole(Path(path))

@@ -62,6 +62,13 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
 )
 
 
+def world_format(dataset: str, *, conditions: bool = False) -> str:
+    """The format that a dataset's reader opens; ``conditions``: its reader of conditions."""
+    if conditions and dataset == "cocostuff":
+        return "captioned_cocostuff"  # ADE20K's holds its captioned form too
+    return "refcoco" if dataset.startswith("refcoco") else dataset
+
+
 def is_complete(layout: str, root: Path, world: World) -> bool:
     """Whether the folder holds exactly this world; False where it is absent or empty.
 
