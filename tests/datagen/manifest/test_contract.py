@@ -15,18 +15,20 @@ from cologen.datagen.manifest.contract import (
     MANIFEST_NAME,
     SCHEMA_VERSION,
     Manifest,
-    PartContent,
-    commit_part,
-    committed_part,
     iterate_rows,
     load_manifest,
-    part_file,
-    read_part,
     recipe_hash,
-    rejected_file,
     save_manifest,
 )
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest.part_files import (
+    PartContent,
+    commit_part,
+    committed_part,
+    part_file,
+    read_part,
+    rejected_file,
+)
 from cologen.datagen.manifest.schemas import MIX_COLUMNS, REJECTED_SCHEMA, SCHEMAS
 from cologen.datagen.records import Reason, Rejection
 

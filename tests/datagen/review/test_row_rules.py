@@ -84,7 +84,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("make", [_inpaint, _grounding, _customized, _editing, _control])
-def test_what_a_stage_builds_is_sound(make: Callable[[Path, Folder], Pass], world: Path, tmp_path: Path) -> None:
+def test_what_a_pass_builds_is_sound(make: Callable[[Path, Folder], Pass], world: Path, tmp_path: Path) -> None:
     assert _found(make(world, Folder.open(tmp_path / "out"))) == []
 
 

@@ -5,18 +5,20 @@ from cologen.datagen.manifest.contract import (
     MANIFEST_NAME,
     REPORT_NAME,
     Manifest,
+    inspect_manifest,
+    iterate_rows,
+    load_manifest,
+    recipe_hash,
+    save_manifest,
+)
+from cologen.datagen.manifest.part_files import (
     PartContent,
     PartReport,
     commit_part,
     committed_part,
-    inspect_manifest,
-    iterate_rows,
-    load_manifest,
     part_file,
     read_part,
-    recipe_hash,
     rejected_file,
-    save_manifest,
 )
 
 __all__ = [
