@@ -39,7 +39,7 @@ def test_without_a_root_the_world_is_drawn_in_the_captioned_layout(
     monkeypatch.chdir(tmp_path)
     assert main(["--src", "cocostuff", "--scenes", "3", "--scene-size", "64", "--dry-run"]) == 0
     assert (tmp_path / "data/world/captioned_cocostuff-3x64-seed0/data").is_dir()
-    assert "synthetic world" in capsys.readouterr().out
+    assert "synthetic dataset" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
