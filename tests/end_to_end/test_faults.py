@@ -23,6 +23,7 @@ import pytest
 import ray
 import ray.cloudpickle
 
+from cologen.datagen.datasets import Reading
 from cologen.datagen.engine.build import PartDone, PartsFailedError, build
 from cologen.datagen.engine.cluster import Cluster, FailurePolicy, connected
 from cologen.datagen.engine.dispatch import Status
@@ -33,7 +34,7 @@ from cologen.datagen.manifest import Manifest, PartContent, PartReport, load_man
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.reading import Reader, read_items
-from cologen.datagen.records import Image, Reading
+from cologen.datagen.records import Image
 from tests.processes import ray_processes
 
 pytestmark = [
