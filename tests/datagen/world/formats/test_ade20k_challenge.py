@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,8 @@ from PIL import Image
 
 from cologen.datagen.world.formats import ade20k_challenge
 from cologen.datagen.world.formats.drawing import Drawing, World
+from tests import distributed
 
-SHARED = Path(__file__).resolve().parents[5] / "shared"
-REAL = SHARED / "real/ade20k_challenge/ADEChallengeData2016"
 FOLDERS = {"train": "training", "val": "validation"}
 
 
@@ -77,13 +77,14 @@ def test_every_picture_has_its_scene(root: Path, drawings: list[Drawing]) -> Non
         assert scenes[_name(drawing).split("/")[1]] == drawing.scene.ground
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real samples are not here")
-def test_files_have_the_form_of_the_real_ones(root: Path) -> None:
-    ours, real = _table(root / "objectInfo150.txt"), _table(REAL / "objectInfo150.txt")
-    assert ours[0] == real[0]
-    assert {len(row) for row in ours} == {len(row) for row in real}
-    assert (root / "sceneCategories.txt").read_bytes()[:10] == (REAL / "sceneCategories.txt").read_bytes()[:10]
+def test_files_have_the_distributed_form(root: Path, tmp_path: Path) -> None:
+    distributed.write_ade20k(tmp_path)
+    real, ours = tmp_path / "ADEChallengeData2016", _table(root / "objectInfo150.txt")
+    assert ours[0] == ["Idx", "Ratio", "Train", "Val", "Name"]
+    assert {len(row) for row in ours} == {5}
+    scene = re.compile(r"ADE_(train|val)_\d{8} \w+\n")
+    assert all(scene.match((folder / "sceneCategories.txt").read_text()) for folder in (root, real))
     for folder, mode in (("images", "RGB"), ("annotations", "L")):
-        (a, b) = (next((form / folder / "validation").iterdir()) for form in (root, REAL))
+        (a, b) = (next((form / folder / "validation").iterdir()) for form in (root, real))
         assert a.suffix == b.suffix and len(a.name) == len(b.name)
         assert _pixels(a, mode).dtype == _pixels(b, mode).dtype

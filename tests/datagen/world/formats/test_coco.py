@@ -12,8 +12,8 @@ from cologen.datagen import rle
 from cologen.datagen.world.formats import coco
 from cologen.datagen.world.formats.drawing import Drawing, World
 from cologen.datagen.world.vocabulary import GROUND_CLASSES, OBJECT_CLASSES
+from tests import distributed
 
-SHARED = Path(__file__).resolve().parents[5] / "shared"
 SPLITS = ("train", "val")
 
 
@@ -99,13 +99,13 @@ def test_ids_are_coco_ids() -> None:
     assert max(coco.STUFF_IDS.values()) <= 182
 
 
-@pytest.mark.skipif(not (SHARED / "real/coco2017").is_dir(), reason="the real samples are not here")
 @pytest.mark.parametrize("kind", ["instances", "captions"])
-def test_records_have_the_fields_and_types_of_the_real_ones(root: Path, kind: str) -> None:
+def test_records_have_the_fields_and_types_of_the_distributed_ones(root: Path, kind: str, tmp_path: Path) -> None:
     def forms(records: list[dict[str, Any]]) -> set[tuple[tuple[str, type], ...]]:
         return {tuple(sorted((name, type(value)) for name, value in record.items())) for record in records}
 
-    real, ours = _read(SHARED / "real/coco2017", kind, "train"), _read(root, kind, "train")
+    distributed.write_coco(tmp_path)
+    real, ours = _read(tmp_path, kind, "train"), _read(root, kind, "train")
     for name in ("images", "categories", "annotations", "licenses"):
         assert forms(ours.get(name, [])) == forms(real.get(name, []))
     assert set(ours["info"]) == set(real["info"])

@@ -12,8 +12,8 @@ from PIL import Image
 from cologen.datagen import rle
 from cologen.datagen.world.formats import lvis
 from cologen.datagen.world.formats.drawing import Drawing, World
+from tests import distributed
 
-REAL = Path(__file__).resolve().parents[5] / "shared/real/lvis/lvis_v1_val.json"
 SPLITS = ("train", "val")
 
 
@@ -87,12 +87,12 @@ def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path, hashes: Cal
     assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="the real samples are not here")
-def test_records_have_the_fields_and_types_of_the_real_ones(root: Path) -> None:
+def test_records_have_the_fields_and_types_of_the_distributed_ones(root: Path, tmp_path: Path) -> None:
     def forms(records: list[dict[str, Any]]) -> set[tuple[tuple[str, type], ...]]:
         return {tuple(sorted((name, type(value)) for name, value in record.items())) for record in records}
 
-    real, ours = json.loads(REAL.read_text()), _read(root, "train")
+    distributed.write_lvis(tmp_path)
+    real, ours = _read(tmp_path, "val"), _read(root, "train")
     assert set(ours) == set(real)
     for name in ("images", "categories", "annotations", "licenses"):
         assert forms(ours[name]) == forms(real[name])

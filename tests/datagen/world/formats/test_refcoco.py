@@ -13,9 +13,8 @@ from PIL import Image
 from cologen.datagen.world.formats import refcoco
 from cologen.datagen.world.formats.drawing import Drawing, World
 from cologen.datagen.world.referring import EXTREMES, referring_phrases
+from tests import distributed
 
-SHARED = Path(__file__).resolve().parents[5] / "shared"
-REAL = SHARED / "real/refcoco_shaped"
 WHERE = {"left", "right", "top", "bottom", "upper", "lower", "middle", "center", "corner", "above", "below", "higher"}
 
 
@@ -81,16 +80,16 @@ def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path, hashes: Cal
     assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real samples are not here")
-def test_records_have_the_fields_and_types_of_the_real_ones(root: Path) -> None:
+def test_records_have_the_fields_and_types_of_the_distributed_ones(root: Path, tmp_path: Path) -> None:
     def forms(records: list[dict[str, Any]]) -> set[tuple[tuple[str, type], ...]]:
         return {tuple(sorted((name, type(value)) for name, value in record.items())) for record in records}
 
-    real = json.loads((REAL / "real_first_ref_of_refcoco_unc.json").read_text())
+    distributed.write_refcoco(tmp_path)
+    real = distributed.refs()
     ours = _refs(root, "refcoco")
     assert forms(ours) == forms(real)
     assert forms(ours[0]["sentences"]) == forms(real[0]["sentences"])
-    theirs = json.loads((REAL / "data/refcoco/instances.json").read_text())
+    theirs = json.loads((tmp_path / "refcoco/instances.json").read_text())
     mine = json.loads((root / "refcoco/instances.json").read_text())
     assert set(mine) == set(theirs)
     for name in ("images", "categories", "licenses"):
