@@ -2,7 +2,7 @@
 
 Its form: a folder of pictures with a list in JSON lines, ``train.jsonl``::
 
-    {"file": "photos/07.jpg", "caption": "a red square on grey", "noun": "square", "polygon": [40, 30, 70, 30, 70, 60, 40, 60]}
+    {"file": "photos/07.jpg", "caption": "a square on grey", "noun": "square", "polygon": [40, 30, 70, 30, 70, 60]}
 
 To have it beside the public ones (``--src mine``), put ``open_mine`` into a module of
 ``packages/datagen/src/cologen/datagen/datasets/`` and its name into ``catalog.py``: see docs/adding-a-dataset.md.
@@ -40,7 +40,7 @@ def open_mine(root: Path, split: str = "train") -> Dataset[Image]:
 
 
 def interpret(root: Path, split: str, key: str, line: bytes) -> Reading[Image]:
-    """One line. Whatever is wrong with it (a missing field, a missing picture) raises and becomes a counted rejection."""
+    """One line. What is wrong with it (a missing field or picture) raises, and becomes a counted rejection."""
     row = fields.parse_record(line)
     uri = fields.text(row, "file")
     width, height = images.probe(root, uri)
