@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from cologen.datagen.engine.jobs import Job
 from PIL import Image as Pillow
 
 from cologen.datagen import images, rle
@@ -25,6 +24,7 @@ from cologen.datagen.datasets.files.index import open_lines
 from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading
 from cologen.datagen.engine.build import build
 from cologen.datagen.engine.cluster import Cluster
+from cologen.datagen.engine.jobs import Job
 from cologen.datagen.engine.parts import SourceRecipe
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass

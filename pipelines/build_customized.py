@@ -30,7 +30,7 @@ class CustomizedOptions:
     """
 
     src: Literal["subjects200k"] = "subjects200k"
-    """The dataset whose layout is read."""
+    """The dataset whose format is read."""
     build: Annotated[BuildOptions, tyro.conf.OmitArgPrefixes] = BuildOptions()
     min_score: float = 5.0
     """Each of the three scores must reach this; a pair without scores is rejected."""

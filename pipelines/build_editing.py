@@ -27,7 +27,7 @@ class EditingOptions:
     """
 
     src: Literal["omniedit", "magicbrush", "triplets"]
-    """The dataset whose layout is read; triplets is a plain folder of your own (see `datasets/triplets.py`)."""
+    """The dataset whose format is read; triplets is a plain folder of your own (see `datasets/triplets.py`)."""
     build: Annotated[BuildOptions, tyro.conf.OmitArgPrefixes] = BuildOptions()
     min_score: float = 0.0
     """Every score that a pair has must reach this; only OmniEdit has some, from 0 to 10."""

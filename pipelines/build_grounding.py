@@ -26,7 +26,7 @@ class GroundingOptions:
     """
 
     src: Literal["refcoco", "refcoco+", "refcocog", "lvis"]
-    """The dataset whose layout is read. LVIS has no expressions: its classes are referred to by their names."""
+    """The dataset whose format is read. LVIS has no expressions: its classes are referred to by their names."""
     build: Annotated[BuildOptions, tyro.conf.OmitArgPrefixes] = BuildOptions()
     mix: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
     """Shares of box, mask and instance referring."""

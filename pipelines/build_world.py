@@ -19,21 +19,21 @@ from pipelines.console import CONSOLE, progress_over_scenes, run
 
 FORMATS = tuple(name for name in WRITERS if name != "journeydb_archives")  # which --archives chooses
 if TYPE_CHECKING:
-    Layout = str
+    Format = str
 else:
-    Layout = literal_type_from_choices(FORMATS)
+    Format = literal_type_from_choices(FORMATS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Generate the synthetic dataset in the on-disk formats of the public datasets.
 
-    Scene k is the same scene in every layout; about one in ten belongs to the validation split. A layout that is
+    Scene k is the same scene in every format; about one in ten belongs to the validation split. A format that is
     already there with the same settings is kept; a folder that holds anything else is refused.
     """
 
     out: Path
-    """Folder for the layouts: each gets a folder of its own name in it."""
+    """Folder for the formats: each gets a folder of its own name in it."""
     scenes: int
     """Number of scenes, at least 1."""
     width: int = 256
@@ -42,8 +42,8 @@ class Options:
     """Height of the pictures in pixels, 32 to 1024."""
     seed: int = 0
     """Which world: another seed has other scenes."""
-    layouts: tuple[Layout, ...] = FORMATS
-    """The layouts to write."""
+    layouts: tuple[Format, ...] = FORMATS
+    """The formats to write."""
     archives: bool = False
     """Write JourneyDB as the published .tgz archives, not unpacked."""
     workers: int = os.cpu_count() or 1
@@ -70,23 +70,23 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _build(options: Options) -> int:
-    """Write the layouts one after the other, and say what is there now."""
+    """Write the formats one after the other, and say what is there now."""
     world = options.world
-    table = Table("layout", "state", "files", "bytes", "seconds")
+    table = Table("format", "state", "files", "bytes", "seconds")
     for name in options.layouts:
         root = options.out / name
-        layout = "journeydb_archives" if options.archives and name == "journeydb" else name
+        format_ = "journeydb_archives" if options.archives and name == "journeydb" else name
         start = time.perf_counter()
         if options.dry_run:
-            state = "is there" if is_complete(layout, root, world) else "would be written"
+            state = "is there" if is_complete(format_, root, world) else "would be written"
         else:
             with progress_over_scenes(world.num_scenes, name) as advance:
-                written = ensure(layout, root, world, workers=options.workers, progress=advance)
+                written = ensure(format_, root, world, workers=options.workers, progress=advance)
             state = "written" if written else "was there"
         sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
         seconds = time.perf_counter() - start
         table.add_row(name, state, f"{len(sizes):,}", f"{sum(sizes):,}", f"{seconds:.1f}")
-    CONSOLE.print(f"{world.num_scenes:,} scenes, each layout in the folder of its name in {options.out}")
+    CONSOLE.print(f"{world.num_scenes:,} scenes, each format in the folder of its name in {options.out}")
     CONSOLE.print(table)
     return 0
 

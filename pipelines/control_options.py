@@ -130,7 +130,7 @@ class ControlOptions:
     """
 
     src: Literal["multigen", "multigen_depth", "ade20k", "cocostuff"]
-    """The dataset whose layout is read: MultiGen-20M (lists or Parquet), its depth, Captioned_ADE20K or _COCOStuff."""
+    """The dataset whose format is read: MultiGen-20M (lists or Parquet), its depth, Captioned_ADE20K or _COCOStuff."""
     build: Annotated[BuildOptions, tyro.conf.OmitArgPrefixes] = BuildOptions()
     conditions: Annotated[ConditionOptions, tyro.conf.OmitArgPrefixes] = ConditionOptions()
     maps: Annotated[MapOptions, tyro.conf.OmitArgPrefixes] = MapOptions()

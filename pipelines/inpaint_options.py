@@ -133,7 +133,7 @@ class InpaintOptions:
     """
 
     src: Literal["journeydb", "cocostuff", "ade20k"]
-    """The dataset whose layout is read. JourneyDB has no object masks, so its objects are found first."""
+    """The dataset whose format is read. JourneyDB has no object masks, so its objects are found first."""
     build: Annotated[BuildOptions, tyro.conf.OmitArgPrefixes] = BuildOptions()
     masks: Annotated[MaskOptions, tyro.conf.OmitArgPrefixes] = MaskOptions()
     concepts: Annotated[ConceptOptions, tyro.conf.OmitArgPrefixes] = ConceptOptions()

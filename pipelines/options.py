@@ -100,7 +100,7 @@ class BuildOptions:
         """The pictures with their conditions, of the dataset or of the synthetic world as in ``reader``."""
         return self._read(Condition, source, "pictures", world_format(source, conditions=True))
 
-    def _read(self, item: type[_Item], source: str, what: str, layout: str) -> Reader[_Item]:
+    def _read(self, item: type[_Item], source: str, what: str, format_: str) -> Reader[_Item]:
         """The first ``limit`` samples of the dataset or the world, and a line that says how many there are and where.
 
         A world whose size is not given has as many scenes as the limit takes: most give one sample or more.
@@ -110,7 +110,7 @@ class BuildOptions:
         part_size = self.part_size or (PART_SIZE if self.root else WORLD_PART_SIZE)
         scenes = self.scenes or max(SCENES, _scenes_with(self.limit or 0, self.split))
         while True:
-            root = (self.root or self._world(source, layout, scenes)).resolve()
+            root = (self.root or self._world(source, format_, scenes)).resolve()
             with working(f"reading the listing of {source}"):
                 reader = Reader.of(item, source, root, self.split, part_size, self.limit)
             found = reader.recipe.num_images
@@ -125,12 +125,12 @@ class BuildOptions:
         CONSOLE.print(line)
         return reader
 
-    def _world(self, source: str, layout: str, scenes: int) -> Path:
-        root = DATA / "world" / f"{layout}-{scenes}x{self.scene_size}-seed{self.seed}"
+    def _world(self, source: str, format_: str, scenes: int) -> Path:
+        root = DATA / "world" / f"{format_}-{scenes}x{self.scene_size}-seed{self.seed}"
         CONSOLE.print(f"No --root: using a synthetic dataset in {source}'s format, not the real {source}.")
         world = World(num_scenes=scenes, width=self.scene_size, height=self.scene_size, seed=self.seed)
         with progress_over_scenes(scenes) as advance:
-            ensure(layout, root, world, workers=self.cpus or 1, progress=advance)
+            ensure(format_, root, world, workers=self.cpus or 1, progress=advance)
         return root
 
 

@@ -79,7 +79,7 @@ def test_every_source_builds_the_same_parts_on_one_worker_and_on_two(
     assert not any(row["online"] for row in rows)
     assert all(render(row, roots / "ade20k", Folder.open(tmp_path / "drawn-1")).online is None for row in rows)
     assert view.main([str(tmp_path / "drawn-1"), "--sheet", str(tmp_path / "sheet.png")]) == 0
-    assert "extracted in advance" in (tmp_path / "drawn-1/report.html").read_text()
+    assert "precomputed" in (tmp_path / "drawn-1/report.html").read_text()
     assert "extracted online" in (tmp_path / "multigen-1/report.html").read_text()
     assert "(stage 2)" in (tmp_path / "multigen-1/README.md").read_text()
 

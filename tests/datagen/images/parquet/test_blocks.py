@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from cologen.datagen.images.parquet.blocks import plain_block, read_exactly, snappy_block
-from cologen.datagen.images.parquet.pages import UnknownLayoutError
+from cologen.datagen.images.parquet.pages import UnknownEncodingError
 from cologen.datagen.randomness import generator
 
 NOISE = generator(0, "block").integers(0, 256, 300_001, dtype=np.uint8).tobytes()
@@ -58,23 +58,23 @@ def test_a_copy_from_beyond_is_refused_and_not_guessed(file: int) -> None:
     block = snappy_block(file, 0, len(data), len(raw))
     assert block.read(file, 0, 1 << 16) == raw[: 1 << 16]
     assert block.read(file, 0, len(raw)) == raw
-    with pytest.raises(UnknownLayoutError, match="of its own"):
+    with pytest.raises(UnknownEncodingError, match="of its own"):
         block.read(file, 1 << 16, len(raw))
 
 
 def test_sizes_that_do_not_agree_are_refused(file: int) -> None:
     size = stored(file, NOISE)
     for stored_size, raw_size in ((size - 1, len(NOISE)), (size, len(NOISE) - 1), (size + 1, len(NOISE))):
-        with pytest.raises(UnknownLayoutError):
+        with pytest.raises(UnknownEncodingError):
             snappy_block(file, 7, stored_size, raw_size)
 
 
 def test_what_lies_outside_is_refused(file: int) -> None:
     block = plain_block(0, 10)
     for start, stop in ((-1, 5), (5, 11), (6, 5)):
-        with pytest.raises(UnknownLayoutError):
+        with pytest.raises(UnknownEncodingError):
             block.read(file, start, stop)
-    with pytest.raises(UnknownLayoutError):
+    with pytest.raises(UnknownEncodingError):
         block.read_span(file, 8, 4)
-    with pytest.raises(UnknownLayoutError, match="10 bytes early"):
+    with pytest.raises(UnknownEncodingError, match="10 bytes early"):
         read_exactly(file, 0, 10)

@@ -12,7 +12,7 @@ import pytest
 
 from cologen.datagen.images.parquet.cells import NONE_LOCATED, Cells, locate_cells
 from cologen.datagen.images.parquet.chunks import Group, read_groups
-from cologen.datagen.images.parquet.pages import UnknownLayoutError
+from cologen.datagen.images.parquet.pages import UnknownEncodingError
 from cologen.datagen.randomness import generator
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -102,7 +102,7 @@ def test_a_cell_costs_what_holds_it_and_not_its_page(tmp_path: Path, monkeypatch
 def test_other_layouts_are_refused(tmp_path: Path, options: dict[str, object]) -> None:
     encoded = "column_encoding" in options
     path = write(tmp_path / "a.parquet", random_cells(1), use_dictionary=not encoded, **options)
-    with pytest.raises(UnknownLayoutError):
+    with pytest.raises(UnknownEncodingError):
         located(path, "plain")
 
 
@@ -110,7 +110,7 @@ def test_lists_numbers_and_unknown_columns_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"lists": pa.array([[b"a"], []], pa.list_(pa.binary())), "number": [1, 2]}), path)
     for leaf in ("lists.list.element", "number", "none"):
-        with pytest.raises(UnknownLayoutError):
+        with pytest.raises(UnknownEncodingError):
             located(path, leaf)
 
 
@@ -118,12 +118,12 @@ def test_what_compresses_well_is_left_to_arrow(tmp_path: Path) -> None:
     words = generator(0, "words").integers(0, 256, (64, 5), dtype=np.uint8)
     text = words[generator(1, "words").integers(0, 64, 400_000)].tobytes()
     path = write(tmp_path / "a.parquet", [text])
-    with pytest.raises(UnknownLayoutError, match="steps in"):
+    with pytest.raises(UnknownEncodingError, match="steps in"):
         located(path, "plain")
 
 
 def test_none_located_refuses_every_row() -> None:
-    with pytest.raises(UnknownLayoutError):
+    with pytest.raises(UnknownEncodingError):
         NONE_LOCATED.read(0, 0)
 
 
@@ -144,7 +144,7 @@ def test_damage_is_refused_or_stays_inside_a_cell(tmp_path: Path, options: dict[
             try:
                 cells = locate_cells(file, footer.schema, groups[0], "image.bytes")
                 found = [cells.read(file, row) for row in range(30)]
-            except UnknownLayoutError:
+            except UnknownEncodingError:
                 continue
         assert len(found) == 30
 
@@ -153,5 +153,5 @@ def test_a_shorter_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", random_cells(4))
     footer, groups = pq.read_metadata(path), groups_of(path)
     path.write_bytes(path.read_bytes()[:5000])
-    with opened(path) as file, pytest.raises(UnknownLayoutError):
+    with opened(path) as file, pytest.raises(UnknownEncodingError):
         locate_cells(file, footer.schema, groups[0], "image.bytes")

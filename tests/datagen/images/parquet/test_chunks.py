@@ -9,7 +9,7 @@ import pytest
 
 from cologen.datagen.images.parquet import files
 from cologen.datagen.images.parquet.chunks import Group, read_groups
-from cologen.datagen.images.parquet.pages import UnknownLayoutError
+from cologen.datagen.images.parquet.pages import UnknownEncodingError
 from cologen.datagen.records import Reason, RejectedError
 
 CODECS = {"none": 0, "snappy": 1, "gzip": 2, "zstd": 6}
@@ -59,7 +59,7 @@ def test_what_is_no_footer_is_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(data)
     try:
         assert groups_of(tmp_path / "a.parquet") == ()
-    except UnknownLayoutError as error:
+    except UnknownEncodingError as error:
         assert "\n" not in str(error)
 
 

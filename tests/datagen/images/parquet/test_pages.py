@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cologen.datagen.images.parquet.pages import DATA, PLAIN, UnknownLayoutError, parse_levels, parse_page
+from cologen.datagen.images.parquet.pages import DATA, PLAIN, UnknownEncodingError, parse_levels, parse_page
 
 # Kind 0, 10 bytes raw, 12 stored, and of version 1: 3 values, plain, levels in runs.
 HEADER = bytes([0x15, 0, 0x15, 20, 0x15, 24, 0x2C, 0x15, 6, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0])
@@ -38,24 +38,24 @@ def test_numbers_without_bits_are_zero() -> None:
 
 @given(data=st.binary(max_size=40), width=st.integers(1, 32), count=st.integers(0, 1000))
 def test_any_bytes_are_levels_or_refused(data: bytes, width: int, count: int) -> None:
-    with suppress(UnknownLayoutError):
+    with suppress(UnknownEncodingError):
         assert len(parse_levels(data, width, count)) == count
 
 
 @given(data=st.binary(max_size=60))
 def test_any_bytes_are_a_header_or_refused(data: bytes) -> None:
-    with suppress(UnknownLayoutError):
+    with suppress(UnknownEncodingError):
         parse_page(data)
 
 
 @pytest.mark.parametrize("length", range(len(HEADER)))
 def test_a_header_that_breaks_off_is_refused(length: int) -> None:
-    with pytest.raises(UnknownLayoutError):
+    with pytest.raises(UnknownEncodingError):
         parse_page(HEADER[:length])
 
 
 def test_structs_within_structs_are_refused() -> None:
-    with pytest.raises(UnknownLayoutError, match="within each other"):
+    with pytest.raises(UnknownEncodingError, match="within each other"):
         parse_page(b"\x1c" * 16_000)
 
 

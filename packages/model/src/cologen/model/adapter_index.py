@@ -1,4 +1,4 @@
-"""The JSON of an adapter's folder: read, checked for every value it may hold, and guarded by a sum of its own."""
+"""Reads and checks ``adapter.json``, which carries a checksum of its content."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def refuse_other(there: Mapping[str, Any], here: Mapping[str, Any], folder: Path
 
 
 def _check(index: Any) -> None:
-    """Refuse what cannot be an adapter's index, by whatever error comes of it."""
+    """Check every value of an adapter's index; any exception means that it is invalid."""
     if index["format"] not in (1, FORMAT):
         raise ValueError(f"format {index['format']!r} there, {FORMAT} here: made by another version")
     if index["format"] == 1:

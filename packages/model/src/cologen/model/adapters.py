@@ -1,4 +1,4 @@
-"""A stage's experts and routers to and from safetensors, beside a JSON that says which base they fit.
+"""Saves and loads experts and routers as safetensors, with a JSON that names the base they fit.
 
     adapter.json               format, base (its shape), form (rank, scale, routing, …), experts, routers, notes,
                                files (the sha256 of each), sum (the sha256 of all the rest)
@@ -43,7 +43,7 @@ def save_adapter(
     weights: Mapping[str, Tensor] = MappingProxyType({}),
     notes: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Save the newest stage: its router, and every expert that is not there yet or has other numbers.
+    """Save the newest stage: its router, and every expert that is not there yet or has changed.
 
     Saving stage after stage into one folder keeps them all. Each file takes its name when it is whole.
 

@@ -159,7 +159,7 @@ class AssembledPipeline(FluxPipeline):
 
     @property
     def _usual(self) -> Preset:
-        """How a base of this kind is usually sampled."""
+        """The preset with the base's usual sampling settings."""
         if self._bundle is not None:
             return self._bundle.preset
         if Layout.of(self.transformer, self._codec).fill:
@@ -168,5 +168,5 @@ class AssembledPipeline(FluxPipeline):
 
 
 def on_device(part: Any, device: torch.device) -> Any:
-    """A bundle's part on the device; whoever gave it may have left it elsewhere."""
+    """A bundle's part, moved to the device."""
     return part.to(device) if isinstance(part, nn.Module) else part

@@ -1,4 +1,4 @@
-"""The attention of CoLoGen: FLUX's own, which can write a source's keys and values, and read them (eq. 5 to 7).
+"""CoLoGen's attention: FLUX's own, with writing and reading of a source's keys and values (eq. 5 to 7).
 
 The source attends to itself alone, so it runs through the base first ("write", without text), and what it leaves is
 appended for the noisy and the text tokens ("read"). No mask is ever needed, and every attention backend will do.

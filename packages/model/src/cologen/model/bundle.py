@@ -1,4 +1,4 @@
-"""A preset made into a model with its codec and its text encoder: drawn from a seed, or read from files.
+"""Builds a model from a preset, with its codec and text encoder: initialised from a seed, or loaded from files.
 
     bundle = build(preset("world-tiny"), seed=0)
     bundle = load(preset("flux-dev"), Path("FLUX.1-dev"))  # a folder as diffusers writes it
@@ -45,7 +45,7 @@ _SHAPE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A transformer and what stands around it, all on one device."""
+    """A transformer with its codec and text encoder, all on one device."""
 
     preset: Preset
     transformer: CoLoGenTransformer2DModel
@@ -61,7 +61,8 @@ def build(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Bundle:
-    """A model of the synthetic world without experts, drawn from ``seed``, or with a base's ``weights`` (safetensors).
+    """A model of the synthetic world without experts, initialised from ``seed``, or with a base's ``weights``
+    (safetensors).
 
     The codec stays in float32, where it is exact; transformer and text are in ``dtype``.
 

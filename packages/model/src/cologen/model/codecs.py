@@ -1,4 +1,4 @@
-"""Pictures to latents and back: what every codec offers, and FLUX's own autoencoder as one of them."""
+"""Codecs, pictures to latents and back: the protocol, and FLUX's autoencoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a task and its pictures to what the model is shown, in pixels: sources of the right size, holes in grey."""
+"""From a task and its pictures to the model's inputs in pixels: sources resized, holes filled with grey."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The pictures of a call as they came; one sample serves all prompts, or there is one for each."""
+    """The pictures of a call as given: one sample for all prompts, or one for each."""
 
     task: Task
     images: list[list[Rgb]]
@@ -40,7 +40,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What the model is shown for a result of ``size``, RGB in [-1, 1]; nothing where no image was given.
+    """The model's inputs for a result of ``size``, RGB in [-1, 1]; empty where no image was given.
 
     ``sources[k]`` is the k-th source of every sample, ``whole`` the first one without its hole, ``mask`` 1 in the hole.
     A batch of one serves all samples.
@@ -53,7 +53,7 @@ class Conditions:
 
 
 def task_for(name: str | None, image: Pictures | None, mask: Pictures | None) -> Task | None:
-    """The task of that name, if there is what it needs; None if nothing is given, and words are to do alone.
+    """The task of that name, if its inputs are given; None for text-to-image.
 
     Raises:
         ValueError: there is no such task, something is missing for it, or something is given for no use.
@@ -93,7 +93,8 @@ def read_given(task: Task, image: Pictures, mask: Pictures | None, num_prompts: 
 
 
 def usual_size(given: Given | None, side: int) -> Size:
-    """That of the first image if the result lies on it, shrunk to an area of ``side²`` at most; else that square."""
+    """That of the first image if the task is aligned with it, shrunk to an area of ``side²`` at most; else that
+    square."""
     if given is None or not given.task.aligned:
         return Size(height=side, width=side)
     height, width = given.images[0][0].shape[1:]
@@ -126,7 +127,7 @@ def rounded(size: Size, multiple: int) -> Size:
 def conditions(given: Given | None, size: Size, multiple: int) -> Conditions:
     """Bring the pictures to their sizes, and the hole to grey.
 
-    A picture that lies under the result is resized to its size, as FLUX's own pipelines do; where that changes its
+    A picture that is aligned with the result is resized to its size, as FLUX's own pipelines do; where that changes its
     proportions, a warning says so. A subject is made to fit into it, keeping its proportions up to the rounding to
     ``multiple``.
 

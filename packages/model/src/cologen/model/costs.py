@@ -1,4 +1,4 @@
-"""What a model costs before there is one: its parameters, and the floating-point operations of a step, per sample.
+"""Parameters and floating-point operations of a model, counted from its shape without building it.
 
 A multiplication with its addition counts as two operations, and only matrix products count. Tests hold both against
 real modules. Letters in comments: d is the width of the hidden states.
@@ -34,7 +34,7 @@ class Shape:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> Shape:
-        """That of a model's config, or of the arguments it is to be made with; what costs nothing is left aside."""
+        """That of a model's config, or of the arguments it is to be made with; arguments without a cost are ignored."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in arguments.items() if name in known})
 
@@ -86,7 +86,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Flops:
-    """Operations by what they are spent on: the base's matrices, attention itself, and routers with experts."""
+    """Operations by purpose: the base's matrices, attention itself, and routers with experts."""
 
     linear: int = 0
     attention: int = 0
@@ -145,7 +145,7 @@ def training_step(shape: Shape, tokens: Tokens, *, checkpointing: bool) -> Flops
 
 
 def _back_through_reading(shape: Shape, tokens: Tokens) -> Flops:
-    """From the velocity to the sources' keys and values; behind the first block's attention nothing is wanted."""
+    """From the velocity to the sources' keys and values; no gradient is needed before the first block's attention."""
     d, joint = shape.dim, tokens.image + tokens.text
     head = 2 * d * _out_channels(shape) * tokens.image
     attention = _blocks(shape, joint, joint + sum(tokens.sources)).attention
@@ -153,7 +153,7 @@ def _back_through_reading(shape: Shape, tokens: Tokens) -> Flops:
 
 
 def _back_through_source(shape: Shape, tokens: int) -> Flops:
-    """From keys and values to routers and experts; what the last block does after its keys and values is unwanted."""
+    """From keys and values to routers and experts; the last block's output needs no gradient."""
     d, blocks = shape.dim, shape.num_blocks
     routers, experts = _routers(shape, tokens, noisy=True).weaving, _experts(shape, tokens).weaving
     behind_first_block = (routers + experts // 2) // blocks
@@ -179,7 +179,7 @@ def _blocks(shape: Shape, tokens: int, attended: int) -> Flops:
 
 
 def _ends(shape: Shape, image: int, text: int) -> Flops:
-    """What lies before and behind the blocks."""
+    """The layers before and after the blocks."""
     d = shape.dim
     told = 2 if shape.guidance_embeds else 1
     conditions = told * (_TIME_CHANNELS + d) * d + (shape.pooled_projection_dim + d) * d + 2 * d * d

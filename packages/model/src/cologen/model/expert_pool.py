@@ -47,7 +47,7 @@ class FluxWithExperts(FluxTransformer2DModel):
         self.register_to_config(newcomer_bias=bias)
 
     def add_expert(self, seed: int, *, dtype: torch.dtype = torch.float32) -> int:
-        """Let an expert join every block, drawn from ``seed`` and its number; return that number.
+        """Add an expert to every block, initialised from ``seed`` and its number; return that number.
 
         It begins with ``newcomer_bias`` on its logit if there are others; the trainer anneals that to 0. It is kept in
         float32 by default, whatever the base's precision, since an optimizer's small steps are lost in bf16; products
@@ -94,7 +94,7 @@ class FluxWithExperts(FluxTransformer2DModel):
         source_timestep: SourceTimestep,
         dtype: torch.dtype,
     ) -> None:
-        """Put a pool of this form, whose numbers are still to be loaded, in place of the present one.
+        """Replace the pool of experts by one of this form, whose weights are loaded afterwards.
 
         Raises:
             ValueError: the weights are offloaded or sharded.
@@ -121,7 +121,7 @@ class FluxWithExperts(FluxTransformer2DModel):
             attn.prw.experts[number].draw(generator)
 
     def _begin_missing_experts(self, missing: set[str]) -> None:
-        """Give the experts and routers that no file held, and that have no memory yet, their beginning."""
+        """Initialise the experts and routers that no file held."""
         beside = {part: attn.norm_q.weight for attn in self._attentions() for part in attn.prw.modules()}
         for name, weight in list(self.named_parameters()):
             if ".prw." in name and name in missing and weight.is_meta:

@@ -1,4 +1,4 @@
-"""Experts: what one stage adds to the keys and values of a source, as low-rank residuals (eq. 4).
+"""Experts: low-rank residuals that a stage adds to a source's keys and values (eq. 4).
 
 Letters: b batch, s source tokens, d width of the attention, r rank, n experts, p the pair (key, value).
 """
@@ -30,7 +30,8 @@ class KVExpert(nn.Module):
     def forward(
         self, dtype: torch.dtype | None = None
     ) -> tuple[Float[Tensor, "2 rank dim"], Float[Tensor, "2 dim rank"]]:
-        """Copies of ``down`` and ``up`` in ``dtype`` (None: their own): offloaded weights are here in a call only."""
+        """Copies of ``down`` and ``up`` in ``dtype`` (None: their own): offloaded weights are present only during a
+        call."""
         dtype = dtype or self.down.dtype
         return self.down.to(dtype, copy=True), self.up.to(dtype, copy=True)
 

@@ -49,7 +49,7 @@ def sync(path: Path) -> None:
 
 
 def read_whole(kind: type[_Model], folder: Path, **options: Any) -> _Model:
-    """A model of diffusers or transformers with every weight of it from ``folder``; those libraries make up the rest.
+    """A model of diffusers or transformers from ``folder``; a missing weight, which they would initialise, is an error.
 
     Raises:
         ValueError: a weight is missing, or a file is damaged.

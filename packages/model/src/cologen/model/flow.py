@@ -1,4 +1,4 @@
-"""Rectified flow as FLUX uses it: a straight path from picture (time 0) to noise (time 1), and when to look at it.
+"""Rectified flow as FLUX uses it: a straight path from picture (time 0) to noise (time 1), and its time schedules.
 
 All draws are the caller's, given as tensors. Times stay in float32 or float64: half precision cannot tell 0.999 from 1.
 """

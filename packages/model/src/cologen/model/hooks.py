@@ -1,4 +1,4 @@
-"""What others hang on a transformer: the wrappers of compilers and trainers, offloading, sharding, and step caches.
+"""Handles what other libraries attach to a transformer: compile and DDP wrappers, offloading, sharding, step caches.
 
 diffusers keeps its hooks in ``module._diffusers_hook``, accelerate in ``module._hf_hook``.
 """

@@ -1,4 +1,4 @@
-"""What a token of a base is made of, as the shapes of transformer and codec tell, and pictures made into tokens."""
+"""The token layout of a base, from the shapes of transformer and codec, and pictures to tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Layout:
 
     @classmethod
     def of(cls, transformer: CoLoGenTransformer2DModel, codec: Codec) -> Layout:
-        """How these two fit together.
+        """The layout of this transformer with this codec.
 
         Raises:
             ValueError: they do not.
@@ -57,7 +57,7 @@ class Layout:
         return size.height // self.multiple, size.width // self.multiple
 
     def ids(self, size: Size) -> Float[Tensor, "tokens 3"]:
-        """Where the result's tokens stand."""
+        """Position ids of the result's tokens."""
         return grid_ids(*self.grid(size))
 
     def latent_shape(self, num_draws: int, size: Size) -> tuple[int, int, int, int]:
@@ -95,7 +95,7 @@ class Layout:
         mask: Float[Tensor, "_ 1 height width"],
         like: Float[Tensor, "draws tokens dim"],
     ) -> Float[Tensor, "draws tokens beside_dim"]:
-        """What a Fill base reads beside the noisy latent: the picture with its hole in grey, and the mask."""
+        """A Fill base's inputs beside the noisy latent: the picture with its hole in grey, and the mask."""
         tokens = pack(codec.encode(masked.to(like.device)), self.patch).to(like)
         parts = tokens, pack_mask(mask.to(like), self.downscale, self.patch)
         return torch.cat([part.repeat_interleave(len(like) // len(part), dim=0) for part in parts], dim=2)

@@ -1,6 +1,6 @@
-"""Pictures and masks as people hand them over, to tensors of one kind: RGB in [-1, 1], and masks of 0 and 1.
+"""Pictures and masks of any accepted type to tensors: RGB in [-1, 1], and masks of 0 and 1.
 
-What a Pillow image or an array means is decided in ``cologen.pictures``, as for training.
+The rules are those of ``cologen.pictures``, as for training.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CoLoGen as a pipeline of diffusers: FLUX's own, which sees pictures.
+"""CoLoGen as a diffusers pipeline: FLUX's own, conditioned on images.
 
     pipe = CoLoGenPipeline.from_pretrained("FLUX.1-dev", dtype=torch.bfloat16).to("cuda")
     pipe.load_adapter("adapter")
@@ -91,7 +91,7 @@ class CoLoGenPipeline(AssembledPipeline):
         task: str | None = None,
         paste_known: bool = False,
     ) -> FluxPipelineOutput | tuple[Any]:
-        """Draw pictures. What is not explained here is as in ``FluxPipeline``.
+        """Generate images. Arguments not explained here are those of ``FluxPipeline``.
 
         Args:
             prompt: may be left out for inpainting.

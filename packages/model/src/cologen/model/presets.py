@@ -1,4 +1,4 @@
-"""Which models there are, from one that trains on a laptop to FLUX itself; ``bundle`` makes models of these numbers."""
+"""The presets: model shapes from one that trains on a laptop to FLUX; ``bundle`` builds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The noisy router: which expert a source is given to (eq. 2 and 3)."""
+"""The noisy router: chooses the expert of a source (eq. 2 and 3)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NoisyRouter(nn.Module):
         noise: Float[Tensor, "*place experts"] | None,
         newcomer_bias: float,
     ) -> Float[Tensor, "*place experts"]:
-        """softmax(w): how much each expert is meant.
+        """softmax(w): the probability of each expert.
 
         Args:
             hidden: what is to be routed: the mean of a sample's source tokens, or each token.
@@ -84,7 +84,7 @@ class NoisyRouter(nn.Module):
         return applied
 
     def grow(self) -> None:
-        """One more expert, whose rows are zero; what the router knew of the others stays."""
+        """Add an expert with rows of zeros; the rows of the others stay."""
         self.choose, self.disturb = (
             nn.Parameter(torch.cat([rows.detach(), rows.new_zeros(1, rows.shape[1])])) for rows in self.parameters()
         )

@@ -1,4 +1,4 @@
-"""What the routers decided, for losses and for logs: usage, entropy and gate weight, per block and in all."""
+"""The routers' decisions, for losses and logs: usage, entropy and gate weight, per block and overall."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Routing:
         return self.probability.amax(dim=-1)
 
     def usage(self) -> Float[Tensor, "blocks experts"]:
-        """The share of choices that each expert gets in each block, hard."""
+        """The share of hard choices of each expert in each block."""
         chosen = torch.nn.functional.one_hot(self.choice, self.num_experts).to(self.probability.dtype)
         return _per_block(chosen)
 
     def entropy(self) -> Float[Tensor, "blocks"]:
-        """How undecided each block's router is, in nats, from 0 to ln N."""
+        """The entropy of each block's router, in nats, from 0 to ln N."""
         return _per_block(torch.special.entr(self.probability).sum(dim=-1, keepdim=True))[:, 0]
 
     def gate_weight(self) -> Float[Tensor, "blocks"]:

@@ -38,13 +38,13 @@ class Words:
 
 @dataclass(kw_only=True)
 class CallSource:
-    """The sources of one call, and what the transformer has found in them.
+    """The sources of one call, and their cached keys and values.
 
     A model that sees its source at time zero finds the same at every step, so it is asked once. One that shares the
     noisy latent's time is asked at each step. Both guidance branches and all pictures of a prompt read the same.
 
     Args:
-        pooled: of the prompts, one for each sample (SPEC 2.6).
+        pooled: of the prompts, one for each sample (see docs/design.md).
         num_images: pictures of each sample, in a row.
     """
 
@@ -56,7 +56,7 @@ class CallSource:
     _found: SourceCache | None = field(default=None, init=False)
 
     def at(self, time: Float[Tensor, "draws"]) -> SourceCache:
-        """What is seen at ``time`` in [0, 1], for every picture to be drawn."""
+        """The source's cache at ``time`` in [0, 1], for every image to be generated."""
         config: Any = self.transformer.config
         if self._found is None or config.source_timestep == "shared":
             self._found = None  # its memory is free before the next is made
@@ -79,7 +79,7 @@ class CallSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Denoiser:
-    """The transformer with everything that stays the same over a call's steps.
+    """The transformer with everything that is constant over a call's steps.
 
     ``beside`` is what Fill bases read beside the noisy latent. ``cfg_scale`` weighs words against other words. Sources
     that are given as tokens are encoded at every step, within the one call of the model that FSDP allows.
@@ -161,7 +161,7 @@ def starting_noise(
     *,
     like: Tensor,
 ) -> Float[Tensor, "draws tokens dim"]:
-    """What denoising begins with, drawn as FLUX's pipeline draws it, or ``given`` in tokens; placed and typed ``like``.
+    """The initial latents, drawn as FLUX's pipeline draws them, or ``given`` in tokens; placed and typed ``like``.
 
     Raises:
         ValueError: generators are not one for each picture, or ``given`` has another shape or is not finite.

@@ -1,4 +1,4 @@
-"""A source in tokens, and what attention needs of it once it has been encoded: its keys and values, block by block."""
+"""A source's tokens, and the cache of its keys and values for each block."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class SourceTokens:
 
 @dataclass(frozen=True)
 class SourceCache:
-    """K_ĥ and V_ĥ of every block (eq. 4), normalised and turned by their positions, ready to be attended to.
+    """K_ĥ and V_ĥ of every block (eq. 4), normalised and rotated by their positions (RoPE).
 
-    It belongs to one batch of sources, one pooled prompt and one state of the weights, and knows of none: whoever keeps
+    It belongs to one batch of sources, one pooled prompt and one state of the weights, and stores none of them: the
+    caller who keeps
     it answers for that.
     """
 
@@ -97,7 +98,7 @@ class SourceWriter:
     def record(
         self, block: int, key: Heads, value: Heads, probability: Tensor | None, slope: Tensor | None = None
     ) -> None:
-        """Keep what a block has found.
+        """Store a block's keys and values.
 
         A block that is run once more, for its gradient, finds its place taken. What it gives goes through here all the
         same: a compiled block whose second run had fewer results would save other tensors, and checkpointing, which
@@ -110,7 +111,7 @@ class SourceWriter:
             self._again = entry
 
     def cache(self) -> SourceCache:
-        """All that was found."""
+        """The collected cache."""
         keys, values, probabilities, slopes = zip(*self._entries, strict=True)
         routing = None
         if known := [probability for probability in probabilities if probability is not None]:

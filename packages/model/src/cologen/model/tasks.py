@@ -16,7 +16,7 @@ class Task:
     """One of the paper's tasks.
 
     ``masked`` tasks take a mask, and see their picture with the hole in grey. ``wordless`` tasks can go without a
-    prompt. ``aligned`` tasks show a picture that lies under the result, place by place, and so is brought to the
+    prompt. ``aligned`` tasks have a source that matches the result pixel by pixel, and so is brought to the
     result's size; the others show a subject, which keeps its proportions.
     """
 

@@ -1,4 +1,4 @@
-"""Prompts to what FLUX reads: one vector per token (T5), and one for the whole prompt (CLIP)."""
+"""Text encoders: one vector per token (T5), and one for the whole prompt (CLIP)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Prompts:
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """Whatever turns prompts into ``Prompts``, the same for the same prompt in any batch."""
+    """Encodes prompts; a prompt's encoding does not depend on its batch."""
 
     def encode(self, prompts: Sequence[str]) -> Prompts:
         """Encode each prompt; the empty one is the null prompt of guidance."""

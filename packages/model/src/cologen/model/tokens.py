@@ -1,4 +1,4 @@
-"""Latents to the tokens of a transformer and back, where each token stands, and the layout of Fill's inputs.
+"""Latents to tokens and back, position ids, and the layout of Fill's inputs.
 
 A token is a square of ``patch × patch`` latents: 2 for FLUX, 1 for the synthetic world. Its numbers go by latent
 channel, then row, then column of the square, which is the order of ``pixel_unshuffle`` and of FLUX.
@@ -41,10 +41,11 @@ def unpack(
 def grid_ids(
     rows: int, columns: int, *, source: int = 0, target: tuple[int, int] | None = None
 ) -> Float[Tensor, "tokens 3"]:
-    """Where each token stands: (which picture, row, column), for FLUX's rotary embedding; in float32 on the CPU.
+    """Position ids of a grid of tokens: (which picture, row, column), for FLUX's rotary embedding; in float32 on the
+    CPU.
 
     The target is picture 0, the k-th source picture k. A source whose grid is not the ``target``'s (rows, columns) is
-    stretched to cover it: its i-th centre lies at ``(i + ½) · target / source - ½``. So a source of half the size has
+    stretched to cover it: its i-th centre is at ``(i + ½) · target / source - ½``. So a source of half the size has
     rows at ½, 2½, 4½ …, and one of the same size at exactly 0, 1, 2 …
     """
     target_rows, target_columns = target or (rows, columns)
@@ -56,7 +57,7 @@ def grid_ids(
 
 
 def text_ids(num_tokens: int) -> Float[Tensor, "tokens 3"]:
-    """Text stands nowhere: zeros, as in FLUX."""
+    """Position ids of text: zeros, as in FLUX."""
     return torch.zeros(num_tokens, 3)
 
 

@@ -31,7 +31,7 @@ _WOVEN = "_cologen_transformer"
 
 @dataclass
 class CoLoGenOutput(Transformer2DModelOutput):
-    """The velocity (``sample``) and, if a source was encoded along the way, what the routers decided."""
+    """The velocity (``sample``) and, if a source was encoded in the same call, the routing."""
 
     routing: Routing | None = None
 
@@ -280,7 +280,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         timestep: Tensor,
         joint_attention_kwargs: dict[str, Any] | None,
     ) -> SourceCache:
-        """The stock forward pass without text; what it puts out is of no use, what it leaves behind is."""
+        """The stock forward pass without text; the output is discarded, the cached keys and values matter."""
         batch = source.tokens.shape[0]
         writer = SourceWriter(noise=noise, newcomer_bias=self.newcomer_bias)
         self._stock_forward(

@@ -1,4 +1,4 @@
-"""Veteran gate routing supervision: how often the newest expert is chosen, and the pull towards ρ (eq. 8 to 10).
+"""Veteran gate routing supervision: the usage of the newest expert, and the loss that pulls it to ρ (eq. 8 to 10).
 
 U_t and the sign of U_t − ρ belong to the global batch, so they are known only when its last micro batch has been
 routed. Therefore the veteran loss is no term of a micro batch's loss: what it needs is added up in a ``Usage``, and its
@@ -27,7 +27,7 @@ from cologen.model.routing import Routing
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How often the newest expert was chosen, in whole numbers, which add up exactly in any order."""
+    """How often the newest expert was chosen, as integers, so that sums are exact in any order."""
 
     chosen: Int[Tensor, ""]
     choices: Int[Tensor, ""]

@@ -18,7 +18,7 @@ each token for itself."""
 
 
 class ProgressiveRepresentationWeaving(nn.Module):
-    """``attn.prw``: what is added to the base's keys and values of a source.
+    """``attn.prw``: the residuals of a source's keys and values.
 
     No name holds "lora" or "alpha", which the LoRA loaders of diffusers take for theirs.
     """

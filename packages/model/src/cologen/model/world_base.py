@@ -1,4 +1,4 @@
-"""The weights of bases that come with the project: small ones, which draw the synthetic world from text."""
+"""The bundled bases: small models of the synthetic dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``train``, also as ``python -m cologen.trainer``; what it imports, it imports when it runs."""
+"""The command ``train``, also ``python -m cologen.trainer``; imports are deferred to the run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> int:
-    """Run the command line and return its exit code; Ctrl-C is one line from the first moment on."""
+    """Run the command line and return its exit code; Ctrl-C prints one line, also during imports."""
     try:
         from cologen.trainer import cli
 

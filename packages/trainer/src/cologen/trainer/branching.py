@@ -1,6 +1,6 @@
 """A new run that branches off from a checkpoint of another: ``--from RUN``, ``--from RUN@grounding:150``.
 
-The finished stages, the base's fingerprint, the log and the checkpoint come along; the other run stays as it is. What
+The finished stages, the base's fingerprint, the log and the checkpoint are copied; the other run stays as it is. What
 decides the shape of weights and the finished stages have to be the same, all else may be another.
 
     RUN/parent.json    the run and the checkpoint that this one branched off from

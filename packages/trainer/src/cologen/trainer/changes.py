@@ -1,4 +1,4 @@
-"""What changed between two recipes of one run, and which of it may: by each field's effect, and by the stages begun."""
+"""Differences of two recipes of one run, and which of them are allowed, by each field's effect and the stages begun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes that train together: who this one is, how the model is wrapped, and what all of them agree on.
+"""The processes that train together: this rank, the model's wrapper, and collective operations.
 
 Plainly through torch: ``torchrun``, ``accelerate launch`` and Ray Train all set the same variables (RANK, WORLD_SIZE,
 LOCAL_RANK, MASTER_ADDR), so one loop serves them all. Without them a single process trains.
@@ -27,7 +27,7 @@ from cologen.trainer.strategy import PATIENCE, Strategy
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """This process among those that train."""
+    """This rank among the training processes."""
 
     rank: int
     size: int
@@ -38,15 +38,15 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether it is this process that writes what is written once."""
+        """Whether this is rank 0, which writes the run's folder."""
         return self.rank == 0
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is up in any process; all have to ask."""
+        """Whether the flag is set in any process (collective)."""
         return self.sum(float(flag)) > 0
 
     def sum(self, value: float) -> float:
-        """A number added up over all processes."""
+        """The sum of a number over all processes (collective)."""
         if self.size == 1:
             return value
         total = torch.tensor(value, dtype=torch.float64, device=self.device)
@@ -54,7 +54,7 @@ class Processes:
         return float(total)
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait for all processes."""
         if self.size > 1:
             dist.barrier()
 
@@ -72,7 +72,7 @@ class Processes:
             try:
                 work()
             except BaseException:
-                with suppress(RuntimeError):  # whoever is gone already needs not be told
+                with suppress(RuntimeError):  # a process that is gone needs no message
                     self._tell(done=False)
                 raise
             self._tell(done=True)
@@ -156,12 +156,12 @@ def gathering(model: nn.Module, last: bool) -> Generator[None, None, None]:
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """A tensor that may be sharded, in one piece; all processes have to ask."""
+    """A tensor that may be sharded, in one piece (collective)."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def whole_experts(model: nn.Module) -> dict[str, Tensor]:
-    """Those weights of experts and routers that are sharded, in one piece on the CPU; all processes have to ask."""
+    """Those weights of experts and routers that are sharded, in one piece on the CPU (collective)."""
     pool = {
         name: weight for name, weight in model.named_parameters() if ".prw." in name and isinstance(weight, DTensor)
     }
@@ -177,7 +177,7 @@ def sharded_like(tensor: Tensor, like: Tensor) -> Tensor:
 
 @torch.no_grad()
 def loaded_into(weights: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
-    """Give weights other numbers, of the same shape and sharding."""
+    """Overwrite weights with others of the same shape and sharding."""
     for name, weight in weights.items():
         weight.copy_(values[name])
 

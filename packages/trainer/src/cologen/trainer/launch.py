@@ -138,7 +138,8 @@ def _branch(options: TrainOptions, recipe: Recipe, folder: Path) -> Branch | Non
 
 
 def _have_data(options: TrainOptions, recipe: Recipe) -> None:
-    """The world's recipes bring their data along; all others name what is missing when they open it."""
+    """Build the synthetic dataset's manifests if they are missing; other recipes name missing data when they open
+    it."""
     if recipe.preset.startswith("world"):
         names = dict.fromkeys(name for stage in recipe.stages for name in stage.manifests)
         ensure_manifests(options.data, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
@@ -202,7 +203,7 @@ def _say(processes: Processes, line: str) -> None:
 
 
 def loading(options: TrainOptions) -> Loading:
-    """Who makes the batches."""
+    """Where batches are made."""
     online = OnlineControl(
         hed=options.hed_weights,
         lineart=options.lineart_weights,

@@ -95,7 +95,7 @@ class TrainOptions:
 
     @property
     def roots(self) -> dict[str, Path]:
-        """Where pictures lie, by the manifest's name."""
+        """The folders of pictures, by the manifest's name."""
         return {name: Path(folder) for name, _, folder in (each.partition("=") for each in self.root)}
 
 

@@ -1,4 +1,4 @@
-"""A run from its folder: which stage comes next, where it goes on, which changes it takes, and one process at a time.
+"""A run's folder: the next stage, the checkpoint to continue from, allowed changes, and the lock.
 
 RUN/recipe.json      the recipe that the run goes on with
 RUN/changes.jsonl    what was changed in it since the run began: a line for each field
@@ -57,7 +57,7 @@ def held(folder: Path) -> Generator[None, None, None]:
 
 
 def begin(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool, stage: str | None = None) -> list[Change]:
-    """Have the folder ready for the first step: new, emptied (``fresh``), or a run's, to go on with (``resume``).
+    """Prepare the folder for the first step: new, emptied (``fresh``), or continued (``resume``).
 
     Returns:
         What is another in the recipe than in that of the run: each a change that may be made, now written down.
@@ -105,7 +105,7 @@ def entry(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool, stage: str
 
 
 def stand_on(folder: Path, fingerprint: str) -> None:
-    """Remember the base of a run; what was trained on one fits no other, even of the same shape.
+    """Record the base of a run: adapters fit only the base they were trained on.
 
     Raises:
         ValueError: the run stands on another base, or what remembers it is damaged.

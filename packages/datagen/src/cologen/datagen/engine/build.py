@@ -72,7 +72,7 @@ def build(
 ) -> list[Manifest]:
     """Run the jobs over all parts, each part through them in order, and complete their manifests.
 
-    ``on_status`` is told what is at work, about once a second.
+    ``on_status`` is called about once a second with the parts at work.
 
     Raises:
         ValueError: a folder is not writable, holds another recipe's manifest or a damaged part, or is being built into;

@@ -1,4 +1,4 @@
-"""Starts or joins a Ray cluster for the length of a block; whatever goes wrong in doing so is one message."""
+"""Starts or joins a Ray cluster for the length of a block; a failure is one message."""
 
 from __future__ import annotations
 

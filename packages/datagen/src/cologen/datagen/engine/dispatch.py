@@ -1,6 +1,6 @@
-"""Gives the parts of a build to Ray's workers: each part through all passes in order, and again where one failed.
+"""Dispatches the parts of a build to Ray's workers: each part through all passes in order, and again where one failed.
 
-The driver knows of every part at work since when and where. It ends no work for being slow unless it is told to, so a
+The driver knows of every part at work since when and where. It ends no work for being slow unless a limit is set, so a
 build takes as long as its slowest part; what it cannot get done after the policy's tries is handed back as failed.
 """
 

@@ -1,6 +1,6 @@
-"""Extractors at work beside training: batches of pictures in, their maps out in the same order, here or on Ray.
+"""A pool of extractors for training: batches of pictures in, their maps out in the same order, here or on Ray.
 
-A pool of actors and this process alone give the same maps, so that where they are made is nobody's concern.
+A pool of actors and this process alone give the same maps, so the place does not matter.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Mix(_Frozen):
 
 
 class Manifest(_Frozen):
-    """``manifest.json``. ``root`` is where the pictures lay; everything else is the same wherever it was built."""
+    """``manifest.json``. ``root`` is the folder of the pictures; everything else is the same wherever it was built."""
 
     schema_version: int = SCHEMA_VERSION
     task: Task

@@ -58,7 +58,7 @@ class Folder:
 
     @property
     def is_local(self) -> bool:
-        """Whether the files lie on a disk of this machine (or one mounted here)."""
+        """Whether the files are on a disk of this machine (or one mounted here)."""
         return isinstance(self.filesystem, fs.LocalFileSystem)
 
     def sibling(self, suffix: str) -> Folder:
@@ -118,7 +118,7 @@ class Folder:
             self.filesystem.delete_file(info.path)
 
     def sweep(self) -> None:
-        """Remove what killed writers left behind; only for whoever holds the lock."""
+        """Remove the temporary files of killed writers; only while holding the lock."""
         for name in self.names():
             if name.startswith(".") and name.endswith(".tmp"):
                 self.delete(name)
@@ -128,7 +128,7 @@ class Folder:
         """Hold the folder against every other process that locks it until the block ends; ``doing`` is for its message.
 
         A local lock is the kernel's and ends with the process, however it dies. A remote one is a lease, renewed while
-        the block runs; two builders that start within the same second are not told apart by it.
+        the block runs; two builders that start within the same second may both pass.
 
         Raises:
             ValueError: another process holds it; the message names the process.

@@ -1,4 +1,4 @@
-"""Maps drawn in advance: one Parquet file per part beside its rows, each map a grey PNG, on any filesystem.
+"""Precomputed condition maps: one Parquet file per part beside its rows, each map a grey PNG.
 
 A map's address, ``maps-00000.parquet#row=3&column=map``, is relative to the manifest's folder, not to the dataset's
 root. Rows of the file are row groups of their own, so that one map costs one small read.

@@ -36,7 +36,7 @@ class ControlRecipe(BaseModel):
     seed: int = Field(default=0, ge=0)
     policy: ControlPolicy = ControlPolicy()
     maps: MapsRecipe = MapsRecipe()
-    """The networks whose maps are drawn in advance."""
+    """The networks that precompute maps."""
 
     @property
     def task(self) -> Task:

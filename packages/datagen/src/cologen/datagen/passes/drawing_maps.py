@@ -1,4 +1,4 @@
-"""Drawing the maps of a part in advance: pictures decoded ahead on threads, networks in batches of one size."""
+"""Precomputes the maps of a part: pictures are decoded ahead on threads, networks run on batches of one size."""
 
 from __future__ import annotations
 

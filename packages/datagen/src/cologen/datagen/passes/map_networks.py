@@ -1,4 +1,4 @@
-"""Which networks draw maps in advance: as a recipe records them, and where their weights lie."""
+"""The networks that precompute maps, as a recipe records them, and the paths of their weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DPT_FILE = "model.safetensors"
 
 
 class MapsRecipe(BaseModel):
-    """The weights of the maps that are drawn in advance, None for the others.
+    """The weights of the precomputed kinds of maps, None for the others.
 
     Those of HED and lineart are extracted online then, and those of depth come from the dataset alone.
     """
@@ -29,14 +29,14 @@ class MapsRecipe(BaseModel):
 
     @property
     def kinds(self) -> frozenset[ConditionKind]:
-        """What is drawn in advance."""
+        """The precomputed kinds."""
         named: dict[ConditionKind, WeightFile | None] = {"depth": self.depth, "hed": self.hed, "lineart": self.lineart}
         return frozenset(kind for kind, file in named.items() if file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapWeights:
-    """Where the weights lie, and the device that holds them; ``depth`` is DPT's folder, the others are files."""
+    """The paths of the weights, and their device; ``depth`` is DPT's folder, the others are files."""
 
     depth: Path | None = None
     hed: Path | None = None

@@ -63,7 +63,7 @@ class PairPass(Pass):
     def open(self) -> Callable[[Part], PartContent]:
         """Reads, filters and words the pairs of a part."""
         dataset = self.reader.open()
-        # Both pictures of a pair may lie in one image, and a turn begins with what the turn before it left.
+        # Both pictures of a pair may be in one image, and a turn begins with what the turn before it left.
         look = lru_cache(maxsize=2)(partial(look_at, self.reader.root))
         return lambda part: PartContent.of(
             self.recipe.task, *select(self.recipe, *read_items(dataset, part), look, part.skip_unreadable)
@@ -100,7 +100,8 @@ def look_at(root: Path, uri: str) -> Picture:
 
 
 def cropped_likeness(small: Picture, box: Box | None) -> Likeness:
-    """Of what a glance shows of a box, whose coordinates are those of the whole picture; of all of it without one."""
+    """Perceptual hash of a crop: of what a glance shows of a box, whose coordinates are those of the whole picture; of
+    all of it without one."""
     if box is None:
         return likeness(small)
     left, top = (ceil(side / REDUCTION) for side in (box.x0, box.y0))

@@ -25,7 +25,7 @@ class SaliencyRecipe(BaseModel):
 
 
 class WeightFile(BaseModel):
-    """A file of weights, known by its content wherever it lies."""
+    """A file of weights, identified by its content."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -61,7 +61,7 @@ class GroundedRecipe(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundedFiles:
-    """Where GroundingDINO's and SAM's original files lie, and the device that holds them."""
+    """The paths of GroundingDINO's and SAM's original files, and their device."""
 
     config: Path
     checkpoint: Path

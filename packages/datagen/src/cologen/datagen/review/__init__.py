@@ -1,1 +1,1 @@
-"""What is done with a finished manifest: verify it, describe it, show it."""
+"""Review of a finished manifest: verification, dataset card, report."""

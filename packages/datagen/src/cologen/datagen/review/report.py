@@ -40,7 +40,7 @@ def write_report(folder: Folder, manifest: Manifest, root: Path, selection: Sele
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """Per kind of mask: histograms of area over [0, 1] and of the largest IoU, and where masks lie."""
+    """Per kind of mask: histograms of area over [0, 1] and of the largest IoU, and a heat map of positions."""
 
     areas: dict[str, Int64[np.ndarray, " num_bins"]]
     ious: dict[str, Int64[np.ndarray, " num_bins"]]

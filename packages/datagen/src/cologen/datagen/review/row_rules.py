@@ -83,7 +83,7 @@ def _condition_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
 
 
 def _map_problems(row: Mapping[str, Any], folder: Folder) -> Iterator[str]:
-    """Of a map that was drawn in advance and lies beside the row."""
+    """Of a precomputed map beside the row."""
     try:
         data = maps.read_map(folder, row["condition_uri"], row["map_hash"])
         images.decode(data, (row["width"], row["height"]))

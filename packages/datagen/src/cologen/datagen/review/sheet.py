@@ -1,4 +1,4 @@
-"""Which samples to look at, and how they are shown: tiles for the report, and contact sheets as one picture."""
+"""Chooses samples to show, and renders them: tiles for the report, and contact sheets."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _origin(row: Mapping[str, Any]) -> str:
         return "extracted online, when a batch is made"
     if row["condition"] == "canny":
         return f"thresholds {row['canny_low']} and {row['canny_high']}"
-    by = "the dataset's own map" if row["map_hash"] is None else "extracted in advance"
+    by = "the dataset's own map" if row["map_hash"] is None else "precomputed"
     return f"{by}, {row['condition_width']} × {row['condition_height']} beside {row['width']} × {row['height']}"
 
 

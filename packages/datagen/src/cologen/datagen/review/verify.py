@@ -1,4 +1,4 @@
-"""Trust, but recompute: every hash, count and rule of a manifest, from its files alone.
+"""Verifies a manifest: recomputes every hash, count and rule from its files alone.
 
 Where the pictures can be reached, their sizes are checked too. Parts are independent, so they are checked in parallel;
 a sample id's uniqueness over all parts is checked by its 64-bit hash.
@@ -54,7 +54,7 @@ class _PartCheck:
 def verify(folder: Folder, root: Path | None = None, workers: int | None = None) -> Iterator[list[Finding]]:
     """What is wrong with a manifest: first of the manifest itself, then part by part, last across parts.
 
-    ``root`` is where the pictures lie (None: they are not looked at). Yields ``num_parts + 2`` lists.
+    ``root`` is the folder of the pictures (None: they are not looked at). Yields ``num_parts + 2`` lists.
 
     Raises:
         FileNotFoundError: there is no manifest.

@@ -47,7 +47,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedStep:
-    """What loading has ready for one step of this process."""
+    """The loaded data of one step of this process."""
 
     step: int
     micro_batches: tuple[Batch, ...]
@@ -73,7 +73,7 @@ class StageData(Protocol):
 
 
 def holed(batch: Batch) -> Float[Tensor, "batch 3 height width"]:
-    """The targets in [-1, 1] with what has to be made up in grey, as Fill bases read them."""
+    """The targets in [-1, 1] with the hole in grey, as Fill bases read them."""
     return torch.where(batch.mask > 0, HOLE, signed(batch.target))
 
 

@@ -1,4 +1,4 @@
-"""Rows to the pixels of a micro batch, in whatever process: a pure function of the rows, the stage and the seed.
+"""Rows to the pixels of a micro batch: a pure function of rows, stage and seed, in any process.
 
 A row that cannot be loaded is replaced by the next candidate for its place, and said so.
 """
@@ -26,7 +26,7 @@ from cologen.trainer.schedule.buckets import Assignment, Work
 
 @dataclass(frozen=True, slots=True)
 class OpenedSource:
-    """A manifest's rows, the folder that maps drawn in advance lie in, and when it was built."""
+    """A manifest's rows, the folder of its precomputed maps, and when it was built."""
 
     rows: ManifestRows
     folder: Folder
@@ -55,7 +55,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class SampleLabel:
-    """What goes with the pixels of one sample."""
+    """The metadata of one sample."""
 
     prompt: str
     task: str

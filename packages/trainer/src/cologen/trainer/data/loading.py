@@ -1,4 +1,4 @@
-"""A stage's samples, from manifests to batches on the training device, in plan order whoever makes them.
+"""A stage's samples, from manifests to batches on the training device, in plan order, from any number of workers.
 
 A batch is a pure function of (recipe, manifests, step): neither the number of worker processes nor that of training
 processes, nor what has failed before, changes it.
@@ -38,12 +38,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loading:
-    """Who makes the batches; it changes no batch."""
+    """Where batches are made; it changes no batch."""
 
     num_workers: int = 0
     """Processes beside each training process; 0 makes batches in the training process itself."""
     ahead: int = 2
-    """Micro batches that each of them makes in advance."""
+    """Micro batches that each of them makes ahead."""
     online: OnlineControl = OnlineControl()
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class Loading:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StageSamples:
-    """The samples of one stage: ``loop.StageData``."""
+    """The samples of one stage: implements ``batch.StageData``."""
 
     recipe: Recipe
     number: int
@@ -99,7 +99,7 @@ class StageSamples:
                 )
 
     def _prompts(self, step: int, share: slice) -> tuple[str, ...]:
-        """Of the rows that come first in question for each place of a step, some of them dropped as in training."""
+        """The prompts of a step's first-choice rows, some of them dropped as in training."""
         recipe, stage = self.recipe, self.recipe.stages[self.number]
         if step >= stage.iterations:
             return ()
@@ -118,7 +118,7 @@ class StageSamples:
                 yield _on_device(each, device)
 
     def _works(self, first_step: int, share: slice) -> Iterator[Work]:
-        """What this process has to make, one micro batch after the other."""
+        """This process's work, one micro batch after the other."""
         micro_batch = self.recipe.micro_batch
         for step in range(first_step, self.recipe.stages[self.number].iterations):
             work = self.schedule.work(step)[share]
@@ -219,7 +219,7 @@ def _log_changed(fetched: Fetched, told: set[str]) -> None:
 
 
 def _log_repeats(plan: Plan) -> None:
-    """Say so where a step holds the same rows more than once."""
+    """Warn where a step holds the same rows more than once."""
     total = sum(source.weight for source in plan.sources)
     for source in plan.sources:
         samples = plan.global_batch * source.weight / total

@@ -1,8 +1,8 @@
-"""Built manifests, read row by row in any order: opened at once however long they are, shared by all workers.
+"""Random access to the rows of built manifests: memory-mapped, shared by all workers.
 
 Parquet has to be decoded a column of a part at a time, so one row out of order costs its whole part. The first opening
 therefore copies the rows into an uncompressed Arrow file in the cache folder, under the manifest's fingerprint, and
-checks every part's hash on the way; later ones map that file into memory, and a row is read where it lies.
+checks every part's hash on the way; later ones map that file into memory, and a row is read in place.
 """
 
 from __future__ import annotations
@@ -139,14 +139,14 @@ def _refuse_unusable(folder: Folder, manifest: Manifest, tasks: tuple[str, ...])
             f"{folder}/{MANIFEST_NAME} says {manifest.rows} rows, its parts hold another number. {_VERIFY}"
         )
     if not manifest.rows:
-        raise ValueError(f"{folder} has no samples: {sum(manifest.rejected.values())} were turned away, see its report")
+        raise ValueError(f"{folder} has no samples: {sum(manifest.rejected.values())} were rejected, see its report")
 
 
 _VERIFY = "`python -m pipelines.verify` says what else is wrong; run its build again with --fresh."
 
 
 def _fingerprint(manifest: Manifest) -> str:
-    """A hash of all that decides the rows; not of where the pictures lay."""
+    """A hash of all that decides the rows, without the folder of the pictures."""
     return recipe_hash(manifest.model_dump(mode="json", exclude={"root"}))
 
 

@@ -32,7 +32,7 @@ Drawing = Callable[[Iterable[Numbered]], Iterator[Numbered]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A batch on its way: ``online`` names the extractor that has still to make a sample's source."""
+    """A batch in progress: ``online`` names the extractor that has to make a sample's source."""
 
     batch: Batch
     online: tuple[ConditionKind | None, ...]
@@ -60,7 +60,7 @@ class OnlineControl:
     def drawings(
         self, kinds: Collection[ConditionKind], device: torch.device
     ) -> Generator[dict[ConditionKind, Drawing], None, None]:
-        """What draws each kind, for the length of the block.
+        """The extractor of each kind, for the length of the block.
 
         Raises:
             FileNotFoundError: the weights are nowhere.

@@ -1,4 +1,4 @@
-"""Samples of any size to the pixels of a micro batch: cropped and resized alike, each straight to where it belongs.
+"""Crops and resizes samples of any size, straight into the memory of a micro batch.
 
 Workers make these; they know nothing of torch, so that they are small and start at once.
 """
@@ -19,7 +19,7 @@ from cologen.datagen.rle import Mask
 from cologen.trainer.data import slots
 
 Fractions = tuple[float, float]
-"""Where a crop lies in what is left over, across and down: (0, 0) is the top left corner, (½, ½) the middle."""
+"""The position of a crop in the leftover, across and down: (0, 0) is the top left corner, (½, ½) the middle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Memory that a worker process makes arrays in and this one reads: nothing is copied, and nothing is to be cleaned up.
+"""Shared memory in which a worker makes arrays and this process reads them, without copies.
 
 A slot is an anonymous file of the reading process, which the writer opens by its number; it is gone when the reader is,
 however that ends, and shared-memory mounts that are too small do not matter. Only Linux has such files.
@@ -25,7 +25,7 @@ _ALIGNMENT = 64
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What a worker sends of a result: all but its arrays, and where in the slot (offset, length) each of them lies."""
+    """A worker's message: a result without its arrays, and their positions in the slot (offset, length)."""
 
     content: bytes
     spans: tuple[tuple[int, int], ...]
@@ -44,11 +44,11 @@ class Slot:
 
     @property
     def path(self) -> str:
-        """Where other processes of the same user find it."""
+        """Its path, for other processes of the same user."""
         return f"/proc/{os.getpid()}/fd/{self._file}"
 
     def read(self, letter: Letter) -> Any:
-        """The result, its arrays lying in the slot."""
+        """The result, with arrays that are views of the slot."""
         needed = max((offset + length for offset, length in letter.spans), default=0)
         if self._mapped is None or len(self._mapped) < needed:
             self._mapped = mmap.mmap(self._file, needed) if needed else None
@@ -57,7 +57,7 @@ class Slot:
         return pickle.loads(letter.content, buffers=[whole[start : start + length] for start, length in letter.spans])
 
     def close(self) -> None:
-        """Give the memory back, as soon as no array lies in it."""
+        """Free the memory, as soon as no array uses it."""
         self._mapped = None
         os.close(self._file)
 
@@ -117,7 +117,7 @@ class _Sheet:
         return found
 
     def letter(self, result: Any) -> Letter:
-        """A result to be sent; arrays that do not lie in the slot are copied there."""
+        """A result to be sent; arrays outside the slot are copied into it."""
         buffers = list[pickle.PickleBuffer]()
         content = pickle.dumps(result, protocol=5, buffer_callback=buffers.append)
         return Letter(content, tuple(self._span(np.frombuffer(buffer.raw(), np.uint8)) for buffer in buffers))

@@ -1,4 +1,4 @@
-"""Worker processes that do a list of tasks: results in the order of the tasks, a few made ahead, deaths survived.
+"""Worker processes for a list of tasks: results in order, prefetched, with dead workers replaced.
 
 Each is a fresh interpreter that imports what the work needs and no more: it inherits no thread, GPU or Ray of this
 process and not its main module, starts within a second, and ends with the connection, however this process ends.
@@ -37,7 +37,7 @@ _MUCH = 31 << 20
 def in_order(
     work: Callable[[_Task], _Result], tasks: Iterable[_Task], num_workers: int, ahead: int = 2
 ) -> Generator[_Result, None, None]:
-    """The results of all tasks: made by ``num_workers`` processes, each ``ahead`` of them in advance.
+    """The results of all tasks: made by ``num_workers`` processes, each up to ``ahead`` of them ahead.
 
     Without workers each is made in this process when it is asked for; and so is the first one, while they start.
     ``work`` and the tasks are pickled. What ``work`` raises is raised here. Arrays of a result lie in memory that is

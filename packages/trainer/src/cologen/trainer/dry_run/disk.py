@@ -1,4 +1,4 @@
-"""What a run would write: checkpoints, its adapter or base, and what the cache folder takes; and the room there is."""
+"""The disk space that a run needs (checkpoints, adapter or base, cache), and the free space."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _BYTES_PER_ROW = 500
 """Of a manifest's rows, uncompressed in the cache."""
 
 _BYTES_OF_WORLD = 150e6
-"""The synthetic world in all layouts, as training draws it, about."""
+"""The synthetic world in all formats, as training draws it, about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """Bytes that a run writes, and those that are free where it writes them."""
+    """Bytes that a run writes, and bytes that are free there."""
 
     checkpoint: float
     """The largest one."""

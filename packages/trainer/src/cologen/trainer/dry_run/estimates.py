@@ -1,4 +1,4 @@
-"""What a stage will ask of GPUs, by arithmetic alone: memory by what fills it, operations, and hours.
+"""GPU memory, operations and hours of a stage, by arithmetic alone.
 
 All of it is estimated, and the assumptions are named: what autograd keeps is counted on small models (the tests count
 again), the speed is a stated share of the GPU's peak, and the codec's and text encoder's own work is left out.
@@ -36,7 +36,7 @@ _CUDA_BYTES = 1.5 * GIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What is to be trained on: ``utilization`` is the share of the peak that is reached in the model's products."""
+    """The hardware: ``utilization`` is the reached share of the GPU's peak."""
 
     gpu: Gpu
     num_gpus: int
@@ -96,7 +96,7 @@ def trained_parameters(recipe: Recipe, stage_number: int) -> int:
 
 
 def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
-    """What fills each GPU's memory.
+    """Each GPU's memory by purpose.
 
     Experts, gradients, AdamW's two averages (a byte each if in 8 bits) and the EMA are in float32, and so is a base
     that trains. FSDP shares all of these out, and has two blocks gathered at a time; activations and encoders are each

@@ -1,4 +1,4 @@
-"""What a run would be, before there is one: its size, cost and time, and all that it lacks. No GPU is touched."""
+"""The forecast of a run: size, cost and time, and everything that is missing. No GPU is touched."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WEIGHTS: Mapping[ConditionKind, str | Path] = MappingProxyType({"hed": HUB, "lin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagePlan:
-    """What one stage would be."""
+    """The forecast of one stage."""
 
     number: int
     stage: Stage
@@ -59,7 +59,7 @@ class StagePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """What a run would be, and what is in its way."""
+    """The forecast of a run, and the obstacles to it."""
 
     recipe: Recipe
     setup: Setup

@@ -1,4 +1,4 @@
-"""The files and packages that a run would need and that are not there, each named in one line; nothing is fetched."""
+"""Files and packages that a run needs and that are missing, each named in one line; nothing is fetched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What observes a training run, and several observers as one."""
+"""The interface of observers of a training run, and several observers as one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cologen.trainer.recipes.curriculum import Stage
 
 @runtime_checkable
 class Watcher(Protocol):
-    """Whoever wants to know how it goes: logs, progress bars, pictures."""
+    """An observer of a training run: logs, progress, sample grids."""
 
     def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
         """Before the first step that this process does of a stage."""
@@ -29,7 +29,7 @@ class Watcher(Protocol):
 
 
 class Watchers:
-    """Tells each in turn: who reads what another writes comes after it."""
+    """Calls each in turn: an observer that reads another's files comes after it."""
 
     def __init__(self, watchers: Sequence[Watcher]) -> None:
         self._watchers = tuple(watchers)

@@ -1,4 +1,4 @@
-"""The runs there are: functions that return recipes, the paper's numbers among them, and variants of each.
+"""Built-in recipes: functions that return them, with the paper's numbers, and their variants.
 
 ``RECIPES`` names them for the command line; ``load_recipe`` takes a name or a file, and overrides.
 """

@@ -55,7 +55,8 @@ class Stage(RecipePart):
 
     task: Shape[StageTask]
     manifests: Numbers[dict[str, Weight]]
-    """Manifest folders under the data folder, each with its weight: all "by size" (SPEC 2.14), or all numbers."""
+    """Manifest folders under the data folder, each with its weight: all "by size" (see docs/design.md), or all
+    numbers."""
     task_shares: Numbers[dict[PairTask, float]] = Field(default={})
     """Of a mixed stage: each task's share of the samples, relative to the others'; weights count within a task."""
     iterations: Numbers[int] = Field(ge=1)
@@ -72,7 +73,8 @@ class Stage(RecipePart):
     new_expert: Shape[bool]
     """Whether the stage adds the expert it trains, or goes on with the newest one there is."""
     newcomer_bias: Numbers[Float32] = Field(default=NEWCOMER_BIAS, le=0)
-    """What is added to a new expert's router logit at first, so that it changes the function little (SPEC 2.7)."""
+    """What is added to a new expert's router logit at first, so that it changes the function little (see
+    docs/design.md)."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Stage:

@@ -1,4 +1,4 @@
-"""What each field of a recipe does to a run, declared at the field: it says when the field may change.
+"""The effect of each field of a recipe on a run, declared at the field: it says when the field may change.
 
 ``clip: Remedy[float]`` is ``clip: float`` with that declaration. A recipe's models refuse a field that has none.
 """

@@ -1,4 +1,4 @@
-"""A recipe from words: TOML or JSON files and ``a.b.c=value`` overrides, checked whole, every mistake named at once."""
+"""Recipes from TOML or JSON files and ``a.b.c=value`` overrides, validated whole, with all mistakes named at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which size at which step, and with it which rows: one size per global batch, in closed form at any step.
+"""Size buckets: one size per global batch, and its rows, in closed form at any step.
 
 Every row belongs to the bucket whose proportions are nearest to its own. Steps are mixed of buckets as samples are of
 sources (``mixing``), each bucket by the weight of its rows, and the steps of a bucket are those of a plan of its own

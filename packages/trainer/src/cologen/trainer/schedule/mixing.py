@@ -1,4 +1,4 @@
-"""Which source comes next when sources are mixed by weight: closed form, exact at every prefix, nothing counted up.
+"""Mixes components by weight: in closed form, and exact at every prefix.
 
 Sources are the leaves of a binary tree. Of the m samples that reach a node, its left half takes m·q rounded to the
 nearest integer, q being its share of the node's weight, and its right half the rest: both only ever grow, so the
@@ -122,7 +122,7 @@ def _leaf_sums(node: _Node, above: float) -> Iterator[float]:
 
 
 def _best_tree(leaves: Sequence[_Node]) -> tuple[float, _Node]:
-    """The tree over leaves in this order whose largest sum is smallest, with the room it leaves.
+    """The tree over leaves in this order whose largest sum is smallest, with the slack it leaves.
 
     ``trees[start, stop]`` holds the best tree of these leaves with its room: how large Σ 1/W of the nodes above may
     be with no leaf's sum above 1.

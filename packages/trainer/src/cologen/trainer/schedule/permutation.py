@@ -1,4 +1,4 @@
-"""A shuffled order of n rows that is computed, not stored: row i of the order costs the same for any i and any n.
+"""A shuffled order of n rows that is computed, not stored: any position costs the same.
 
 The law: ``permute`` of the indices 0 … n − 1 under one key gives each of 0 … n − 1 once. It is a Feistel network over
 pairs (left, right) with left in Z_a, right in Z_b and a·b barely above n (Black and Rogaway, "Ciphers with arbitrary

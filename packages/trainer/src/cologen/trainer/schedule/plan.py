@@ -1,4 +1,4 @@
-"""Which row at which step: a pure function of (seed, sources, weights, global batch, step), for any number of ranks.
+"""The plan, which row at which step: a pure function of (seed, components, weights, global batch, step).
 
 Training state is one integer. Batch ``step`` holds the samples ``step · global_batch`` … of one endless sequence:
 ``mixing`` says which source each comes from, and the i-th sample of a source is row ``permutation[i mod rows]`` of its

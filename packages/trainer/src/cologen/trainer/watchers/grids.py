@@ -1,4 +1,4 @@
-"""What a stage has learned, to look at: a PNG of source, target and what the model makes, the prompt under each row.
+"""Sample grids: a PNG of source, target and the model's output, with the prompt under each row.
 
 The samples are those of the stage's first step, kept beside the picture, so that a run that was interrupted draws what
 any other would have drawn. They were trained on: the picture shows whether a task is understood, not how well.
@@ -74,13 +74,13 @@ class Grids:
 
 
 def grid_path(run: Path, recipe: Recipe, number: int) -> Path:
-    """Where the grid of a stage lies."""
+    """The path of a stage's grid."""
     return run / SAMPLES / f"{number}-{recipe.stages[number].task}.png"
 
 
 @torch.no_grad()
 def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Made:
-    """What the model makes of each sample's source and prompt, by Euler's steps from noise that its place keys."""
+    """The model's output for each sample's source and prompt, by Euler's steps from keyed noise."""
     model, training = bundle.transformer, bundle.transformer.training
     layout, prompts = Layout.of(model, bundle.codec), bundle.text.encode(batch.prompts)
     size = Size(height=batch.target.shape[2], width=batch.target.shape[3])

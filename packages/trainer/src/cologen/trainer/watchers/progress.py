@@ -1,4 +1,4 @@
-"""How it goes, while it goes: a live line per stage on a terminal, plain lines everywhere else."""
+"""Progress of a run: a live line per stage on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Reports:
 
 
 def write_report(folder: Path, recipe: Recipe) -> Path:
-    """Write the report of the run in ``folder``, whatever it has come to, and return its path."""
+    """Write the report of the run in ``folder``, finished or not, and return its path."""
     steps, routings = read(folder / METRICS, StepMetrics), read(folder / ROUTING, RoutingMetrics)
     (folder / MAPS).mkdir(parents=True, exist_ok=True)
     sections: list[Markup] = []

@@ -1,4 +1,4 @@
-"""How routers chose over many micro batches, added up by task: usage, entropy and gate weight of every block."""
+"""Routing statistics over many micro batches, by task: usage, entropy and gate weight of every block."""
 
 from __future__ import annotations
 

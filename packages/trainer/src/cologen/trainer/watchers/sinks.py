@@ -1,4 +1,4 @@
-"""Where scalars are looked at while a run goes on: TensorBoard, and Weights & Biases where it is installed."""
+"""Sinks of scalars: TensorBoard, and Weights & Biases where it is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""COCO's annotation files as rows, one per picture, holding all that reading it needs.
+"""COCO's annotation files as rows, one per picture, with everything needed to read it.
 
 The files are gone through once, element by element, and only numbers are kept: 450 MB of annotations need little
 memory. What belongs to no picture goes to rows of its own, to be rejected piece by piece.

@@ -1,4 +1,4 @@
-"""The annotations of one picture in COCO's form as its objects, each found again by its annotation's id."""
+"""The annotations of one picture in COCO's form as objects, by annotation id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The refs of one picture as expressions: which words mean which of its objects, and which words mean none or two."""
+"""The refs of one picture as expressions: which words refer to which objects; ambiguous ones are rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pickles of RefCOCO, opened as the data they should be: containers, text and numbers.
+"""Opens RefCOCO's pickles with an unpickler that admits only containers, text and numbers.
 
 A pickle from outside is code: it may name any function and call it. This one may name nothing at all.
 """

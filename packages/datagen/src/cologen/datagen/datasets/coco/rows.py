@@ -1,4 +1,4 @@
-"""How the index holds one picture of a COCO file: what reading needs as JSON, and its polygons as a block of numbers.
+"""The row format of COCO's index: JSON fields, and polygons as a block of numbers.
 
 Polygons are most of COCO's bytes, and parsing their numbers would be the largest part of reading a picture. So the
 index stores them as float64, and the JSON says beside the annotations how many numbers each polygon takes from there.

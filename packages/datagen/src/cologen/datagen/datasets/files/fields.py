@@ -1,4 +1,4 @@
-"""JSON from outside, field by field: each getter gives the asked type or rejects the record by the field's name."""
+"""Typed access to JSON from outside: each getter gives the asked type, or rejects the record by the field's name."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _parsed(data: bytes) -> Any:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> Record:
-    """Which of two values of one field is meant, nobody can tell."""
+    """A repeated field is ambiguous."""
     record = dict(pairs)
     if len(record) < len(pairs):
         names = [name for name, _ in pairs]

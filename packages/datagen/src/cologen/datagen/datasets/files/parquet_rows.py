@@ -1,4 +1,4 @@
-"""Rows of many Parquet files as one sequence, by their footers: pictures by address, small columns group by group.
+"""Rows of many Parquet files as one sequence: pictures by address, small columns group by group.
 
 Footers are read once and their row counts kept in an index, so that opening thousands of files again is cheap. A file
 whose footer cannot be read takes one place, at which it is rejected.

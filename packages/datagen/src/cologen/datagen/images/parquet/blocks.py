@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cologen.datagen.images.parquet.pages import UnknownLayoutError
+from cologen.datagen.images.parquet.pages import UnknownEncodingError
 
 _SPAN = 1 << 16
 # Of raw bytes to a literal or copy, below which stepping over them costs more than decoding.
@@ -34,10 +34,10 @@ class Block:
         """Raw bytes ``start`` to ``stop``.
 
         Raises:
-            UnknownLayoutError: they cannot be had without the rest of the block, or the block is damaged.
+            UnknownEncodingError: they cannot be had without the rest of the block, or the block is damaged.
         """
         if not 0 <= start <= stop <= self.raw[-1]:
-            raise UnknownLayoutError(f"bytes {start} to {stop} of {self.raw[-1]}")
+            raise UnknownEncodingError(f"bytes {start} to {stop} of {self.raw[-1]}")
         if not self.compressed:
             return read_exactly(file, self.stored[0] + start, stop - start)
         first, last = bisect_right(self.raw, start) - 1, bisect_left(self.raw, stop)
@@ -49,7 +49,7 @@ class Block:
     def read_span(self, file: int, start: int, size: int) -> bytes:
         """Raw bytes from ``start`` to where decoding ``size`` of them ends anyway."""
         if start + size > self.raw[-1]:
-            raise UnknownLayoutError(f"{size} bytes from {start} on, of {self.raw[-1]}")
+            raise UnknownEncodingError(f"{size} bytes from {start} on, of {self.raw[-1]}")
         return self.read(file, start, self.raw[bisect_left(self.raw, start + size)])
 
 
@@ -62,7 +62,7 @@ def snappy_block(file: int, start: int, stored_size: int, raw_size: int) -> Bloc
     """A block of snappy's, stepped through once.
 
     Raises:
-        UnknownLayoutError: damaged, or full of short copies.
+        UnknownEncodingError: damaged, or full of short copies.
     """
     data = read_exactly(file, start, stored_size)
     place = 1
@@ -74,11 +74,11 @@ def snappy_block(file: int, start: int, stored_size: int, raw_size: int) -> Bloc
         done, steps = done + length, steps + 1
         if done >= raw[-1] + _SPAN:
             if steps * _MIN_STEP > max(done, 16 * _SPAN):
-                raise UnknownLayoutError(f"{steps} steps in {done} bytes")
+                raise UnknownEncodingError(f"{steps} steps in {done} bytes")
             raw.append(done)
             stored.append(start + place)
     if (done, place) != (raw_size, stored_size):
-        raise UnknownLayoutError(f"{done} bytes in a block of {raw_size}")
+        raise UnknownEncodingError(f"{done} bytes in a block of {raw_size}")
     if raw[-1] < done:
         raw.append(done)
         stored.append(start + place)
@@ -89,11 +89,11 @@ def read_exactly(file: int, start: int, size: int) -> bytes:
     """``size`` bytes of an open file.
 
     Raises:
-        UnknownLayoutError: the file ends before.
+        UnknownEncodingError: the file ends before.
     """
     data = os.pread(file, size, start)
     if len(data) < size:
-        raise UnknownLayoutError(f"the file ends {size - len(data)} bytes early")
+        raise UnknownEncodingError(f"the file ends {size - len(data)} bytes early")
     return data
 
 
@@ -121,4 +121,4 @@ def _decompress(data: bytes, size: int) -> bytes:
     try:
         return _SNAPPY.decompress(bytes(length) + data, size, asbytes=True)
     except (pa.ArrowException, OSError) as error:
-        raise UnknownLayoutError(f"not a block of its own: {error}") from error
+        raise UnknownEncodingError(f"not a block of its own: {error}") from error

@@ -24,7 +24,7 @@ from cologen.datagen.images.parquet.pages import (
     INDICES,
     PLAIN,
     Page,
-    UnknownLayoutError,
+    UnknownEncodingError,
     parse_levels,
     parse_page,
 )
@@ -53,10 +53,10 @@ class Cells:
         """The cell of a row counted from the chunk's first; None where it is null.
 
         Raises:
-            UnknownLayoutError: it cannot be had alone.
+            UnknownEncodingError: it cannot be had alone.
         """
         if row >= len(self.spans):
-            raise UnknownLayoutError(f"cell {row} is not among {len(self.spans)}")
+            raise UnknownEncodingError(f"cell {row} is not among {len(self.spans)}")
         block, start, stop = self.spans[row].tolist()
         return None if block < 0 else self.blocks[block].read(file, start, stop)
 
@@ -78,15 +78,15 @@ def locate_cells(file: int, schema: pq.ParquetSchema, group: Group, path: str) -
     """The cells of the leaf column ``path`` (``image.bytes``) in a row group; reads the chunk once.
 
     Raises:
-        UnknownLayoutError: of another layout, or damaged.
+        UnknownEncodingError: of another encoding, or damaged.
     """
     leaf = next((i for i, chunk in enumerate(group.chunks) if chunk.path == path), len(schema))
     if leaf >= len(schema) or schema.column(leaf).path != path:
-        raise UnknownLayoutError(f"no column {path}")
+        raise UnknownEncodingError(f"no column {path}")
     column, chunk = schema.column(leaf), group.chunks[leaf]
     _check_rows(group.num_rows)
     if column.max_repetition_level or chunk.kind != BYTE_ARRAY or chunk.codec not in (SNAPPY, UNCOMPRESSED):
-        raise UnknownLayoutError(f"{path}: type {chunk.kind} in codec {chunk.codec}")
+        raise UnknownEncodingError(f"{path}: type {chunk.kind} in codec {chunk.codec}")
     blocks, dictionary, spans = list[Block](), np.zeros((0, 3), np.int64), [np.zeros((0, 3), np.int64)]
     try:
         for page in _pages(file, chunk, group.num_rows):
@@ -100,10 +100,10 @@ def locate_cells(file: int, schema: pq.ParquetSchema, group: Group, path: str) -
                 cells[body.present] = found
                 spans.append(cells)
     except IndexError as error:
-        raise UnknownLayoutError(f"{path}: {error}") from error
+        raise UnknownEncodingError(f"{path}: {error}") from error
     cells = np.concatenate(spans)
     if len(cells) != group.num_rows:
-        raise UnknownLayoutError(f"{len(cells)} cells in {group.num_rows} rows")
+        raise UnknownEncodingError(f"{len(cells)} cells in {group.num_rows} rows")
     return Cells(tuple(blocks), cells)
 
 
@@ -114,14 +114,14 @@ def check_pages(file: int, group: Group, names: Sequence[str]) -> tuple[int, int
         the bytes that the columns take in the file, and those of the largest page of which several rows may be made.
 
     Raises:
-        UnknownLayoutError: a page does.
+        UnknownEncodingError: a page does.
     """
     stored, largest = 0, 1
     _check_rows(group.num_rows)
     for chunk in group.chunks:
         if any(chunk.path == name or chunk.path.startswith(f"{name}.") for name in names):
             if chunk.num_values > max(MAX_GROUP_ROWS, _MAX_VALUES_PER_BYTE * chunk.stored_size):
-                raise UnknownLayoutError(f"{chunk.num_values:,} values in {chunk.stored_size:,} bytes")
+                raise UnknownEncodingError(f"{chunk.num_values:,} values in {chunk.stored_size:,} bytes")
             for page in _pages(file, chunk, chunk.num_values):
                 if page.kind == DICTIONARY or page.encoding == _SHARED_PREFIXES:
                     largest = max(largest, page.raw_size)
@@ -131,7 +131,7 @@ def check_pages(file: int, group: Group, names: Sequence[str]) -> tuple[int, int
 
 def _check_rows(count: int) -> None:
     if not 0 <= count <= MAX_GROUP_ROWS:
-        raise UnknownLayoutError(f"{count} rows in a group, at most {MAX_GROUP_ROWS}")
+        raise UnknownEncodingError(f"{count} rows in a group, at most {MAX_GROUP_ROWS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +148,12 @@ def _pages(file: int, chunk: Chunk, num_values: int) -> Iterator[Page]:
     place = chunk.start
     end = place + chunk.stored_size
     if not 0 <= place <= end <= os.fstat(file).st_size:
-        raise UnknownLayoutError(f"a chunk from byte {place} to {end}")
+        raise UnknownEncodingError(f"a chunk from byte {place} to {end}")
     while place < end:
         page = _page(file, place)
         place = page.start + page.stored_size
         if place > end or page.num_values > (page.raw_size if page.kind == DICTIONARY else num_values):
-            raise UnknownLayoutError(f"a page of {page.num_values} values ends at {place}, its chunk at {end}")
+            raise UnknownEncodingError(f"a page of {page.num_values} values ends at {place}, its chunk at {end}")
         num_values -= 0 if page.kind == DICTIONARY else page.num_values
         _check_sizes(page, chunk.codec)
         yield page
@@ -162,7 +162,7 @@ def _pages(file: int, chunk: Chunk, num_values: int) -> Iterator[Page]:
 def _page(file: int, place: int) -> Page:
     try:
         page = parse_page(os.pread(file, _HEADER_BYTES, place))
-    except UnknownLayoutError:
+    except UnknownEncodingError:
         # Some writers put whole values into a page's statistics.
         page = parse_page(os.pread(file, _LONG_HEADER_BYTES, place))
     return replace(page, start=place + page.start)
@@ -172,12 +172,12 @@ def _check_sizes(page: Page, codec: int) -> None:
     stored, raw = page.stored_size - page.levels_size, page.raw_size - page.levels_size
     most = max(_MAX_SMALL_BYTES, _MAX_RATIO * stored) if page.compressed and codec != UNCOMPRESSED else stored
     if min(stored, raw) < 0 or raw > most:
-        raise UnknownLayoutError(f"a page of {page.stored_size:,} bytes claims to hold {page.raw_size:,}")
+        raise UnknownEncodingError(f"a page of {page.stored_size:,} bytes claims to hold {page.raw_size:,}")
 
 
 def _body(file: int, page: Page, level: int, snappy: bool) -> _Body:
     if page.of_lists:
-        raise UnknownLayoutError("lists")
+        raise UnknownEncodingError("lists")
     start, stored, raw = (
         page.start + page.levels_size,
         page.stored_size - page.levels_size,
@@ -202,7 +202,7 @@ def _values(file: int, body: _Body, page: Page, number: int, dictionary: Spans) 
         indices = body.block.read(file, body.start, body.block.raw[-1])
         return dictionary[parse_levels(indices[1:], indices[0], count)] if count else dictionary[:0]
     if page.encoding != PLAIN and page.kind != DICTIONARY:
-        raise UnknownLayoutError(f"encoding {page.encoding}")
+        raise UnknownEncodingError(f"encoding {page.encoding}")
     return _plain(file, body.block, body.start, count, number)
 
 
@@ -216,5 +216,5 @@ def _plain(file: int, block: Block, start: int, count: int, number: int) -> Span
         found.append((number, place + _LENGTH.size, stop))
         place = stop
     if place > block.raw[-1]:
-        raise UnknownLayoutError(f"values end at byte {place} of {block.raw[-1]}")
+        raise UnknownEncodingError(f"values end at byte {place} of {block.raw[-1]}")
     return np.array(found, np.int64).reshape(-1, 3)

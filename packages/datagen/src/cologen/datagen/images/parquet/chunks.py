@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from cologen.datagen.images import addresses
-from cologen.datagen.images.parquet.pages import UnknownLayoutError, field_head, signed, varint
+from cologen.datagen.images.parquet.pages import UnknownEncodingError, field_head, signed, varint
 
 UNCOMPRESSED, SNAPPY = 0, 1
 BYTE_ARRAY = 6
@@ -52,18 +52,18 @@ def read_groups(file: int) -> tuple[Group, ...]:
     """The row groups of an open file.
 
     Raises:
-        UnknownLayoutError: the footer is damaged.
+        UnknownEncodingError: the footer is damaged.
         OSError: the file cannot be read.
     """
     size = os.fstat(file).st_size
     length = int.from_bytes(addresses.read_span(file, max(0, size - _END_BYTES), 4), "little")
     if length > size - _END_BYTES:
-        raise UnknownLayoutError(f"a footer of {length:,} bytes in a file of {size:,}")
+        raise UnknownEncodingError(f"a footer of {length:,} bytes in a file of {size:,}")
     try:
         footer, _ = _struct(addresses.read_span(file, size - _END_BYTES - length, length), 0, _FOOTER, 0)
         return tuple(_group(group) for group in footer.get(4, ()))
     except (IndexError, KeyError, TypeError, AttributeError) as error:
-        raise UnknownLayoutError(f"a damaged footer: {type(error).__name__} {error}") from error
+        raise UnknownEncodingError(f"a damaged footer: {type(error).__name__} {error}") from error
 
 
 def _group(fields: dict[int, Any]) -> Group:
@@ -84,7 +84,7 @@ def _chunk(fields: dict[int, Any]) -> Chunk:
 def _struct(data: bytes, place: int, wanted: _Wanted, depth: int) -> tuple[dict[int, Any], int]:
     """The requested fields, and the position where it ends."""
     if depth > _MAX_DEPTH:
-        raise UnknownLayoutError(f"{depth} structs within each other in a footer")
+        raise UnknownEncodingError(f"{depth} structs within each other in a footer")
     fields, number = dict[int, Any](), 0
     while data[place]:
         number, kind, place = field_head(data, place, number)
@@ -108,7 +108,7 @@ def _value(data: bytes, place: int, kind: int, wanted: _Wanted | None, depth: in
         return _struct(data, place, wanted or {}, depth + 1)
     if kind in _FIXED:
         return None, place + _FIXED[kind]
-    raise UnknownLayoutError(f"type {kind} in a footer")
+    raise UnknownEncodingError(f"type {kind} in a footer")
 
 
 def _list(data: bytes, place: int, wanted: _Wanted | None, depth: int) -> tuple[list[Any], int]:
@@ -119,7 +119,7 @@ def _list(data: bytes, place: int, wanted: _Wanted | None, depth: int) -> tuple[
     for _ in range(count):
         value, place = (None, place + 1) if of in (1, 2) else _value(data, place, of, wanted, depth + 1)
         if place > len(data):
-            raise UnknownLayoutError(f"a list of {count:,} that goes beyond the footer")
+            raise UnknownEncodingError(f"a list of {count:,} that goes beyond the footer")
         if wanted is not None:
             values.append(value)
     return values, place

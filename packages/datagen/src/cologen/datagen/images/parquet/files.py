@@ -24,7 +24,7 @@ import pyarrow as pa
 from cologen.datagen.images import addresses
 from cologen.datagen.images.parquet.cells import NONE_LOCATED, Cells, check_pages, locate_cells
 from cologen.datagen.images.parquet.footers import open_groups, open_parquet, open_schema, readable
-from cologen.datagen.images.parquet.pages import UnknownLayoutError
+from cologen.datagen.images.parquet.pages import UnknownEncodingError
 from cologen.datagen.records import Reason, RejectedError
 
 _CELL = re.compile(r"row=([0-9]{1,18})&column=(.+)", re.DOTALL)
@@ -73,7 +73,7 @@ def read_member(path: str, row: int, column: str) -> bytes:
     addresses.refuse_oversized(cells.size(offset), cell)
     try:
         data = cells.read(file.descriptor, offset)
-    except UnknownLayoutError:
+    except UnknownEncodingError:
         with _LOCK:
             batches = _DECODED.get(key, lambda: file.pictures(group, leaf))
         data = _picture(batches, offset)
@@ -146,7 +146,7 @@ class _File:
         """The positions of a row group's pictures; none where only Arrow can read them."""
         try:
             return locate_cells(self.descriptor, self._file.schema, self._groups[group], leaf)
-        except UnknownLayoutError:
+        except UnknownEncodingError:
             return NONE_LOCATED
 
     def pictures(self, group: int, leaf: str) -> list[pa.Array]:
@@ -159,7 +159,7 @@ class _File:
         name = Path(self._path).name
         try:
             stored, largest = check_pages(self.descriptor, self._groups[group], columns)
-        except UnknownLayoutError as error:
+        except UnknownEncodingError as error:
             raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: {error}") from None
         most = max(_MAX_DECODED_BYTES, _MAX_DECODED_RATIO * stored)
         read = partial(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from cologen.datagen.images import addresses
 from cologen.datagen.images.parquet.chunks import Group, read_groups
-from cologen.datagen.images.parquet.pages import UnknownLayoutError
+from cologen.datagen.images.parquet.pages import UnknownEncodingError
 from cologen.datagen.records import Reason, RejectedError
 
 MAX_FOOTER_BYTES = 64 << 20
@@ -95,7 +95,7 @@ def open_groups(path: str) -> tuple[Group, ...]:
     descriptor = addresses.open_regular(path, name)
     try:
         groups = read_groups(descriptor)
-    except UnknownLayoutError as error:
+    except UnknownEncodingError as error:
         raise RejectedError(Reason.TRUNCATED_IMAGE, f"{name}: {error}") from None
     finally:
         os.close(descriptor)

@@ -25,7 +25,7 @@ Fields: TypeAlias = dict[int, "int | Fields"]
 Levels = Int64[np.ndarray, " _num_levels"]
 
 
-class UnknownLayoutError(ValueError):
+class UnknownEncodingError(ValueError):
     """Bytes that these modules do not read, damaged or not."""
 
 
@@ -50,14 +50,14 @@ def parse_page(data: bytes) -> Page:
     """The page whose header ``data`` begins with.
 
     Raises:
-        UnknownLayoutError: no header of a page of values.
+        UnknownEncodingError: no header of a page of values.
     """
     try:
         header, start = _struct(data, 0)
         kind = _number(header, 1)
         details = header[{DATA: 5, DICTIONARY: 7, DATA_V2: 8}[kind]]
         if isinstance(details, int):
-            raise UnknownLayoutError(f"page {kind} says {details}")
+            raise UnknownEncodingError(f"page {kind} says {details}")
         repetitions = _number(details, 6) if kind == DATA_V2 else 0
         return Page(
             kind=kind,
@@ -71,7 +71,7 @@ def parse_page(data: bytes) -> Page:
             compressed=kind != DATA_V2 or bool(details.get(7, 1)),
         )
     except (KeyError, IndexError) as error:
-        raise UnknownLayoutError(f"no page header: {data[:20]!r}") from error
+        raise UnknownEncodingError(f"no page header: {data[:20]!r}") from error
 
 
 def parse_levels(data: bytes, width: int, count: int) -> Levels:
@@ -80,18 +80,18 @@ def parse_levels(data: bytes, width: int, count: int) -> Levels:
     ``b"\\x08\\x01\\x03\\x05"`` of one bit is four times 1, then 1, 0, 1 and five times 0.
 
     Raises:
-        UnknownLayoutError: there are fewer, or they are of more than 32 bits.
+        UnknownEncodingError: there are fewer, or they are of more than 32 bits.
     """
     if not width:
         return np.zeros(count, np.int64)
     if width > _MAX_WIDTH:
-        raise UnknownLayoutError(f"levels of {width} bits")
+        raise UnknownEncodingError(f"levels of {width} bits")
     found, total, place, octets = list[Levels](), 0, 0, -(-width // 8)
     while total < count:
         try:
             head, place = varint(data, place)
         except IndexError:
-            raise UnknownLayoutError(f"{total} levels, expected {count}") from None
+            raise UnknownEncodingError(f"{total} levels, expected {count}") from None
         if head & 1:
             octuples = min(head >> 1, -(-(count - total) // 8))
             packed = np.frombuffer(data[place : place + octuples * width], np.uint8)
@@ -108,7 +108,7 @@ def parse_levels(data: bytes, width: int, count: int) -> Levels:
 def _struct(data: bytes, place: int, depth: int = 0) -> tuple[Fields, int]:
     """The fields from ``place`` on, and where the struct ends."""
     if depth > _MAX_DEPTH:
-        raise UnknownLayoutError(f"{depth} structs within each other in a page header")
+        raise UnknownEncodingError(f"{depth} structs within each other in a page header")
     fields, number = Fields(), 0
     while data[place]:
         number, kind, place = field_head(data, place, number)
@@ -122,7 +122,7 @@ def _struct(data: bytes, place: int, depth: int = 0) -> tuple[Fields, int]:
         elif kind == 12:
             fields[number], place = _struct(data, place, depth + 1)
         else:
-            raise UnknownLayoutError(f"type {kind} in a page header")
+            raise UnknownEncodingError(f"type {kind} in a page header")
     return fields, place + 1
 
 
@@ -140,7 +140,7 @@ def signed(data: bytes, place: int) -> tuple[int, int]:
 
     Raises:
         IndexError: the data ends before it.
-        UnknownLayoutError: as ``varint``.
+        UnknownEncodingError: as ``varint``.
     """
     value, place = varint(data, place)
     return value >> 1 ^ -(value & 1), place
@@ -151,19 +151,19 @@ def varint(data: Sequence[int], place: int) -> tuple[int, int]:
 
     Raises:
         IndexError: the data ends before it.
-        UnknownLayoutError: it has more than 63 bits.
+        UnknownEncodingError: it has more than 63 bits.
     """
     value, shift = 0, 0
     while (octet := data[place]) & 0x80:
         value |= (octet & 0x7F) << shift
         place, shift = place + 1, shift + 7
         if shift > 63:
-            raise UnknownLayoutError("a number of more than 63 bits")
+            raise UnknownEncodingError("a number of more than 63 bits")
     return value | octet << shift, place + 1
 
 
 def _number(fields: Fields, name: int) -> int:
     value = fields[name]
     if not isinstance(value, int) or value < 0:
-        raise UnknownLayoutError(f"field {name} of a page header is {value}")
+        raise UnknownEncodingError(f"field {name} of a page header is {value}")
     return value

@@ -16,10 +16,10 @@ LICENSES = [{"url": "http://www.apache.org/licenses/LICENSE-2.0", "id": 1, "name
 Record = dict[str, Any]
 
 
-def info(layout: str) -> Record:
+def info(format_: str) -> Record:
     """What a file says of itself."""
     return {
-        "description": f"The synthetic world in the layout of {layout}.",
+        "description": f"The synthetic world in the layout of {format_}.",
         "url": "http://world.invalid",
         "version": "1.0",
         "year": 2000,

@@ -1,6 +1,6 @@
-"""Every scene of a world drawn once, in order, by one process or many: what all layouts share.
+"""Renders every scene of the synthetic dataset once, in order, by one process or many: shared by all formats.
 
-A layout gives a task that turns one drawn scene into files and a row; the rows come back in the order of the scenes, so
+A format gives a task that turns one drawn scene into files and a row; the rows come back in the order of the scenes, so
 the index files it writes from them are the same for any number of workers.
 """
 
@@ -71,7 +71,7 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """One scene with its pixels and its ``CAPTIONS_PER_SCENE`` captions, as a layout's task gets it."""
+    """One scene with its pixels and its ``CAPTIONS_PER_SCENE`` captions, as a format's task gets it."""
 
     world: World
     index: int
@@ -87,7 +87,7 @@ def split_of(index: int) -> Split:
 
 
 def draw(world: World, index: int) -> Drawing:
-    """Scene ``index`` of a world, the same in every layout."""
+    """Scene ``index`` of a world, the same in every format."""
     scene = sample_scene(world.seed, index)
     return Drawing(
         world=world,
@@ -132,7 +132,7 @@ def png(picture: UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height w
 
 
 def save(path: Path, content: bytes | str) -> None:
-    """Write a file, text as UTF-8, and the folders it lies in."""
+    """Write a file, text as UTF-8, and its parent folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 

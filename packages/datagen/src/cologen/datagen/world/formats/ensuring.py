@@ -1,4 +1,4 @@
-"""Worlds on disk: each layout by name, written whole or not at all, and used again where one already lies."""
+"""The synthetic dataset on disk: each format by name, written atomically, and reused where it exists."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WORLD_VERSION = 1
 
 
 Writer = Callable[..., None]
-"""``writer(root, world, *, workers, progress)``: writes one layout into a folder."""
+"""``writer(root, world, *, workers, progress)``: writes one format into a folder."""
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {
@@ -69,13 +69,13 @@ def world_format(dataset: str, *, conditions: bool = False) -> str:
     return "refcoco" if dataset.startswith("refcoco") else dataset
 
 
-def is_complete(layout: str, root: Path, world: World) -> bool:
+def is_complete(format_: str, root: Path, world: World) -> bool:
     """Whether the folder holds exactly this world; False where it is absent or empty.
 
     Raises:
         ValueError: it holds something else; the message names what differs.
     """
-    wanted = _marker(layout, world)
+    wanted = _marker(format_, world)
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     if not (root / MARKER).is_file():
@@ -89,27 +89,27 @@ def is_complete(layout: str, root: Path, world: World) -> bool:
     return True
 
 
-def ensure(layout: str, root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> bool:
+def ensure(format_: str, root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> bool:
     """Have this world at ``root`` and return whether it had to be written.
 
     It is written beside ``root`` and takes that name when it is whole, so that no reader ever sees a half one, and of
     two processes that write the same world at once either may win. What a killed process left there is removed.
 
     Raises:
-        ValueError: an unknown layout, or a folder that holds something else.
+        ValueError: an unknown format, or a folder that holds something else.
     """
-    if layout not in WRITERS:
-        raise ValueError(f"unknown layout {layout!r}; there are {', '.join(WRITERS)}")
+    if format_ not in WRITERS:
+        raise ValueError(f"unknown format {format_!r}; there are {', '.join(WRITERS)}")
     _sweep(root)
-    if is_complete(layout, root, world):
+    if is_complete(format_, root, world):
         return False
     with _building(root) as building:
         try:
-            WRITERS[layout](building, world, workers=workers, progress=progress)
-            save(building / MARKER, json.dumps(_marker(layout, world), indent=2) + "\n")
+            WRITERS[format_](building, world, workers=workers, progress=progress)
+            save(building / MARKER, json.dumps(_marker(format_, world), indent=2) + "\n")
             if _moved(building, root):
                 return True
-            return not is_complete(layout, root, world)
+            return not is_complete(format_, root, world)
         except BaseException as error:
             # Its frames hold the processes that draw, which end before their folder.
             traceback.clear_frames(error.__traceback__)
@@ -168,5 +168,5 @@ def _moved(building: Path, root: Path) -> bool:
     return True
 
 
-def _marker(layout: str, world: World) -> dict[str, Any]:
-    return {"layout": layout, **asdict(world), "version": WORLD_VERSION}
+def _marker(format_: str, world: World) -> dict[str, Any]:
+    return {"layout": format_, **asdict(world), "version": WORLD_VERSION}

@@ -1,4 +1,4 @@
-"""The world in JourneyDB's layout: shards of pictures under uuid names, and rows of JSON lines that name them.
+"""The world in JourneyDB's format: shards of pictures under uuid names, and rows of JSON lines that name them.
 
 The published shards are archives; training reads them unpacked. ``write`` makes the unpacked form, ``write_archives``
 the archives, whose bytes depend on the world alone.

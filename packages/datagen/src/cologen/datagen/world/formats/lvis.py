@@ -80,7 +80,7 @@ def absent_shapes(drawing: Drawing) -> list[str]:
 
 
 def folder_of(drawing: Drawing) -> str:
-    """LVIS has its own splits: every second picture of ``val`` lies with COCO's training pictures."""
+    """LVIS has its own splits: every second picture of ``val`` is one of COCO's training pictures."""
     return "train2017" if drawing.split == "train" or drawing.index // 10 % 2 else "val2017"
 
 

@@ -1,4 +1,4 @@
-"""The world's edits in the layout of OmniEdit: source and edited picture, phrasings, task and scores, in Parquet."""
+"""The world's edits in the format of OmniEdit: source and edited picture, phrasings, task and scores, in Parquet."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SCHEMA = pa.schema(
 
 
 def write(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
-    """``data/{train,dev}-00000-of-00001.parquet``, one edit for each scene that has room for one."""
+    """``data/{train,dev}-00000-of-00001.parquet``, one edit for each scene that allows one."""
     write_rows(root / "data", _SCHEMA, each_scene(world, _row, workers=workers, progress=progress), _FILES)
 
 

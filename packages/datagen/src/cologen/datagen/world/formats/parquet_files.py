@@ -1,4 +1,4 @@
-"""Rows of a world into one Parquet file per split, a row group at a time: what the Parquet layouts share."""
+"""Rows of a world into one Parquet file per split, a row group at a time: what the Parquet formats share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world in refer's layout: RefCOCO, RefCOCO+ and RefCOCOg over the same pictures, each in its own way of speaking.
+"""The world in refer's format: RefCOCO, RefCOCO+ and RefCOCOg over the same pictures, each in its own way of speaking.
 
 RefCOCO says where things are, RefCOCO+ may not, and RefCOCOg speaks at length.
 """
@@ -62,7 +62,7 @@ def write(root: Path, world: World, *, workers: int = 1, progress: Progress = si
 
 
 def split_of(name: RefName, drawing: Drawing) -> str:
-    """The scenes that other layouts train on are trained on here too; the others take turns at the held-out splits."""
+    """The scenes that other formats train on are trained on here too; the others take turns at the held-out splits."""
     held_out = _HELD_OUT[name]
     return held_out[drawing.index // 10 % len(held_out)] if drawing.split == "val" else "train"
 

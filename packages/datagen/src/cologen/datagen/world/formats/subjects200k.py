@@ -1,4 +1,4 @@
-"""The world's subject pairs in the layout of Subjects200K: two pictures side by side in one image, in Parquet."""
+"""The world's subject pairs in the format of Subjects200K: two pictures side by side in one image, in Parquet."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def polygons(mask: Mask) -> list[list[float]]:
     piece = mask[y : y + height, x : x + width]
     if piece.size == 0:
         return []
-    # OpenCV follows the centres of border pixels; on enlarged pixels these lie almost on the true outline.
+    # OpenCV follows the centres of border pixels; on enlarged pixels these are almost on the true outline.
     fine = cv2.resize(piece, None, fx=_OVERSAMPLING, fy=_OVERSAMPLING, interpolation=cv2.INTER_NEAREST)
     return [_in_pixels(contour, x, y) for contour in _without_holes(fine)]
 

@@ -1,4 +1,4 @@
-"""The world's edits in the layout of your own editing data: JSON lines with pictures beside them, or Parquet."""
+"""The world's edits in the format of your own editing data: JSON lines with pictures beside them, or Parquet."""
 
 from __future__ import annotations
 
