@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 
 from cologen.datagen import images
-from cologen.trainer.data.fetching import OpenedSource
+from cologen.trainer.data.fetching import OpenedComponent
 from cologen.trainer.schedule.buckets import Work
 
 
@@ -15,7 +15,7 @@ from cologen.trainer.schedule.buckets import Work
 class Bare:
     """Decodes and resizes what a row needs, and keeps nothing of it."""
 
-    source: OpenedSource
+    source: OpenedComponent
 
     def __call__(self, work: Work) -> int:
         """How many samples there were."""

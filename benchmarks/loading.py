@@ -78,7 +78,7 @@ def measure(samples: StageSamples, num_workers: int) -> tuple[float, float]:
     micro_batches = GLOBAL_BATCH // MICRO_BATCH
     best_bare = best_whole = 0.0
     with (
-        closing(in_order(Bare(samples.fetcher.sources[0]), works, num_workers)) as bare,
+        closing(in_order(Bare(samples.fetcher.components[0]), works, num_workers)) as bare,
         closing(samples.steps(0, ALONE)) as steps,
     ):
         for _ in range(ROUNDS):

@@ -23,7 +23,7 @@ from cologen.datagen.manifest import Manifest, PartContent, commit_part, part_fi
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.randomness import generator
 from cologen.trainer.data.manifests import open_manifest
-from cologen.trainer.schedule.plan import Plan, PlannedSource
+from cologen.trainer.schedule.plan import Component, Plan
 
 STEPS, REPEATS = (0, 10**3, 10**6, 10**9), 300
 NUM_ROWS, ROWS_PER_PART, ROWS_READ = 3_000_000, 512, 5000
@@ -31,10 +31,10 @@ TARGET_MS, TARGET_SECONDS, TARGET_MB = 1.0, 2.0, 300
 
 PLAN = Plan(
     seed=0,
-    sources=(
-        PlannedSource("journeydb", 2_800_000, 2_800_000.0, "a"),
-        PlannedSource("cocostuff", 118_000, 118_000.0, "b"),
-        PlannedSource("ade20k", 20_000, 20_000.0, "c"),
+    components=(
+        Component("journeydb", 2_800_000, 2_800_000.0, "a"),
+        Component("cocostuff", 118_000, 118_000.0, "b"),
+        Component("ade20k", 20_000, 20_000.0, "c"),
     ),
     global_batch=256,
 )

@@ -21,7 +21,8 @@ from PIL import Image as Pillow
 from cologen.datagen import images, rle
 from cologen.datagen.datasets.files import fields
 from cologen.datagen.datasets.files.index import open_lines
-from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading
+from cologen.datagen.datasets.files.readings import Dataset, IndexedDataset, Reading, worded
+from cologen.datagen.datasets.files.requirements import require_file
 from cologen.datagen.engine.build import build
 from cologen.datagen.engine.cluster import Cluster
 from cologen.datagen.engine.jobs import Job
@@ -35,7 +36,7 @@ from cologen.datagen.review.report import write_report
 
 def open_mine(root: Path, split: str = "train") -> Dataset[Image]:
     """The dataset in ``root``: rows from the list, and how each becomes an ``Image``."""
-    rows = open_lines(root, {split: root / f"{split}.jsonl"})
+    rows = open_lines(root, {split: require_file(root / f"{split}.jsonl", root)})
     return IndexedDataset(name="mine", rows=rows, interpret=partial(interpret, root, split), annotated=True)
 
 
@@ -44,12 +45,14 @@ def interpret(root: Path, split: str, key: str, line: bytes) -> Reading[Image]:
     row = fields.parse_record(line)
     uri = fields.text(row, "file")
     width, height = images.probe(root, uri)
-    mask = rle.from_polygons([fields.items(row, "polygon")], height, width)
-    thing = ObjectMask(noun=fields.text(row, "noun"), box=rle.box(mask, height, width), rle=mask)
-    caption = fields.text(row, "caption")
+    polygon = [fields.number({"polygon": value}, "polygon") for value in fields.items(row, "polygon")]
+    mask = rle.from_polygons([polygon], height, width)
+    [noun] = worded([row.get("noun")], "noun")
+    thing = ObjectMask(noun=noun, box=rle.box(mask, height, width), rle=mask)
+    captions = worded([row.get("caption")], "caption")
     return Reading(
         item=Image(
-            image_id=key, image_uri=uri, width=width, height=height, split=split, captions=(caption,), objects=(thing,)
+            image_id=key, image_uri=uri, width=width, height=height, split=split, captions=captions, objects=(thing,)
         )
     )
 

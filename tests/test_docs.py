@@ -53,6 +53,7 @@ def example(name: str, *arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_inference_example_generates_an_image(tmp_path: Path):
     example("inference.py", cwd=tmp_path)
     assert (tmp_path / "generated.png").stat().st_size > 1000
@@ -65,6 +66,7 @@ def test_the_recipe_example_is_a_recipe():
     assert [stage.task for stage in recipe.stages] == ["inpaint", "editing"]
 
 
+@pytest.mark.slow
 def test_the_dataset_example_builds_a_manifest_that_the_reading_example_reads(tmp_path: Path):
     said = example("own_dataset.py", cwd=tmp_path)
     assert "12 samples" in said

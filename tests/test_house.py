@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -58,6 +59,7 @@ def test_a_training_node_installs_no_ray_and_no_detectors() -> None:
     assert not names & extras
 
 
+@pytest.mark.slow
 def test_the_trainer_imports_nothing_that_a_training_node_lacks() -> None:
     absent = ["ray", "spacy", "groundingdino", "segment_anything", "controlnet_aux", "torchvision"]
     code = f"import sys; sys.modules |= dict.fromkeys({absent}); import cologen.trainer.cli, cologen.datagen.samples"

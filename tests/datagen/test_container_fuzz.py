@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.datagen import container_fuzzing
+
+pytestmark = pytest.mark.slow
 
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "10"))

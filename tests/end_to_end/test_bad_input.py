@@ -23,6 +23,7 @@ from cologen.datagen.world.formats import World, ensure
 from pipelines import build_editing, build_inpaint, verify, view
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -20,6 +20,7 @@ from cologen.datagen.world.formats import World, ensure
 from pipelines import build_control, verify, view
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

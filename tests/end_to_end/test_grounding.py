@@ -21,6 +21,7 @@ from cologen.datagen.world.formats import World, ensure
 from pipelines import build_grounding, verify
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -15,6 +15,7 @@ from cologen.datagen.world.formats import World, ensure
 from pipelines import build_customized, build_editing, verify
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -23,6 +23,7 @@ from cologen.trainer.data.world import ensure_manifests
 from tests.processes import ray_processes
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

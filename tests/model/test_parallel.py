@@ -12,6 +12,8 @@ from cologen.model.adapters import load_adapter
 from tests.model.tiny import tiny
 from tests.model.two_processes import Case, process, step
 
+pytestmark = pytest.mark.slow
+
 CASES: list[Case] = [
     ("ddp", "sample", False),
     ("ddp", "token", True),

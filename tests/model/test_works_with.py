@@ -42,6 +42,7 @@ def woven(model: CoLoGenTransformer2DModel) -> dict[str, Tensor]:
     return {name: weight.clone() for name, weight in model.state_dict().items() if ".prw." in name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["reading", "training", "adapters"])
 def test_compiled_it_gives_the_same(what: str):
     line = [sys.executable, "-m", "tests.model.compiled", what]

@@ -21,6 +21,7 @@ def _build(out: Path, *more: str) -> int:
     return main(["--out", str(out), "--scenes", "4", *SIZE, *more])
 
 
+@pytest.mark.slow
 def test_every_layout_is_written_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _build(tmp_path, "--seed", "3", "--workers", "2") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FORMATS)
@@ -95,6 +96,7 @@ def _begun(out: Path) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_one_line_and_leaves_no_half_world(tmp_path: Path) -> None:
     process = _begun(tmp_path)
     os.killpg(process.pid, signal.SIGINT)
@@ -104,6 +106,7 @@ def test_ctrl_c_is_one_line_and_leaves_no_half_world(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.slow
 def test_a_killed_command_takes_its_processes_along_and_the_next_one_what_it_left(tmp_path: Path) -> None:
     process = _begun(tmp_path)
     children = psutil.Process(process.pid).children(recursive=True)

@@ -21,12 +21,14 @@ def _options(**more: object) -> BuildOptions:
     return BuildOptions(scene_size=32, **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "limit"), [("train", 23), ("val", 3), ("train", 5)])
 def test_the_world_is_as_large_as_the_limit_takes(split: str, limit: int):
     reader = _options(limit=limit, split=split).reader("refcoco")
     assert reader.recipe.num_images == limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["subjects200k", "omniedit", "magicbrush", "triplets"])
 def test_so_are_the_worlds_of_pairs(source: str):
     assert _options(limit=15).pair_reader(source).recipe.num_images == 15

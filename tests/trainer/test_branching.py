@@ -31,6 +31,7 @@ def parent(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["1-grounding-00000004", "grounding:4", "1:4", "4"])
 def test_with_the_same_recipe_it_ends_in_the_same_bits(parent: Path, data: Path, tmp_path: Path, place: str) -> None:
     found = branch(f"{parent}@{place}", recipe(*TWO_STAGES), tmp_path)
@@ -46,6 +47,7 @@ def test_with_the_same_recipe_it_ends_in_the_same_bits(parent: Path, data: Path,
         ]
 
 
+@pytest.mark.slow
 def test_what_decides_the_numbers_may_be_another_and_is_written_down(
     parent: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_branch_begins_in_the_stage_of_its_checkpoint(
     assert "--from goes on in stage 1 (grounding)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["", "@4", "@1:4", "@grounding:4", "@1-grounding-00000004"])
 def test_a_branch_goes_on_when_its_parent_is_pruned_or_gone(
     parent: Path,

@@ -88,6 +88,7 @@ def test_a_dry_run_ends_with_1_if_the_run_could_not_begin(tmp_path: Path, given:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_dry_run_sees_what_the_folder_and_the_base_forbid(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +124,7 @@ def fails(given: list[str], capsys: pytest.CaptureFixture[str], code: int = 1) -
     return error
 
 
+@pytest.mark.slow
 def test_a_first_command_that_fails_leaves_its_folder_open(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,10 +162,12 @@ sys.exit(cli.main([]))
 """
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait_for_the_cleanup() -> None:
     assert interrupted_twice([sys.executable, "-c", SLOW]) == (STOPPED, f"{INTERRUPTED_WORDS}\n")
 
 
+@pytest.mark.slow
 def test_stage_by_stage_nothing_needs_to_be_resumed(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,6 +214,7 @@ def small_disk(place: Path, kilobytes: int) -> Generator[Path, None, None]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_a_run_ends_with_one_line_and_whole_checkpoints(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -226,6 +231,7 @@ def test_on_a_full_disk_a_run_ends_with_one_line_and_whole_checkpoints(
             assert not list(disk.rglob(".*.????????"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["recipe.json", "metrics.jsonl", "report.html", "adapter"])
 def test_whatever_cannot_be_written_is_one_line(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file: str

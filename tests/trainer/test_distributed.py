@@ -66,6 +66,7 @@ def _wait_for_the_first(rank: int, port: str, case: str, said: SimpleQueue[tuple
         said.put((rank, str(error)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "first", "other"),
     [

@@ -41,6 +41,8 @@ from cologen.trainer.loop.kept import KeptLatents, KeptText
 from cologen.trainer.run_folder import entry, finished_stages, refuse_other_base, stand_on
 from tests.trainer.small_runs import recipe, train
 
+pytestmark = pytest.mark.slow
+
 FLIPS = 12
 """Flips of each file, at places that its name decides."""
 

@@ -6,6 +6,8 @@ import spacy
 from cologen.datagen.concepts.caption_grammar import common_nouns
 from cologen.datagen.concepts.wordforms import WordForms
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def forms() -> WordForms:

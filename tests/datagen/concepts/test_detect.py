@@ -52,6 +52,7 @@ def _close(some: tuple[Detection, ...], others: tuple[Detection, ...]) -> None:
     np.testing.assert_allclose(corners[0], corners[1], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_picture_is_read_as_if_alone(detector: Detector) -> None:
     together = detector.detect(PICTURES, NOUNS)
     assert [bool(found) for found in together] == [bool(nouns) for nouns in NOUNS]
@@ -59,6 +60,7 @@ def test_a_picture_is_read_as_if_alone(detector: Detector) -> None:
         _close(detector.detect([picture], [nouns])[0], found)
 
 
+@pytest.mark.slow
 def test_order_does_not_matter(detector: Detector) -> None:
     forward = detector.detect(PICTURES, NOUNS)
     backward = detector.detect(PICTURES[::-1], NOUNS[::-1])[::-1]
@@ -66,6 +68,7 @@ def test_order_does_not_matter(detector: Detector) -> None:
         _close(some, others)
 
 
+@pytest.mark.slow
 def test_without_the_correction_neighbours_are_read_through_each_others_masks(dino_files) -> None:
     network = load_grounding_dino(dino_files.config, dino_files.checkpoint, dino_files.text_encoder)
     for layer in network.transformer.encoder.text_layers:
@@ -78,6 +81,7 @@ def test_without_the_correction_neighbours_are_read_through_each_others_masks(di
     assert (together - alone).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_boxes_are_those_of_the_original_inference(network: torch.nn.Module, original_dino) -> None:
     nouns = ("cat", "traffic lights", "dog")
     settings = replace(SMALL, text_threshold=0.0)
@@ -96,6 +100,7 @@ def test_boxes_are_those_of_the_original_inference(network: torch.nn.Module, ori
         assert max(each.score for each in found) <= scores.max() + 1e-5
 
 
+@pytest.mark.slow
 def test_the_noun_is_the_one_with_the_most_probable_token(network: torch.nn.Module) -> None:
     tokens = {"cat": [1], "traffic lights": [3, 4, 5], "dog": [7]}
     with torch.inference_mode():
@@ -113,6 +118,7 @@ def test_the_noun_is_the_one_with_the_most_probable_token(network: torch.nn.Modu
     np.testing.assert_allclose([each.score for each in found], [score for _, score in expected], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_boxes_lie_inside_and_scores_descend(detector: Detector) -> None:
     for picture, found in zip(PICTURES, detector.detect(PICTURES, NOUNS), strict=True):
         assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)

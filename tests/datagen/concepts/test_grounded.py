@@ -13,6 +13,7 @@ from cologen.datagen.concepts.segment import Sam
 from cologen.datagen.concepts.segmenter import Segmenter
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:torch.meshgrid:UserWarning"),
     pytest.mark.filterwarnings("ignore:.*autocast:FutureWarning"),
 ]

@@ -26,6 +26,8 @@ from cologen.datagen.control.depth import load_dpt
 from cologen.datagen.control.hed import load_hed
 from cologen.datagen.control.lineart import load_lineart
 
+pytestmark = pytest.mark.slow
+
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "3"))
 FEWEST_ROUNDS = 16

@@ -137,12 +137,14 @@ def test_a_caption_is_read_as_if_alone(table_nouns: NounExtractor) -> None:
     assert table_nouns(captions) == [table_nouns([caption])[0] for caption in captions]
 
 
+@pytest.mark.slow
 def test_the_way_taken_is_named(table_nouns: NounExtractor, tagger: Path) -> None:
     assert table_nouns.name.startswith("lookups ")
     assert open_nouns(str(tagger)).name == "en_seven_sentences 1.2.3"
     assert open_nouns().name.split()[0] in {"lookups", "en_core_web_sm"}
 
 
+@pytest.mark.slow
 def test_a_trained_pipeline_is_believed(tagger: Path) -> None:
     nouns = open_nouns(str(tagger))
     assert nouns([sentence for sentence, _ in SENTENCES]) == [
@@ -156,6 +158,7 @@ def test_a_trained_pipeline_is_believed(tagger: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_universal_parts_of_speech_go_before_tags(tmp_path: Path) -> None:
     pipeline = spacy.blank("en")
     ruler = pipeline.add_pipe("attribute_ruler")
@@ -165,6 +168,7 @@ def test_universal_parts_of_speech_go_before_tags(tmp_path: Path) -> None:
     assert open_nouns(str(tmp_path / "ruled"))(["a man rides a horse"]) == [("man",)]
 
 
+@pytest.mark.slow
 def test_unusable_pipelines_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no spaCy pipeline 'no_such_pipeline'"):
         open_nouns("no_such_pipeline")

@@ -91,6 +91,7 @@ def test_a_flat_picture_has_no_object(value: int) -> None:
     assert found(np.full((120, 200, 3), value, np.uint8)) == ()
 
 
+@pytest.mark.slow
 def test_a_texture_or_a_slope_has_no_object() -> None:
     slope = np.repeat(np.tile(np.linspace(0, 255, 256), (256, 1))[..., None], 3, axis=2).astype(np.uint8)
     stripes = np.where(np.indices((256, 256))[1, ..., None] // 16 % 2, 60, 200) * np.ones(3)
@@ -106,6 +107,7 @@ def test_any_size_is_taken(height: int, width: int) -> None:
         assert rle.area(thing.rle) > 0
 
 
+@pytest.mark.slow
 def test_the_synthetic_world_is_found() -> None:
     best: list[float] = []
     right: list[bool] = []
@@ -119,6 +121,7 @@ def test_the_synthetic_world_is_found() -> None:
     assert np.mean(np.array(best) > 0.5) > 0.55
 
 
+@pytest.mark.slow
 def test_objects_stay_within_their_limits() -> None:
     settings = SaliencySettings(max_objects=2, min_score=0.3, min_area=0.02, max_area=0.2)
     for index in range(8):
@@ -132,6 +135,7 @@ def test_objects_stay_within_their_limits() -> None:
         assert all(0.02 <= area <= 0.2 for area in areas)
 
 
+@pytest.mark.slow
 def test_objects_are_unnamed_things_with_tight_boxes_that_do_not_overlap() -> None:
     for index in range(8):
         picture = render(sample_scene(4, index), 200, 300).picture
@@ -142,6 +146,7 @@ def test_objects_are_unnamed_things_with_tight_boxes_that_do_not_overlap() -> No
         assert np.sum(layers, axis=0).max() <= 1
 
 
+@pytest.mark.slow
 def test_neighbours_order_and_repetition_change_nothing() -> None:
     segmenter: Segmenter = SaliencySegmenter(SaliencySettings())
     pictures = [render(sample_scene(6, index), 256, 200).picture for index in range(4)]
@@ -163,6 +168,7 @@ print(hashlib.sha256(repr(SaliencySegmenter(SaliencySettings())(pictures, [()] *
 """
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_nothing() -> None:
     def digest(threads: int) -> str:
         environment = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}

@@ -36,6 +36,7 @@ def options(dino_files, sam_checkpoint: Path, tmp_path: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_papers_segmenter_runs_in_actors(options: list[str], tmp_path: Path) -> None:
     assert build_inpaint.main(options) == 0
     concepts = Folder.open(tmp_path / "out-concepts")

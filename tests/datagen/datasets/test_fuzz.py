@@ -39,6 +39,8 @@ from cologen.datagen.world.formats import (
     triplets,
 )
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "24"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 MOST_BYTES = 1 << 30

@@ -22,6 +22,8 @@ from cologen.datagen.world.formats.drawing import World, draw
 from cologen.datagen.world.render import render
 from cologen.datagen.world.subjects import subject_pair
 
+pytestmark = pytest.mark.slow
+
 WORLD = World(num_scenes=12, width=96, height=80, seed=5)
 
 

@@ -20,6 +20,7 @@ from cologen.datagen.engine.pool import Batch, InProcess, PoolSize, ray_pool
 from tests.processes import ray_processes
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

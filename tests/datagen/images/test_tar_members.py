@@ -37,6 +37,7 @@ def test_every_member_comes_with_its_content(form: int) -> None:
     assert found == contents
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", HOSTILE)
 @pytest.mark.parametrize("place", ["first", "middle"])
 def test_a_hostile_header_is_passed_or_said(what: str, place: str) -> None:

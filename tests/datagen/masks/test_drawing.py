@@ -75,6 +75,7 @@ def drawn_or_none(kind: MaskKind, canvas: Canvas, policy: MaskPolicy, seed: int)
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @given(scenes(), seeds)
 def test_what_a_mask_says_of_itself_is_so(kind: MaskKind, scene: Scene, seed: int):
@@ -91,6 +92,7 @@ def test_what_a_mask_says_of_itself_is_so(kind: MaskKind, scene: Scene, seed: in
     assert draw(kind, canvas, DEFAULT, seed) == drawn
 
 
+@pytest.mark.slow
 @given(scenes(), seeds, st.sampled_from([0.05, 0.3, 1.0]), st.sampled_from([0.2, 0.7, 1.0]))
 def test_a_random_mask_hides_no_more_of_any_object_than_allowed(
     scene: Scene, seed: int, largest_iou: float, largest_coverage: float
@@ -104,6 +106,7 @@ def test_a_random_mask_hides_no_more_of_any_object_than_allowed(
         assert max(coverage, default=0.0) <= largest_coverage
 
 
+@pytest.mark.slow
 @given(scenes(), seeds)
 def test_a_random_mask_names_the_object_that_it_overlaps_most(scene: Scene, seed: int):
     canvas = painted(scene)
@@ -118,6 +121,7 @@ def test_a_random_mask_names_the_object_that_it_overlaps_most(scene: Scene, seed
         assert iou[countable.index(drawn.target)] == pytest.approx(max(iou))
 
 
+@pytest.mark.slow
 @given(scenes(smallest=1), seeds)
 def test_an_object_mask_is_its_object(scene: Scene, seed: int):
     canvas = painted(scene)
@@ -127,6 +131,7 @@ def test_an_object_mask_is_its_object(scene: Scene, seed: int):
         assert drawn.counts == drawn.target.rle
 
 
+@pytest.mark.slow
 @given(scenes(smallest=1), seeds, st.floats(0, 100))
 def test_a_dilated_object_mask_is_its_object_grown_by_a_disk(scene: Scene, seed: int, dilation: float):
     canvas = painted(scene)
@@ -140,6 +145,7 @@ def test_a_dilated_object_mask_is_its_object_grown_by_a_disk(scene: Scene, seed:
         assert not mask[around > 1.2 * radius + 0.5].any()
 
 
+@pytest.mark.slow
 @given(scenes(smallest=1), seeds)
 def test_an_irregular_mask_covers_its_objects_box(scene: Scene, seed: int):
     canvas = painted(scene)

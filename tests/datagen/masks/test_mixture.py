@@ -47,6 +47,7 @@ def kinds(outcomes: list[DrawnMask | RejectedError]) -> Counter[str]:
     return Counter(one.kind for one in outcomes if isinstance(one, DrawnMask))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("without_objects", "part_size"), [(0.0, 32), (0.1, 512), (0.3, 32), (0.3, 512)])
 def test_the_mix_is_the_papers_to_half_a_point(without_objects: float, part_size: int):
     made, usable = Counter[str](), 0

@@ -74,6 +74,7 @@ def test_strokes_draw_from_the_whole_of_their_spans_and_no_further():
     assert 3 * 69 * 24 / 2 < areas[-1] < 5 * (69 + 24) * 25
 
 
+@pytest.mark.slow
 def test_a_stroke_has_one_to_five_segments_in_four_directions():
     """Lines of 100 pixels of length and one of width, on a picture so large that few are cut off at its border."""
     one = Strokes(num_strokes=(1, 1), length_span=1, width_span=1, minimum_length=100, minimum_width=1)
@@ -114,6 +115,7 @@ def test_train_covers_a_third_at_every_resolution(side: int):
     assert coverage("train", side) == pytest.approx(0.34, abs=0.03)
 
 
+@pytest.mark.slow
 def test_absolute_pixels_cover_less_of_larger_pictures():
     """LaMa's own: 35 % of 256², 13 % of 512², 4 % of 1024²."""
     assert coverage("train-px", 256) == pytest.approx(0.34, abs=0.03)

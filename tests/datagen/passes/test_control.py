@@ -21,6 +21,8 @@ from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
 from cologen.datagen.world.formats import World, ensure
 
+pytestmark = pytest.mark.slow
+
 LAYOUTS = {
     "multigen": "multigen",
     "multigen_depth": "multigen_depth",

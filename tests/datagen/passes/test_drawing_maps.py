@@ -90,6 +90,7 @@ def tensor(picture: Picture) -> torch.Tensor:
     return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
 
 
+@pytest.mark.slow
 def test_what_is_drawn_in_advance_is_what_the_extractor_makes(
     drawn: Drawn, reader: Reader[Condition], weights: MapWeights
 ) -> None:
@@ -111,6 +112,7 @@ def test_what_is_drawn_in_advance_is_what_the_extractor_makes(
         assert sample.source.std() > 1
 
 
+@pytest.mark.slow
 def test_batches_change_no_edge(drawn: Drawn, reader: Reader[Condition], weights: MapWeights, tmp_path: Path) -> None:
     """Those of HED and lineart: on the CPU these see one picture at a time, whatever the batch."""
     rows = built(pass_over(reader, weights, tmp_path / "out", batch_size=8))

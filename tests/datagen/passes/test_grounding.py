@@ -74,6 +74,7 @@ def image_of(row: dict[str, Any]) -> Image:
     return scene(int(row["image_uri"][:4]))[0]
 
 
+@pytest.mark.slow
 def test_each_row_changes_exactly_what_it_means(root: Path):
     rows, _ = rows_of(root, recipe())
     for row in rows:
@@ -136,6 +137,7 @@ def test_rows_fit_their_columns_and_come_back_the_same(root: Path):
         assert (row["line_width"] is None) == (row["referring"] == "mask") == (row["opacity"] is not None)
 
 
+@pytest.mark.slow
 def test_variants_are_samples_of_their_own_and_the_same_every_time(root: Path):
     asked = recipe(variants=3)
     rows, rejections = rows_of(root, asked)
@@ -152,6 +154,7 @@ def test_a_picture_that_cannot_be_read_is_a_counted_rejection(root: Path, tmp_pa
     assert {one.stage for one in rejections} == {"grounding"}
 
 
+@pytest.mark.slow
 def test_without_contrast_no_picture_is_opened_and_every_color_occurs(tmp_path: Path):
     rows, _ = rows_of(tmp_path, recipe(GroundingPolicy(), contrast=False, variants=3))
     assert len({row["color"] for row in rows}) == 13

@@ -25,6 +25,8 @@ from cologen.datagen.review.verify import verify
 from cologen.datagen.samples import render
 from cologen.datagen.world.formats import World, ensure
 
+pytestmark = pytest.mark.slow
+
 SIDE = 96
 SCORES = PairPolicy(num_scores=3, min_score=5.0)
 _TASKS: dict[str, PairTask] = {

@@ -34,6 +34,7 @@ def _page(folder: Folder) -> str:
     return folder.read("report.html").decode()
 
 
+@pytest.mark.slow
 def test_it_shows_as_many_of_each_kind_and_fetches_nothing(built: tuple[Folder, Manifest, Path]) -> None:
     folder, manifest, root = built
     write_report(folder, manifest, root, Selection(per_kind=3))
@@ -59,6 +60,7 @@ def test_pictures_that_are_gone_are_said_so(built: tuple[Folder, Manifest, Path]
     assert _page(folder).count("missing_image") == 3
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_shown_end_neither_page_nor_sheet(
     built: tuple[Folder, Manifest, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ def test_what_a_pass_builds_is_sound(make: Callable[[Path, Folder], Pass], world
     assert _found(make(world, Folder.open(tmp_path / "out"))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contrast", [True, False])
 def test_inverse_and_negative_rows_are_sound_where_they_are_asked_for(
     contrast: bool, world: Path, tmp_path: Path
@@ -121,6 +122,7 @@ def _red(row: dict[str, Any]) -> bool:
     return row["color"] != "red"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -52,6 +52,7 @@ def _problems(folder: Folder, root: Path | None = None) -> list[Finding]:
     return [finding for found in verify(folder, root, workers=1) for finding in found]
 
 
+@pytest.mark.slow
 def test_a_sound_manifest_has_no_problem(reader: Reader[Image], tmp_path: Path) -> None:
     folder = _build(_pass(reader, tmp_path / "out"))
     assert _problems(folder, reader.root) == []
@@ -77,6 +78,7 @@ def _shrink(columns: dict[str, Any], row: int) -> None:
     columns["mask_rle"][row], columns["mask_area"][row] = rle.encode(mask), mask.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -190,6 +192,7 @@ def _with(content: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[st
     return changed
 
 
+@pytest.mark.slow
 def test_every_value_of_the_manifest_is_checked(reader: Reader[Image], tmp_path: Path) -> None:
     """Also where the checksum was made anew, for all but ``root``, which nothing else states."""
     folder = _build(_pass(reader, tmp_path / "out"))
@@ -249,6 +252,7 @@ def test_a_manifest_of_an_older_version_is_read_and_said_to_lack_its_checksum(
     assert [finding.problem for finding in _problems(folder)] == ["it holds no checksum: an older version wrote it"]
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_of_the_manifest_is_taken_as_truth(reader: Reader[Image], tmp_path: Path) -> None:
     folder = _build(_pass(reader, tmp_path / "out"))
     manifest, good = load_manifest(folder), folder.read("manifest.json")

@@ -10,7 +10,7 @@ import pytest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.samples import render
 from cologen.pictures.masks import HOLE_GREY
-from cologen.trainer.data.fetching import Fetcher, OpenedSource
+from cologen.trainer.data.fetching import Fetcher, OpenedComponent
 from cologen.trainer.data.manifests import open_manifest
 from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
 from cologen.trainer.recipes.curriculum import PAIR_TASKS, PairTask
@@ -19,13 +19,13 @@ from cologen.trainer.schedule.buckets import Assignment, Work
 ALL = Work((32, 32), tuple(Assignment(place, 0, (place, place + 1)) for place in range(8)))
 
 
-def opened(data: Path, task: PairTask, root: Path | None = None) -> OpenedSource:
+def opened(data: Path, task: PairTask, root: Path | None = None) -> OpenedComponent:
     folder = data / next(iter(WORLD_MANIFESTS[task]))
-    return OpenedSource(open_manifest(folder, task, root), Folder.open(folder))
+    return OpenedComponent(open_manifest(folder, task, root), Folder.open(folder))
 
 
 @pytest.fixture
-def broken(data: Path, tmp_path: Path) -> OpenedSource:
+def broken(data: Path, tmp_path: Path) -> OpenedComponent:
     """The inpainting manifest, the picture of whose row 3 has been cut short."""
     whole = opened(data, "inpaint")
     root = Path(shutil.copytree(whole.rows.root, tmp_path / "pictures"))
@@ -37,7 +37,7 @@ def broken(data: Path, tmp_path: Path) -> OpenedSource:
 @pytest.mark.parametrize("task", PAIR_TASKS)
 def test_rows_of_every_task_become_pixels(data: Path, task: PairTask):
     source = opened(data, task)
-    fetched = Fetcher(sources=(source,), seed=0, task=task)(ALL)
+    fetched = Fetcher(components=(source,), seed=0, task=task)(ALL)
     pixels = fetched.pixels
     assert fetched.places == tuple(range(8))
     assert fetched.failures == ()
@@ -51,7 +51,7 @@ def test_rows_of_every_task_become_pixels(data: Path, task: PairTask):
 def test_at_its_own_size_a_sample_is_what_render_gives(data: Path):
     source = opened(data, "inpaint")
     work = Work((64, 48), ALL.assignments)
-    pixels = Fetcher(sources=(source,), seed=0, task="inpaint")(work).pixels
+    pixels = Fetcher(components=(source,), seed=0, task="inpaint")(work).pixels
     for index in range(8):
         sample = render(source.rows.row(index), source.rows.root)
         assert pixels.source is not None and pixels.mask is not None
@@ -63,8 +63,8 @@ def test_at_its_own_size_a_sample_is_what_render_gives(data: Path):
 
 def test_text_to_image_has_the_caption_and_the_picture_and_no_source(data: Path):
     source = opened(data, "inpaint")
-    alone = Fetcher(sources=(source,), seed=0, task="text-to-image")(ALL)
-    pairs = Fetcher(sources=(source,), seed=0, task="inpaint")(ALL)
+    alone = Fetcher(components=(source,), seed=0, task="text-to-image")(ALL)
+    pairs = Fetcher(components=(source,), seed=0, task="inpaint")(ALL)
     assert alone.pixels.source is None and alone.pixels.mask is None
     assert [each.prompt for each in alone.labels] == [each.prompt for each in pairs.labels]
     assert {each.task for each in alone.labels} == {"text-to-image"}
@@ -72,16 +72,16 @@ def test_text_to_image_has_the_caption_and_the_picture_and_no_source(data: Path)
 
 def test_crops_are_keyed_by_seed_stage_and_place(data: Path):
     source = opened(data, "editing")
-    fetcher = Fetcher(sources=(source,), seed=0, task="editing")
+    fetcher = Fetcher(components=(source,), seed=0, task="editing")
     first = fetcher(ALL).pixels.target
     assert np.array_equal(fetcher(Work(ALL.size, ALL.assignments[::-1])).pixels.target, first[::-1])
     assert not np.array_equal(replace(fetcher, seed=1)(ALL).pixels.target, first)
     assert not np.array_equal(replace(fetcher, task="mixed")(ALL).pixels.target, first)
 
 
-def test_a_row_that_fails_is_replaced_and_nothing_else_changes(data: Path, broken: OpenedSource):
-    whole = Fetcher(sources=(opened(data, "inpaint"),), seed=0, task="inpaint")
-    cut = replace(whole, sources=(broken,))
+def test_a_row_that_fails_is_replaced_and_nothing_else_changes(data: Path, broken: OpenedComponent):
+    whole = Fetcher(components=(opened(data, "inpaint"),), seed=0, task="inpaint")
+    cut = replace(whole, components=(broken,))
     expected, found = whole(ALL), cut(ALL)
     assert [failure.sample_id for failure in found.failures] == [broken.rows.row(3)["sample_id"]]
     assert "truncated_image" in found.failures[0].reason
@@ -96,4 +96,4 @@ def test_a_row_that_fails_is_replaced_and_nothing_else_changes(data: Path, broke
 def test_a_place_without_any_row_left_stops_with_the_reason(data: Path, tmp_path: Path):
     nowhere = opened(data, "inpaint", tmp_path)
     with pytest.raises(ValueError, match=r"2 samples in a row cannot be loaded.*missing_image.*looked for under"):
-        Fetcher(sources=(nowhere,), seed=0, task="inpaint")(ALL)
+        Fetcher(components=(nowhere,), seed=0, task="inpaint")(ALL)

@@ -73,6 +73,7 @@ def killing_one(steps: Iterator[LoadedStep]) -> Iterator[LoadedStep]:
     yield from steps
 
 
+@pytest.mark.slow
 def test_sources_are_the_extractors_maps_of_the_targets(data: Path, weights: Path):
     online = OnlineControl(hed=weights, lineart=weights)
     samples = opened(data, online)
@@ -107,6 +108,7 @@ def test_weights_are_needed_only_where_something_is_drawn(data: Path, tmp_path: 
         next(opened(data, nowhere).steps(0, ALONE))
 
 
+@pytest.mark.slow
 def test_a_pool_gives_the_same_batches_also_when_an_actor_is_killed(data: Path, weights: Path):
     pool = OnlineControl(hed=weights, lineart=weights, num_actors=1)
     here, there = (opened(data, online) for online in (replace(pool, num_actors=0), pool))

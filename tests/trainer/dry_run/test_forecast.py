@@ -13,7 +13,7 @@ from cologen.datagen.manifest import load_manifest, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.trainer.dry_run import missing
 from cologen.trainer.dry_run.estimates import Setup
-from cologen.trainer.dry_run.forecast import RunPlan, plan_run
+from cologen.trainer.dry_run.forecast import RunForecast, forecast_run
 from cologen.trainer.dry_run.gpus import GPUS
 from cologen.trainer.dry_run.missing import from_base
 from cologen.trainer.loop import bases
@@ -23,9 +23,9 @@ from cologen.trainer.recipes.curriculum import Recipe
 ALONE = Setup(gpu=GPUS["h200"], num_gpus=1, sharded=False, utilization=0.4)
 
 
-def planned(recipe: Recipe, data: Path, folder: Path, **settings: object) -> RunPlan:
+def planned(recipe: Recipe, data: Path, folder: Path, **settings: object) -> RunForecast:
     arguments = {"stages": range(len(recipe.stages)), "base": None, "setup": ALONE, **settings}
-    return plan_run(recipe, data=data, folder=folder, **arguments)  # type: ignore[arg-type]
+    return forecast_run(recipe, data=data, folder=folder, **arguments)  # type: ignore[arg-type]
 
 
 def of(recipe: Recipe, built: Path) -> Recipe:

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cologen.trainer.dry_run.estimates import Setup
-from cologen.trainer.dry_run.forecast import plan_run
+from cologen.trainer.dry_run.forecast import forecast_run
 from cologen.trainer.dry_run.gpus import GPUS
 from cologen.trainer.dry_run.tables import rendered
 from cologen.trainer.recipes.catalog import cologen_flux
@@ -14,7 +14,7 @@ SETUP = Setup(gpu=GPUS["h100"], num_gpus=8, sharded=True, utilization=0.4)
 
 
 def test_everything_is_said(tmp_path: Path):
-    plan = plan_run(cologen_flux(), range(5), data=tmp_path, base=None, folder=tmp_path, setup=SETUP)
+    plan = forecast_run(cologen_flux(), range(5), data=tmp_path, base=None, folder=tmp_path, setup=SETUP)
     console = Console(width=140, record=True, quiet=False, file=(tmp_path / "out").open("w"))
     with console.file:
         console.print(rendered(plan))

@@ -17,6 +17,7 @@ def stopped(data: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "damage"),
     [
@@ -39,6 +40,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(
     assert f"{newest} is damaged" in caplog.text
 
 
+@pytest.mark.slow
 def test_going_on_from_the_one_before_ends_in_the_same_bits(stopped: Path, data: Path, tmp_path: Path) -> None:
     (stopped / CHECKPOINTS / "0-inpaint-00000004" / TRAINING).unlink()
     assert train(stopped, data, recipe()).stages == [(0, 2), (0, -1)]
@@ -53,6 +55,7 @@ def test_where_all_are_damaged_nothing_is_trained_over_them(stopped: Path) -> No
         latest_checkpoint(stopped)
 
 
+@pytest.mark.slow
 def test_what_was_half_written_is_no_checkpoint(stopped: Path) -> None:
     (stopped / CHECKPOINTS / ".0-inpaint-00000006.abcd").mkdir()
     found = latest_checkpoint(stopped)

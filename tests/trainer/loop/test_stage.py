@@ -22,6 +22,8 @@ from cologen.trainer.recipes.curriculum import Recipe
 from tests.trainer.small_runs import adapter_bytes, recipe, train
 from tests.trainer.two_runs import Case, process
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_stage_that_was_interrupted_ends_in_the_same_bits(data: Path, tmp_path: Path) -> None:
     of = recipe()

@@ -30,7 +30,7 @@ def test_a_signal_asks_to_stop_and_the_next_one_does(caplog: pytest.LogCaptureFi
 
 SLOW = """
 import time
-from cologen.trainer.stopping import INTERRUPTED_WORDS, stopped_by_signals
+from cologen.trainer.loop.stopping import INTERRUPTED_WORDS, stopped_by_signals
 with stopped_by_signals() as stopping:
     print("begun", flush=True)
     while not stopping.asked:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pydantic import BaseModel, ValidationError
 
-from cologen.model.router import NEWCOMER_BIAS
+from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.trainer.recipes.catalog import RECIPES, load_recipe
 from cologen.trainer.recipes.curriculum import Optimizer, Recipe, Resolution, Stage, recipe_hash
 

@@ -7,7 +7,7 @@ import pytest
 
 from cologen.trainer.recipes.curriculum import Resolution
 from cologen.trainer.schedule.buckets import NUM_CANDIDATES, Schedule, bucket_sizes, nearest_bucket, schedule
-from cologen.trainer.schedule.plan import Plan, PlannedSource
+from cologen.trainer.schedule.plan import Component, Plan
 
 WIDE = Resolution(side=512, multiple=64, max_aspect=2.0)
 SQUARE = Resolution(side=512, multiple=64, max_aspect=1.0)
@@ -15,8 +15,8 @@ SQUARE = Resolution(side=512, multiple=64, max_aspect=1.0)
 
 def plan(global_batch: int = 4, num_rows: tuple[int, ...] = (60, 24)) -> Plan:
     weights = (3.0, 1.0)
-    sources = (PlannedSource(f"source-{i}", rows, weights[i], "f") for i, rows in enumerate(num_rows))
-    return Plan(7, tuple(sources), global_batch)
+    components = (Component(f"component-{i}", rows, weights[i], "f") for i, rows in enumerate(num_rows))
+    return Plan(7, tuple(components), global_batch)
 
 
 def shapes(num_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +53,7 @@ def test_one_bucket_is_exactly_the_plan():
         draws, work = whole.batch(step), found.work(step)
         assert work.size == (512, 512)
         assert [one.place for one in work.assignments] == draws.place.tolist()
-        assert [one.source for one in work.assignments] == draws.source.tolist()
+        assert [one.component for one in work.assignments] == draws.component.tolist()
         assert [one.candidates[0] for one in work.assignments] == draws.row.tolist()
     assert found.facts() == {"512x512": whole.facts()}
 
@@ -66,43 +66,43 @@ def test_a_step_has_rows_of_its_size_only_and_places_of_its_own():
         assert [one.place for one in work.assignments] == list(range(4 * step, 4 * step + 4))
         for one in work.assignments:
             assert len(one.candidates) == NUM_CANDIDATES
-            widths, heights = (each[list(one.candidates)] for each in sizes_of[one.source])
+            widths, heights = (each[list(one.candidates)] for each in sizes_of[one.component])
             kept = [bucket.size for bucket in found.buckets]
             assert set(nearest_bucket(widths, heights, kept).tolist()) == {number}
 
 
 def test_shares_are_held_at_every_prefix_over_all_sizes():
     found = mixed()
-    buckets = [sum(source.weight for source in bucket.plan.sources) for bucket in found.buckets]
+    buckets = [sum(component.weight for component in bucket.plan.components) for bucket in found.buckets]
     assert sum(buckets) == pytest.approx(4.0)
     within = sum(bucket.plan.mixing.max_deviation for bucket in found.buckets)
     allowed = within + len(buckets) * found.mixing.max_deviation * found.global_batch
-    steps, sources = Counter(), Counter()
+    steps, components = Counter(), Counter()
     for step in range(300):
         work = found.work(step)
         steps[work.size] += 1
-        sources.update(one.source for one in work.assignments)
+        components.update(one.component for one in work.assignments)
         for bucket, weight in zip(found.buckets, buckets, strict=True):
             assert abs(steps[bucket.size] - (step + 1) * weight / 4) <= found.mixing.max_deviation + 1e-9
-        assert abs(sources[0] - 4 * (step + 1) * 0.75) <= allowed
+        assert abs(components[0] - 4 * (step + 1) * 0.75) <= allowed
 
 
 def test_all_rows_of_a_source_come_equally_often():
     found = mixed()
-    times = Counter((one.source, one.candidates[0]) for step in range(560) for one in found.work(step).assignments)
-    for source, num_rows, expected in ((0, 60, 28.0), (1, 24, 560 / 24)):
-        counts = [times[source, row] for row in range(num_rows)]
+    times = Counter((one.component, one.candidates[0]) for step in range(560) for one in found.work(step).assignments)
+    for component, num_rows, expected in ((0, 60, 28.0), (1, 24, 560 / 24)):
+        counts = [times[component, row] for row in range(num_rows)]
         assert min(counts) > 0.8 * expected
         assert max(counts) < 1.2 * expected
 
 
 def test_rows_of_a_bucket_too_small_for_a_batch_go_to_the_nearest_one():
     found = mixed(global_batch=16)
-    assert all(sum(source.num_rows for source in bucket.plan.sources) >= 16 for bucket in found.buckets)
-    assert sum(source.num_rows for bucket in found.buckets for source in bucket.plan.sources) == 84
+    assert all(sum(component.num_rows for component in bucket.plan.components) >= 16 for bucket in found.buckets)
+    assert sum(component.num_rows for bucket in found.buckets for component in bucket.plan.components) == 84
     alone = mixed(global_batch=200)
     assert len(alone.buckets) == 1
-    assert sum(source.num_rows for source in alone.buckets[0].plan.sources) == 84
+    assert sum(component.num_rows for component in alone.buckets[0].plan.components) == 84
 
 
 def test_spares_are_spread_over_all_rows():

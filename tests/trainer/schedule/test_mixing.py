@@ -33,7 +33,7 @@ def test_thirds_take_turns():
 
 @settings(max_examples=50)
 @given(weights=st.lists(WEIGHTS, min_size=1, max_size=4), start=STARTS)
-def test_up_to_four_sources_are_never_a_sample_off(weights: list[float], start: int):
+def test_up_to_four_components_are_never_a_sample_off(weights: list[float], start: int):
     mixing = Mixing(tuple(weights))
     assert mixing.max_deviation < 1
     assert largest_deviation(mixing, start) < 1
@@ -41,7 +41,7 @@ def test_up_to_four_sources_are_never_a_sample_off(weights: list[float], start: 
 
 @settings(max_examples=25)
 @given(weights=st.lists(WEIGHTS, min_size=5, max_size=8), start=STARTS)
-def test_more_sources_keep_within_the_stated_bound(weights: list[float], start: int):
+def test_more_components_keep_within_the_stated_bound(weights: list[float], start: int):
     mixing = Mixing(tuple(weights))
     assert largest_deviation(mixing, start) <= mixing.max_deviation + 1e-9
 

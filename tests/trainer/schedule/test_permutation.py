@@ -80,7 +80,7 @@ def test_no_place_prefers_a_row_and_neighbours_part(size: int):
     assert chi_square_is_ordinary(distances[1:])
 
 
-def test_epochs_and_sources_have_keys_of_their_own():
-    sources, epochs = np.meshgrid(np.arange(100, dtype=np.uint64), np.arange(100, dtype=np.uint64))
-    keys = epoch_keys(sources.ravel(), epochs.ravel())
+def test_epochs_and_components_have_keys_of_their_own():
+    components, epochs = np.meshgrid(np.arange(100, dtype=np.uint64), np.arange(100, dtype=np.uint64))
+    keys = epoch_keys(components.ravel(), epochs.ravel())
     assert len(np.unique(keys)) == 10_000

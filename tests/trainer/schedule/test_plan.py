@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cologen.trainer.schedule.plan import Draw, Draws, Plan, PlannedSource
+from cologen.trainer.schedule.plan import Component, Draw, Draws, Plan
 
 SOURCES = (
-    PlannedSource("journeydb", 70, 0.7, "a"),
-    PlannedSource("ade20k", 13, 0.2, "b"),
-    PlannedSource("cocostuff", 5, 0.1, "c"),
+    Component("journeydb", 70, 0.7, "a"),
+    Component("ade20k", 13, 0.2, "b"),
+    Component("cocostuff", 5, 0.1, "c"),
 )
-PLAN = Plan(seed=3, sources=SOURCES, global_batch=16)
+PLAN = Plan(seed=3, components=SOURCES, global_batch=16)
 
 
 def draws(plan: Plan, steps: range) -> list[Draw]:
@@ -45,32 +45,32 @@ def test_batches_of_any_size_cut_the_same_sequence(global_batch: int, start: int
 
 
 def test_every_row_comes_once_in_each_epoch():
-    seen = Counter((draw.source, draw.epoch, draw.row) for draw in draws(PLAN, range(60)))
+    seen = Counter((draw.component, draw.epoch, draw.row) for draw in draws(PLAN, range(60)))
     assert set(seen.values()) == {1}
-    for number, source in enumerate(SOURCES):
-        finished = PLAN.counts(960)[source.name] // source.num_rows
+    for number, component in enumerate(SOURCES):
+        finished = PLAN.counts(960)[component.name] // component.num_rows
         assert finished >= 9
         for epoch in range(finished):
-            assert {row for s, e, row in seen if (s, e) == (number, epoch)} == set(range(source.num_rows))
+            assert {row for s, e, row in seen if (s, e) == (number, epoch)} == set(range(component.num_rows))
 
 
-def test_epochs_sources_and_seeds_have_orders_of_their_own():
-    def order(plan: Plan, source: int, epoch: int) -> list[int]:
-        return [draw.row for draw in draws(plan, range(60)) if (draw.source, draw.epoch) == (source, epoch)]
+def test_epochs_components_and_seeds_have_orders_of_their_own():
+    def order(plan: Plan, component: int, epoch: int) -> list[int]:
+        return [draw.row for draw in draws(plan, range(60)) if (draw.component, draw.epoch) == (component, epoch)]
 
     orders = [order(PLAN, 0, 0), order(PLAN, 0, 1), order(Plan(4, SOURCES, 16), 0, 0)]
     assert len({tuple(each) for each in orders}) == 3
-    twins = Plan(0, (PlannedSource("a", 50, 1.0, "x"), PlannedSource("b", 50, 1.0, "x")), 16)
+    twins = Plan(0, (Component("a", 50, 1.0, "x"), Component("b", 50, 1.0, "x")), 16)
     assert order(twins, 0, 0) != order(twins, 1, 0)
 
 
 @settings(max_examples=20)
 @given(start=st.integers(0, 10**9), weights=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.01, 1)))
 def test_shares_hold_at_every_prefix_to_one_sample(start: int, weights: tuple[float, float, float]):
-    sources = tuple(PlannedSource(str(i), 10**7, weight, "f") for i, weight in enumerate(weights))
-    plan = Plan(0, sources, 64)
+    components = tuple(Component(str(i), 10**7, weight, "f") for i, weight in enumerate(weights))
+    plan = Plan(0, components, 64)
     before = np.array([*plan.counts(start * 64).values()])
-    chosen = plan.batch(start).source[:, None] == np.arange(3)
+    chosen = plan.batch(start).component[:, None] == np.arange(3)
     counts = before + np.cumsum(chosen, axis=0)
     exact = (start * 64 + np.arange(1, 65))[:, None] * np.array(weights) / sum(weights)
     # Floats of 10^11 samples are good to a few hundredths, and so are weights that had to be rounded.
@@ -86,7 +86,7 @@ def test_places_number_the_samples_of_the_run():
 
 
 def test_a_lone_row_is_drawn_for_ever():
-    plan = Plan(0, (PlannedSource("one", 1, 1.0, "f"),), 4)
+    plan = Plan(0, (Component("one", 1, 1.0, "f"),), 4)
     assert [(draw.row, draw.epoch) for draw in plan.batch(1)] == [(0, 4), (0, 5), (0, 6), (0, 7)]
 
 
@@ -97,10 +97,10 @@ def test_the_fingerprint_knows_all_that_decides_the_plan():
         Plan(3, SOURCES, 8),
         Plan(3, SOURCES[::-1], 16),
         Plan(3, SOURCES[:2], 16),
-        Plan(3, (PlannedSource(first.name, 71, first.weight, "a"), *rest), 16),
-        Plan(3, (PlannedSource(first.name, 70, 0.8, "a"), *rest), 16),
-        Plan(3, (PlannedSource(first.name, 70, first.weight, "other rows"), *rest), 16),
-        Plan(3, (PlannedSource("laion", 70, first.weight, "a"), *rest), 16),
+        Plan(3, (Component(first.name, 71, first.weight, "a"), *rest), 16),
+        Plan(3, (Component(first.name, 70, 0.8, "a"), *rest), 16),
+        Plan(3, (Component(first.name, 70, first.weight, "other rows"), *rest), 16),
+        Plan(3, (Component("laion", 70, first.weight, "a"), *rest), 16),
     ]
     assert Plan(3, SOURCES, 16).fingerprint() == PLAN.fingerprint()
     assert len({plan.fingerprint() for plan in (PLAN, *others)}) == 9
@@ -114,18 +114,18 @@ def test_a_batch_that_cannot_be_shared_out_says_what_can():
 
 
 @pytest.mark.parametrize(
-    ("sources", "global_batch", "words"),
+    ("components", "global_batch", "words"),
     [
-        ((), 8, "at least one source"),
+        ((), 8, "at least one component"),
         (SOURCES, 0, "global_batch must be at least 1"),
-        ((SOURCES[0], SOURCES[0]), 8, "2 sources are called journeydb"),
-        ((PlannedSource("a", 0, 1.0, "f"),), 8, "a has no rows"),
-        ((PlannedSource("a", 4, 0.0, "f"),), 8, "a has weight 0.0"),
+        ((SOURCES[0], SOURCES[0]), 8, "2 components are called journeydb"),
+        ((Component("a", 0, 1.0, "f"),), 8, "a has no rows"),
+        ((Component("a", 4, 0.0, "f"),), 8, "a has weight 0.0"),
     ],
 )
-def test_what_cannot_be_planned_is_refused(sources: tuple[PlannedSource, ...], global_batch: int, words: str):
+def test_what_cannot_be_planned_is_refused(components: tuple[Component, ...], global_batch: int, words: str):
     with pytest.raises(ValueError, match=words):
-        Plan(0, sources, global_batch)
+        Plan(0, components, global_batch)
 
 
 def test_steps_count_from_zero():

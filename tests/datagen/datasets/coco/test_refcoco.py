@@ -211,6 +211,7 @@ def world_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["refcoco", "refcoco+", "refcocog"])
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_the_world_comes_back_with_every_phrase_meaning_its_object(

@@ -63,6 +63,7 @@ def test_what_is_no_footer_is_refused(data: bytes, tmp_path: Path) -> None:
         assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_footer_ends_the_process(tmp_path: Path) -> None:
     """A codec of another number, or a column that repeats otherwise than its statistics say, did."""
     whole = write(tmp_path / "whole.parquet").read_bytes()

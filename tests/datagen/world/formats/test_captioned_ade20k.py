@@ -12,6 +12,8 @@ from cologen.datagen.world.formats import ade20k_challenge, ade20k_full
 from cologen.datagen.world.formats.ade20k_classes import label_map
 from cologen.datagen.world.formats.drawing import Drawing, World
 
+pytestmark = pytest.mark.slow
+
 FILES = {"train": "train-00000-of-00001.parquet", "val": "validation-00000-of-00001.parquet"}
 
 

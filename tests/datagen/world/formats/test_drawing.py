@@ -34,6 +34,7 @@ def test_one_scene_in_ten_is_for_validation_and_two_scenes_have_both_splits() ->
     assert sum(split_of(index) == "val" for index in range(1000)) == 100
 
 
+@pytest.mark.slow
 def test_rows_come_in_order_and_are_the_same_in_two_processes() -> None:
     world, seen = World(num_scenes=20, width=32, height=32, seed=1), []
     alone = list(each_scene(world, partial(_index_and_mean, 100), workers=1, progress=seen.append))
@@ -42,6 +43,7 @@ def test_rows_come_in_order_and_are_the_same_in_two_processes() -> None:
     assert list(each_scene(world, partial(_index_and_mean, 100), workers=2)) == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_in_a_task_reaches_the_caller(workers: int) -> None:
     world = World(num_scenes=9, width=32, height=32, seed=1)

@@ -9,6 +9,8 @@ import pytest
 
 from cologen.datagen.world.formats import WRITERS, World, ensure, ensuring, is_complete
 
+pytestmark = pytest.mark.slow
+
 SMALL = World(num_scenes=10, width=48, height=32, seed=4)
 Hashes = Callable[[Path], dict[str, str]]
 

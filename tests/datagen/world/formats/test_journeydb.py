@@ -15,6 +15,8 @@ from PIL import Image
 from cologen.datagen.world.formats import journeydb
 from cologen.datagen.world.formats.drawing import Drawing, World
 
+pytestmark = pytest.mark.slow
+
 Hashes = Callable[[Path], dict[str, str]]
 
 

@@ -28,6 +28,7 @@ def _read(root: Path, split: str) -> dict[str, Any]:
     return json.loads((root / f"lvis_v1_{split}.json").read_text())
 
 
+@pytest.mark.slow
 def test_annotations_cover_exactly_the_rendered_masks_except_where_said(
     root: Path, world: World, drawings: list[Drawing]
 ) -> None:
@@ -81,6 +82,7 @@ def test_categories_are_counted_over_the_training_pictures(root: Path) -> None:
         assert category["frequency"] == ("r" if category["image_count"] <= 10 else "c")
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path, hashes: Callable[[Path], dict[str, str]]) -> None:
     for workers in (1, 2):
         lvis.write(tmp_path / str(workers), World(num_scenes=12, width=48, height=32, seed=4), workers=workers)

@@ -11,6 +11,8 @@ from cologen.datagen.world.formats import magicbrush, multigen, omniedit, subjec
 from cologen.datagen.world.formats.drawing import World
 from cologen.datagen.world.formats.parquet_files import FILES, write_rows
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "struct<bytes: binary, path: string>"
 JUDGED = "struct<compositeStructure: int64, objectConsistency: int64, imageQuality: int64>"
 DESCRIBED = (

@@ -33,6 +33,7 @@ def _sentences(root: Path, name: Any) -> list[str]:
     return [sentence["sent"] for ref in _refs(root, name) for sentence in ref["sentences"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", refcoco.REFS)
 def test_every_ref_means_its_annotation_of_its_picture(name: Any, root: Path, drawings: list[Drawing]) -> None:
     instances = json.loads((root / name / "instances.json").read_text())
@@ -74,6 +75,7 @@ def test_held_out_scenes_take_turns(root: Path) -> None:
     assert {ref["split"] for ref in _refs(root, "refcocog")} == {"train", "val", "test"}
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path, hashes: Callable[[Path], dict[str, str]]) -> None:
     for workers in (1, 2):
         refcoco.write(tmp_path / str(workers), World(num_scenes=12, width=48, height=32, seed=4), workers=workers)

@@ -1,1 +1,1 @@
-"""CoLoGen's model: Progressive Representation Weaving (PRW) on FLUX. It knows no files and no cluster."""
+"""CoLoGen's model: Progressive Representation Weaving (PRW) on FLUX. It reads no manifests and knows no cluster."""

@@ -1,4 +1,4 @@
-"""FLUX's pipeline around CoLoGen's transformer: how it is made of a folder, a bundle or another pipeline, and saved."""
+"""Making, loading and saving the pipeline: from a folder, from a bundle, from another pipeline."""
 
 from __future__ import annotations
 

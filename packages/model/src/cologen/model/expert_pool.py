@@ -11,7 +11,7 @@ from torch import nn
 
 from cologen.model.experts import KVExpert
 from cologen.model.hooks import refuse_if_weights_are_elsewhere
-from cologen.model.router import NEWCOMER_BIAS
+from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.model.weaving import Granularity, ProgressiveRepresentationWeaving
 
 SourceTimestep = Literal["zero", "shared"]

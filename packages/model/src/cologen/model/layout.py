@@ -71,14 +71,14 @@ class Layout:
     def source(
         self, codec: Codec, picture: Float[Tensor, "_ 3 _ _"], number: int, size: Size, batch: int, like: Tensor
     ) -> SourceTokens:
-        """The ``number``-th source (from 1), standing on a result of ``size``; one picture serves the whole batch."""
+        """The ``number``-th source (from 1), over a result of ``size``; one picture serves the whole batch."""
         found = self.source_of(codec.encode(picture.to(like.device)), number, self.grid(size), like)
         return SourceTokens(found.tokens.expand(batch, -1, -1), found.ids)
 
     def source_of(
         self, latents: Float[Tensor, "batch channels _ _"], number: int, grid: tuple[int, int], like: Tensor
     ) -> SourceTokens:
-        """The ``number``-th source (from 1) from its latents, standing on a result of ``grid`` (rows, columns).
+        """The ``number``-th source (from 1) from its latents, positioned over a result of ``grid`` (rows, columns).
 
         Its ids stay in float32 whatever ``like`` is: half of a half is lost in bfloat16 beyond 128.
         """

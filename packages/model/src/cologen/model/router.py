@@ -10,9 +10,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-NEWCOMER_BIAS = -8.0
-"""What is added to the newest expert's logit when it joins: the function learned before changes by about 1 %."""
-
 
 class NoisyRouter(nn.Module):
     """G: logits over the experts, with learned noise in training and none at inference.

@@ -20,7 +20,7 @@ class Routing:
 
     @classmethod
     def join(cls, routings: Sequence[Routing]) -> Routing:
-        """Those of several sources or of several batches as one, without tokens' order if their numbers differ."""
+        """Concatenate the routings of several sources or batches; tokens lose their order if their numbers differ."""
         probabilities = [routing.probability for routing in routings]
         if len({probability.shape[1:] for probability in probabilities}) > 1:
             probabilities = [torch.cat(probability.unbind(2)) for probability in probabilities]

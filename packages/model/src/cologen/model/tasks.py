@@ -1,4 +1,4 @@
-"""The five tasks which inputs each needs, and how they align with the output."""
+"""The five tasks: which inputs each needs, and how they align with the output."""
 
 from __future__ import annotations
 

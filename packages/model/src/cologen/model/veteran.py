@@ -37,7 +37,7 @@ class Usage:
 
     @classmethod
     def of(cls, routing: Routing) -> Usage:
-        """That of one forward pass."""
+        """The usage of one forward pass."""
         chosen = (routing.choice == routing.num_experts - 1).sum()
         return cls(chosen, torch.full_like(chosen, routing.choice.numel()), routing.slope)
 

@@ -47,7 +47,7 @@ class ProgressiveRepresentationWeaving(nn.Module):
         noise: Float[Tensor, "batch *tokens experts"] | None = None,
         newcomer_bias: float = 0.0,
     ) -> tuple[Residuals, Float[Tensor, "batch *tokens experts"], Float[Tensor, "2 experts dim"] | None]:
-        """The residuals of keys and values, softmax(w), whose largest entry is the choice (eq. 3), and its slope.
+        """Returns the residuals of keys and values, softmax(w) (its largest entry is the choice, eq. 3), and its slope.
 
         The slope is ``NoisyRouter.newest_slope``, for the veteran loss; None outside training.
         """

@@ -1,4 +1,4 @@
-"""Small JSON files with a checksum of all their values, and files of JSON lines that outlive a torn line."""
+"""Small JSON files with a checksum, and files of JSON lines, where a truncated line is skipped."""
 
 from __future__ import annotations
 

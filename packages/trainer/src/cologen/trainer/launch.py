@@ -15,7 +15,7 @@ from cologen.trainer.data.online import OnlineControl
 from cologen.trainer.data.world import WORLD, ensure_manifests
 from cologen.trainer.distributed import Processes, joined
 from cologen.trainer.dry_run.estimates import Setup
-from cologen.trainer.dry_run.forecast import plan_run
+from cologen.trainer.dry_run.forecast import forecast_run
 from cologen.trainer.dry_run.gpus import gpu_named
 from cologen.trainer.dry_run.tables import rendered
 from cologen.trainer.loop.bases import open_base
@@ -82,7 +82,7 @@ def _forecast(options: TrainOptions, recipe: Recipe, folder: Path) -> int:
         sharded=options.strategy == "fsdp",
         utilization=options.utilization,
     )
-    plan = plan_run(
+    plan = forecast_run(
         recipe,
         stages,
         data=options.data,

@@ -16,11 +16,17 @@ class DetectorSettings:
     """
 
     box_threshold: float = 0.35
+    """Boxes of a lower score are dropped."""
     text_threshold: float = 0.25
+    """Tokens of a lower score do not name a box."""
     nms_iou: float = 0.5
+    """Of two boxes of one noun with a larger IoU, the better one stays."""
     short_side: int = 800
+    """Pixels: the short side of the network's input."""
     long_side: int = 1333
+    """Pixels: the most of the long side."""
     batch_size: int = 8
+    """Pictures per forward pass."""
 
     def __post_init__(self) -> None:
         for name in ("box_threshold", "text_threshold", "nms_iou"):

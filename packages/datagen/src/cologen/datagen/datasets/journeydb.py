@@ -25,8 +25,8 @@ from cologen.datagen.records import Image, Reason, RejectedError
 NAME = "journeydb"
 _SPLITS = {"train": "train", "val": "valid", "valid": "valid"}
 _ARCHIVES = (".tgz", ".tar.gz", ".tar")
-_UNREAD_ARCHIVES = (".zip", ".tar.zst", ".tar.xz", ".tar.bz2", ".7z", ".rar")
 """The suffixes of shards, and of lists; the first is the published one."""
+_UNREAD_ARCHIVES = (".zip", ".tar.zst", ".tar.xz", ".tar.bz2", ".7z", ".rar")
 _GZIP = b"\x1f\x8b"
 _PICTURE = re.compile(rb'"img_path"\s*:\s*"([^"\\]+)"')
 _SUFFIX = re.compile(r"\.\w+$")

@@ -141,7 +141,7 @@ def cleaned(expression: str) -> str:
 def phrase_for(form: Form, words: str, num_targets: int, stream: np.random.Generator) -> Phrase:
     """A phrase for a class name or, in the form ``expression``, for an annotator's words.
 
-    What becomes of an annotator's words says ``expressions``. No targets, those of a negative, read as several.
+    For an annotator's words see ``expressions``. No targets, those of a negative, read as several.
     """
     if form == "expression":
         return Phrase(text=as_noun_phrase(cleaned(words)), marks="several" if num_targets > 1 else "one")

@@ -86,12 +86,12 @@ class _Turn:
 
 
 def is_jpeg(data: bytes) -> bool:
-    """By signature."""
+    """Whether the data starts with a JPEG's signature."""
     return data.startswith(_JPEG_SIGNATURE)
 
 
 def is_png(data: bytes) -> bool:
-    """By signature."""
+    """Whether the data starts with a PNG's signature."""
     return data.startswith(_PNG_SIGNATURE)
 
 
@@ -115,7 +115,7 @@ def parse(data: bytes, tail: bytes = b"") -> Header | None:
 
 
 def check_png(data: bytes) -> None:
-    """Hold each chunk of a PNG against its checksum; Pillow checks those of the pixels neither by CRC nor by Adler.
+    """Verify the checksum of each chunk of a PNG; Pillow checks those of the pixels neither by CRC nor by Adler.
 
     Text may be damaged: nothing is said about the pixels. (In front of them Pillow refuses it nevertheless.)
 

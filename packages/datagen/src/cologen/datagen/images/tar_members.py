@@ -34,7 +34,7 @@ _DAMAGED = (tarfile.TarError, ValueError, IndexError, KeyError, OverflowError, R
 
 @runtime_checkable
 class Readable(Protocol):
-    """A file that goes forward."""
+    """A file that is read forward only."""
 
     def read(self, size: int, /) -> bytes:
         """As of any binary file."""

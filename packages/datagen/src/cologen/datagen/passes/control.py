@@ -58,7 +58,7 @@ class ControlPass(Pass):
     weights: MapWeights = MapWeights()
 
     def open(self) -> Callable[[Part], PartContent]:
-        """Deals the conditions of a part; the weights are loaded here, where there are some."""
+        """Assigns the conditions of a part; the weights are loaded here, where there are some."""
         dataset = self.reader.open()
         if not self.recipe.maps.kinds:
             return lambda part: PartContent.of("control", *control(self.recipe, part, *read_items(dataset, part)))
@@ -78,7 +78,7 @@ class ControlPass(Pass):
 def control(
     recipe: ControlRecipe, part: Part, conditions: list[Condition], rejections: list[Rejection]
 ) -> tuple[list[dict[str, Any]], list[Rejection]]:
-    """The rows of these conditions, and everything that was rejected, ``rejections`` being what was met before.
+    """The rows of these conditions, and all rejections; ``rejections`` are earlier ones, passed on.
 
     A row that waits for a network's map is as it would be without that network.
     """

@@ -62,7 +62,7 @@ class Finder:
         self._segmenter = open_segmenter(recipe.segmenter, files)
 
     def find(self, images: list[Image], rejections: list[Rejection], skip_unreadable: bool = False) -> PartContent:
-        """The concept rows of these pictures; ``rejections`` are those met before, and are passed on."""
+        """The concept rows of these pictures; ``rejections`` are earlier ones, passed on."""
         named, rejections = list[_Named](), list(rejections)
         nouns_of = attempt_each(self._nouns_of, images) if images else []
         for image, nouns in zip(images, nouns_of, strict=True):

@@ -78,7 +78,7 @@ class GroundingPass(Pass):
 def ground(
     recipe: GroundingRecipe, part: Part, images: list[Image], rejections: list[Rejection], look: Glance
 ) -> tuple[list[dict[str, Any]], list[Rejection]]:
-    """The rows of these pictures, and everything that was rejected, ``rejections`` being what was met before."""
+    """The rows of these pictures, and all rejections; ``rejections`` are earlier ones, passed on."""
     samples = {
         f"{image_key(recipe.source.name, image.image_id)}#{variant}": image
         for image in images

@@ -73,7 +73,7 @@ class PairPass(Pass):
 def select(
     recipe: PairRecipe, pairs: list[Pair], rejections: list[Rejection], look: _Look, skip_unreadable: bool = False
 ) -> tuple[list[dict[str, Any]], list[Rejection]]:
-    """The rows of these pairs, and all that was rejected, ``rejections`` being what was met before."""
+    """The rows of these pairs, and all rejections; ``rejections`` are earlier ones, passed on."""
     rows, rejections = list[dict[str, Any]](), list(rejections)
     for pair in pairs:
         sample_id = f"{image_key(recipe.source.name, pair.pair_id)}#0"

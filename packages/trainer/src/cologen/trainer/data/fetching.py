@@ -25,7 +25,7 @@ from cologen.trainer.schedule.buckets import Assignment, Work
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedSource:
+class OpenedComponent:
     """A manifest's rows, the folder of its precomputed maps, and when it was built."""
 
     rows: ManifestRows
@@ -79,7 +79,7 @@ class Fetched:
 class Fetcher:
     """Makes samples of one stage."""
 
-    sources: tuple[OpenedSource, ...]
+    components: tuple[OpenedComponent, ...]
     seed: int
     task: StageTask
 
@@ -105,21 +105,21 @@ class Fetcher:
         changed: dict[tuple[str, str], None],
     ) -> SampleLabel:
         """Write sample ``number`` of the pixels."""
-        source, at = self.sources[assignment.source], self._crop(assignment.place)
+        component, at = self.components[assignment.component], self._crop(assignment.place)
         for index in assignment.candidates:
-            row = source.rows.row(index)
+            row = component.rows.row(index)
             try:
-                label, address = self._fitted(row, source, at, pixels, number), source.changed(row)
+                label, address = self._fitted(row, component, at, pixels, number), component.changed(row)
             except (RejectedError, OSError) as error:
                 failures.append(Failure(row["sample_id"], str(error)))
                 continue
             if address:
-                changed[(str(source.folder), address)] = None
+                changed[(str(component.folder), address)] = None
             return label
         last = failures[-1]
         raise ValueError(
-            f"{source.folder}: {len(assignment.candidates)} samples in a row cannot be loaded, the last being "
-            f"{last.sample_id} ({last.reason}). Its pictures are looked for under {source.rows.root}."
+            f"{component.folder}: {len(assignment.candidates)} samples in a row cannot be loaded, the last being "
+            f"{last.sample_id} ({last.reason}). Its pictures are looked for under {component.rows.root}."
         )
 
     def _crop(self, place: int) -> Fractions:
@@ -127,7 +127,7 @@ class Fetcher:
         return right / 2**32, down / 2**32
 
     def _fitted(
-        self, row: Mapping[str, Any], source: OpenedSource, at: Fractions, pixels: Pixels, number: int
+        self, row: Mapping[str, Any], source: OpenedComponent, at: Fractions, pixels: Pixels, number: int
     ) -> SampleLabel:
         root = source.rows.root
         if pixels.source is None:

@@ -24,14 +24,14 @@ from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import ConditionKind
 from cologen.trainer.data.batch import Batch, LoadedStep, Mask, Pictures
 from cologen.trainer.data.draws import with_captions_dropped
-from cologen.trainer.data.fetching import Failure, Fetched, Fetcher, OpenedSource
+from cologen.trainer.data.fetching import Failure, Fetched, Fetcher, OpenedComponent
 from cologen.trainer.data.manifests import ManifestRows, open_manifest, read_columns
 from cologen.trainer.data.online import OnlineControl, Prepared, drawn, kinds_wanted
 from cologen.trainer.data.workers import in_order
 from cologen.trainer.distributed import Processes
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.schedule.buckets import Schedule, Work, bucket_sizes, schedule
-from cologen.trainer.schedule.plan import Plan, PlannedSource
+from cologen.trainer.schedule.plan import Component, Plan
 
 _LOG = logging.getLogger(__name__)
 
@@ -104,7 +104,9 @@ class StageSamples:
         if step >= stage.iterations:
             return ()
         assignments = self.schedule.work(step)[share].assignments
-        captions = [self.fetcher.sources[each.source].rows.row(each.candidates[0])["caption"] for each in assignments]
+        captions = [
+            self.fetcher.components[each.component].rows.row(each.candidates[0])["caption"] for each in assignments
+        ]
         places = [each.place for each in assignments]
         return with_captions_dropped(captions, places, recipe.seed, stage.task, recipe.caption_dropout)
 
@@ -151,26 +153,26 @@ def open_stage(
         name: open_manifest(folder, stage.manifest_tasks, roots.get(name), progress) for name, folder in folders.items()
     }
     weights = stage.weights({name: (rows.task, rows.num_rows) for name, rows in opened.items()})
-    planned = (PlannedSource(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
+    planned = (Component(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
     plan = Plan(recipe.seed, tuple(planned), stage.global_batch)
     _log_repeats(plan)
     squares = len(bucket_sizes(recipe.resolution)) == 1
     sizes = [] if squares else [_sizes(rows) for rows in opened.values()]
-    sources = tuple(_source(rows, Folder.open(folders[name])) for name, rows in opened.items())
+    components = tuple(_component(rows, Folder.open(folders[name])) for name, rows in opened.items())
     kinds = frozenset[ConditionKind]().union(*map(kinds_wanted, opened.values()))
     return StageSamples(
         recipe=recipe,
         number=number,
         schedule=schedule(plan, recipe.resolution, sizes),
-        fetcher=Fetcher(sources=sources, seed=recipe.seed, task=stage.task),
+        fetcher=Fetcher(components=components, seed=recipe.seed, task=stage.task),
         loading=loading or Loading(),
         online_kinds=frozenset() if stage.trains_base else kinds,
     )
 
 
-def _source(rows: ManifestRows, folder: Folder) -> OpenedSource:
+def _component(rows: ManifestRows, folder: Folder) -> OpenedComponent:
     changed = folder.filesystem.get_file_info(f"{folder.path}/{MANIFEST_NAME}").mtime_ns
-    return OpenedSource(rows, folder, math.inf if changed is None else changed / 1e9)
+    return OpenedComponent(rows, folder, math.inf if changed is None else changed / 1e9)
 
 
 def _sizes(rows: ManifestRows) -> tuple[Int64[np.ndarray, "_rows"], Int64[np.ndarray, "_rows"]]:
@@ -220,15 +222,15 @@ def _log_changed(fetched: Fetched, told: set[str]) -> None:
 
 def _log_repeats(plan: Plan) -> None:
     """Warn where a step holds the same rows more than once."""
-    total = sum(source.weight for source in plan.sources)
-    for source in plan.sources:
-        samples = plan.global_batch * source.weight / total
-        if samples > source.num_rows:
+    total = sum(component.weight for component in plan.components)
+    for component in plan.components:
+        samples = plan.global_batch * component.weight / total
+        if samples > component.num_rows:
             _LOG.warning(
                 "%s has %d rows, of which each step takes some %d: rows come more than once in a step. Build more, or "
                 "lower its weight or global_batch %d",
-                source.name,
-                source.num_rows,
+                component.name,
+                component.num_rows,
                 samples,
                 plan.global_batch,
             )

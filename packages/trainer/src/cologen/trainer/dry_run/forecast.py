@@ -25,14 +25,14 @@ from cologen.trainer.dry_run.estimates import (
     trained_parameters,
 )
 from cologen.trainer.recipes.curriculum import Recipe, Stage
-from cologen.trainer.schedule.plan import Plan, PlannedSource
+from cologen.trainer.schedule.plan import Component, Plan
 
 WEIGHTS: Mapping[ConditionKind, str | Path] = MappingProxyType({"hed": HUB, "lineart": HUB})
 """Where extractors' weights are looked for if nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StagePlan:
+class StageForecast:
     """The forecast of one stage."""
 
     number: int
@@ -58,12 +58,12 @@ class StagePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunPlan:
+class RunForecast:
     """The forecast of a run, and the obstacles to it."""
 
     recipe: Recipe
     setup: Setup
-    stages: tuple[StagePlan, ...]
+    stages: tuple[StageForecast, ...]
     disk: Disk
     to_build: tuple[str, ...]
     """Manifests of the synthetic world that are made before training begins."""
@@ -78,7 +78,7 @@ class RunPlan:
         return not self.missing and not self.problems
 
 
-def plan_run(
+def forecast_run(
     recipe: Recipe,
     stages: Sequence[int],
     *,
@@ -91,7 +91,7 @@ def plan_run(
     roots: Mapping[str, Path] = MappingProxyType({}),
     weights: Mapping[ConditionKind, str | Path] = WEIGHTS,
     wandb: bool = False,
-) -> RunPlan:
+) -> RunForecast:
     """Plan to train the stages of these numbers, one after the other, into ``folder``.
 
     Args:
@@ -114,14 +114,14 @@ def plan_run(
             lines.append(str(error))
         else:
             lines += missing.from_rows(paths[name], found[name], roots.get(name), weights)
-    planned = tuple(_stage_plan(recipe, number, found, setup) for number in stages)
+    planned = tuple(_stage_forecast(recipe, number, found, setup) for number in stages)
     lines += missing.from_base(recipe, base) + missing.from_stages_before(recipe, stages, parent or folder)
     lines += missing.from_packages(recipe, wandb=wandb)
     rows = {name: manifest.rows for name, manifest in found.items()}
     needed = disk(recipe, stages, folder, rows=rows, builds_data=bool(to_build))
     problems = [*_problems(recipe, planned, setup), *_wrong_tasks(recipe, stages, found)]
     problems += [*lacking(needed, recipe, folder), *refusals]
-    return RunPlan(
+    return RunForecast(
         recipe=recipe,
         setup=setup,
         stages=planned,
@@ -142,11 +142,11 @@ def _is_built_first(recipe: Recipe, name: str, path: str) -> bool:
         return False
 
 
-def _stage_plan(recipe: Recipe, number: int, found: Mapping[str, Manifest], setup: Setup) -> StagePlan:
+def _stage_forecast(recipe: Recipe, number: int, found: Mapping[str, Manifest], setup: Setup) -> StageForecast:
     stage, size = recipe.stages[number], costs.parameters(shape_of(recipe, number))
     operations = float(operations_per_sample(recipe, number) * stage.iterations * stage.global_batch)
     accumulation, rest = divmod(stage.global_batch, setup.num_gpus * recipe.micro_batch)
-    return StagePlan(
+    return StageForecast(
         number=number,
         stage=stage,
         parameters=size.base + size.per_expert * recipe.num_experts(number) + size.router,
@@ -169,7 +169,7 @@ def _samples(recipe: Recipe, stage: Stage, found: Mapping[str, Manifest]) -> dic
         weights = stage.weights(known)
     except (ValueError, KeyError):  # manifests of other tasks, which are named among the problems
         return None
-    sources = tuple(PlannedSource(name, known[name][1], weight, "") for name, weight in weights.items())
+    sources = tuple(Component(name, known[name][1], weight, "") for name, weight in weights.items())
     plan = Plan(recipe.seed, sources, stage.global_batch)
     return plan.counts(stage.iterations * stage.global_batch)
 
@@ -186,7 +186,7 @@ def _wrong_tasks(recipe: Recipe, stages: Sequence[int], found: Mapping[str, Mani
     return wrong
 
 
-def _problems(recipe: Recipe, planned: Sequence[StagePlan], setup: Setup) -> list[str]:
+def _problems(recipe: Recipe, planned: Sequence[StageForecast], setup: Setup) -> list[str]:
     stages, problems = [each.number for each in planned], remedies.conflicts(recipe, setup)
     undivided = [each.stage for each in planned if each.accumulation is None]
     problems += [

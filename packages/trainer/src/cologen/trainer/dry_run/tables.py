@@ -10,10 +10,10 @@ from rich.text import Text
 
 from cologen.reports.durations import duration
 from cologen.trainer.dry_run.estimates import Memory
-from cologen.trainer.dry_run.forecast import RunPlan, StagePlan
+from cologen.trainer.dry_run.forecast import RunForecast, StageForecast
 
 
-def rendered(plan: RunPlan) -> RenderableType:
+def rendered(plan: RunForecast) -> RenderableType:
     """All of the plan: stages, time, memory, samples, disk, the assumptions, and what is missing or does not fit."""
     return Group(
         Text(f"{plan.recipe.name}: {plan.recipe.preset}, {plan.recipe.resolution.side} pixels", style="bold"),
@@ -30,7 +30,7 @@ def rendered(plan: RunPlan) -> RenderableType:
     )
 
 
-def _stages(plan: RunPlan) -> Table:
+def _stages(plan: RunForecast) -> Table:
     table = _table("stage", "steps", "batch", "samples", "parameters", "trained")
     for each in plan.stages:
         table.add_row(
@@ -44,7 +44,7 @@ def _stages(plan: RunPlan) -> Table:
     return table
 
 
-def _times(plan: RunPlan) -> Table:
+def _times(plan: RunForecast) -> Table:
     """The global batch as micro batch × GPUs × accumulation, and how long it takes."""
     table = _table("time", "micro × GPUs × accumulated", "operations", "s per step", "days", _on_gpus(plan))
     for each in plan.stages:
@@ -64,7 +64,7 @@ def _times(plan: RunPlan) -> Table:
     return table
 
 
-def _memory(plan: RunPlan) -> Table:
+def _memory(plan: RunForecast) -> Table:
     parts = [field.name for field in fields(Memory)]
     table = _table("GB per GPU", *parts, "total")
     for each in plan.stages:
@@ -73,7 +73,7 @@ def _memory(plan: RunPlan) -> Table:
     return table
 
 
-def _samples(plan: RunPlan) -> Table:
+def _samples(plan: RunForecast) -> Table:
     table = _table("manifest", "stage", "rows", "samples", "epochs")
     for each in plan.stages:
         for name in each.stage.manifests:
@@ -83,7 +83,7 @@ def _samples(plan: RunPlan) -> Table:
     return table
 
 
-def _disk(plan: RunPlan) -> Table:
+def _disk(plan: RunForecast) -> Table:
     needed = plan.disk
     table = _table("disk", "GB", "")
     checkpoints = f"{needed.num_checkpoints} × {needed.checkpoint / 1e9:.2f}"
@@ -103,7 +103,7 @@ def _disk(plan: RunPlan) -> Table:
     return table
 
 
-def _assumptions(plan: RunPlan) -> str:
+def _assumptions(plan: RunForecast) -> str:
     setup = plan.setup
     return (
         f"Assumed: {setup.gpu.name} with {setup.gpu.memory:g} GB and {setup.gpu.peak / 1e12:g} TFLOP/s in bf16, "
@@ -126,12 +126,12 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _on_gpus(plan: RunPlan) -> str:
+def _on_gpus(plan: RunForecast) -> str:
     setup = plan.setup
     return f"{setup.num_gpus} × {setup.gpu.name}{' FSDP' if setup.sharded else ''}"
 
 
-def _name(each: StagePlan) -> str:
+def _name(each: StageForecast) -> str:
     return f"{each.number} {each.stage.task}"
 
 

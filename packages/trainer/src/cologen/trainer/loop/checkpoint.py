@@ -52,7 +52,7 @@ class StageProgress:
 
     @property
     def name(self) -> str:
-        """Of the checkpoint's folder; they sort as they were made."""
+        """The name of the checkpoint's folder; names sort by age."""
         return f"{self.stage}-{self.task}-{self.step:08d}"
 
 
@@ -78,7 +78,7 @@ def copy_checkpoint(checkpoint: Checkpoint, run: Path, progress: StageProgress) 
 
 
 def commit(folder: Path, progress: StageProgress, fill: Callable[[Path], None]) -> None:
-    """Have the files made beside the folder, which takes its name when all of them and their hashes are on disk."""
+    """Write the folder atomically: ``fill`` makes the files in a temporary one, which is then renamed."""
     beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     beside.mkdir(parents=True)
     try:

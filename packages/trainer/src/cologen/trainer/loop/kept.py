@@ -1,8 +1,7 @@
 """Text embeddings and latents kept on disk by content: what was encoded once is read instead, bit for bit the same.
 
-A key is the hash of what is encoded, and each encoder has a folder of its own, named by what it is. Whatever company a
-prompt or picture was first met in, the same is kept: pictures are encoded one by one, and text encoders give the same
-for a prompt in any batch.
+A key is the hash of what is encoded, and each encoder has a folder of its own, named by what it is. What is kept does
+not depend on the batch: pictures are encoded one by one, and text encoders give the same for a prompt in any batch.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ MicroLoss = Callable[[], tuple[Losses, Sequence[str]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
-    """What came of a step, over all processes where a process alone would mislead."""
+    """Metrics of one step; over all processes, except where noted."""
 
     loss: float
     """L_task, the mean over the global batch."""

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cologen.datagen.manifest import recipe_hash as _hash_of
-from cologen.model.router import NEWCOMER_BIAS
+from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.model.tasks import TaskName as PairTask
 from cologen.trainer.recipes.effects import Free, Numbers, RecipePart, Remedy, Shape
 

@@ -1,13 +1,13 @@
 """Size buckets: one size per global batch, and its rows, in closed form at any step.
 
 Every row belongs to the bucket whose proportions are nearest to its own. Steps are mixed of buckets as samples are of
-sources (``mixing``), each bucket by the weight of its rows, and the steps of a bucket are those of a plan of its own
+components (``mixing``), each bucket by the weight of its rows, and the steps of a bucket are those of a plan of its own
 over its rows; so training state stays one integer. With a single bucket, that plan is ``Plan`` over all rows.
 
 The law of shares: a bucket's steps are within ``max_deviation`` of its share of all steps at every prefix, and within
-a bucket every source is within its plan's ``max_deviation`` of its share of the bucket's samples. A source's share of
-a bucket is its weight times the part of its rows that lie there, so that over all buckets every source has the share
-that was asked for, and all of its rows come equally often.
+a bucket every component is within its plan's ``max_deviation`` of its share of the bucket's samples. A component's
+share of a bucket is its weight times the part of its rows that are there, so that over all buckets every component has
+the share that was asked for, and all of its rows come equally often.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cologen.datagen.randomness import derived_seed
 from cologen.trainer.recipes.curriculum import Resolution
 from cologen.trainer.schedule.mixing import Mixing
 from cologen.trainer.schedule.permutation import epoch_keys, permute
-from cologen.trainer.schedule.plan import Draws, Plan, PlannedSource
+from cologen.trainer.schedule.plan import Component, Draws, Plan
 
 NUM_CANDIDATES = 8
 """Rows that are tried for one place: its own, and then its spares."""
@@ -33,10 +33,10 @@ NUM_CANDIDATES = 8
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One sample to be made: its place in the stage's sequence, its source, and the rows to try for it in turn."""
+    """One sample to be made: its place in the stage's sequence, its component, and the rows to try for it in turn."""
 
     place: int
-    source: int
+    component: int
     candidates: tuple[int, ...]
 
 
@@ -55,13 +55,13 @@ class Work:
 class Bucket:
     """A size and the plan over its rows.
 
-    The plan's sources are those that have rows here: ``sources`` gives their numbers in the stage, and ``rows`` the
-    numbers of their rows, None being all of them.
+    The plan's components are those that have rows here: ``components`` gives their numbers in the stage, and ``rows``
+    the numbers of their rows, None being all of them.
     """
 
     size: Size
     plan: Plan
-    sources: tuple[int, ...]
+    components: tuple[int, ...]
     rows: tuple[Int64[np.ndarray, "_rows"] | None, ...]
 
     def work(self, step: int, first_place: int) -> Work:
@@ -70,9 +70,9 @@ class Bucket:
         found = np.stack([draws.row, *self._spares(draws)], axis=1)
         for number, rows in enumerate(self.rows):
             if rows is not None:
-                found[draws.source == number] = rows[found[draws.source == number]]
-        drawn = enumerate(zip(draws.source.tolist(), found.tolist(), strict=True), first_place)
-        assignments = (Assignment(place, self.sources[number], tuple(rows)) for place, (number, rows) in drawn)
+                found[draws.component == number] = rows[found[draws.component == number]]
+        drawn = enumerate(zip(draws.component.tolist(), found.tolist(), strict=True), first_place)
+        assignments = (Assignment(place, self.components[number], tuple(rows)) for place, (number, rows) in drawn)
         return Work(self.size, tuple(assignments))
 
     def _spares(self, draws: Draws) -> Int64[np.ndarray, "attempts draws"]:
@@ -80,7 +80,7 @@ class Bucket:
 
         They depend on the place alone, so that what failed elsewhere, or how often, does not matter.
         """
-        num_rows = np.array([source.num_rows for source in self.plan.sources], np.uint64)[draws.source]
+        num_rows = np.array([component.num_rows for component in self.plan.components], np.uint64)[draws.component]
         epoch, index = np.divmod(draws.place.astype(np.uint64), num_rows)
         seeds = [derived_seed(self.plan.seed, "spare", attempt) for attempt in range(1, NUM_CANDIDATES)]
         keys = np.repeat(np.array(seeds, np.uint64), len(draws))
@@ -122,7 +122,7 @@ class Schedule:
     @cached_property
     def mixing(self) -> Mixing:
         """Which step has which size."""
-        return Mixing(tuple(sum(source.weight for source in bucket.plan.sources) for bucket in self.buckets))
+        return Mixing(tuple(sum(component.weight for component in bucket.plan.components) for bucket in self.buckets))
 
 
 def bucket_sizes(resolution: Resolution) -> tuple[Size, ...]:
@@ -153,13 +153,13 @@ def schedule(
     resolution: Resolution,
     sizes_of: Sequence[tuple[Int64[np.ndarray, "_rows"], Int64[np.ndarray, "_rows"]]],
 ) -> Schedule:
-    """The schedule of a plan's sources; ``sizes_of`` holds their rows' widths and heights, unused for one size.
+    """The schedule of a plan's components; ``sizes_of`` holds their rows' widths and heights, unused for one size.
 
     Rows of a bucket that cannot fill a global batch go to the nearest one that can; if none can, all to the largest.
     """
     sizes = bucket_sizes(resolution)
     if len(sizes) == 1:
-        everything = range(len(plan.sources))
+        everything = range(len(plan.components))
         return Schedule((Bucket(sizes[0], plan, tuple(everything), tuple(None for _ in everything)),))
     counts = [np.bincount(nearest_bucket(*each, sizes), minlength=len(sizes)) for each in sizes_of]
     totals: list[int] = np.sum(counts, axis=0).tolist()
@@ -172,13 +172,13 @@ def schedule(
 
 def _bucket(plan: Plan, size: Size, rows: Sequence[Int64[np.ndarray, "_rows"]]) -> Bucket:
     held = [number for number, each in enumerate(rows) if len(each)]
-    sources = tuple(_part(plan.sources[number], len(rows[number])) for number in held)
-    return Bucket(size, replace(plan, sources=sources), tuple(held), tuple(rows[number] for number in held))
+    components = tuple(_part(plan.components[number], len(rows[number])) for number in held)
+    return Bucket(size, replace(plan, components=components), tuple(held), tuple(rows[number] for number in held))
 
 
-def _part(source: PlannedSource, num_rows: int) -> PlannedSource:
-    """A source of which only some rows are meant: its weight shrinks with them."""
-    return replace(source, num_rows=num_rows, weight=source.weight * num_rows / source.num_rows)
+def _part(component: Component, num_rows: int) -> Component:
+    """A component of which only some rows are meant: its weight shrinks with them."""
+    return replace(component, num_rows=num_rows, weight=component.weight * num_rows / component.num_rows)
 
 
 def _log_aspect(size: Size) -> float:

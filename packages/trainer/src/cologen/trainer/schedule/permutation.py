@@ -30,7 +30,7 @@ def permute(
 def epoch_keys(
     source_keys: UInt64[np.ndarray, "draws"], epochs: UInt64[np.ndarray, "draws"]
 ) -> UInt64[np.ndarray, "draws"]:
-    """A key for each (source, epoch): two that differ in either have unrelated permutations."""
+    """A key for each (component, epoch): two that differ in either have unrelated permutations."""
     return _mix(source_keys ^ _mix(epochs + _GOLDEN))
 
 

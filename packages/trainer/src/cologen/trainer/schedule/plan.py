@@ -1,8 +1,8 @@
 """The plan, which row at which step: a pure function of (seed, components, weights, global batch, step).
 
 Training state is one integer. Batch ``step`` holds the samples ``step · global_batch`` … of one endless sequence:
-``mixing`` says which source each comes from, and the i-th sample of a source is row ``permutation[i mod rows]`` of its
-epoch ``i div rows``, so that every row of a source comes once in each of its epochs.
+``mixing`` says which component each comes from, and the i-th sample of a component is row ``permutation[i mod rows]``
+of its epoch ``i div rows``, so that every row of a component comes once in each of its epochs.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ PLAN_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedSource:
-    """Rows to draw from: ``weight`` is relative to the other sources', ``fingerprint`` says which rows these are."""
+class Component:
+    """Rows to draw from: ``weight`` is relative to the other components', ``fingerprint`` says which rows these are."""
 
     name: str
     num_rows: int
@@ -37,10 +37,10 @@ class PlannedSource:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One sample: its place in the endless sequence, and row ``row`` of source number ``source`` in its ``epoch``."""
+    """One sample: its place in the endless sequence, and row ``row`` of component ``component`` in its ``epoch``."""
 
     place: int
-    source: int
+    component: int
     row: int
     epoch: int
 
@@ -50,7 +50,7 @@ class Draws:
     """Samples in plan order, one array per field of ``Draw``."""
 
     place: Int64[np.ndarray, "draws"]
-    source: Int64[np.ndarray, "draws"]
+    component: Int64[np.ndarray, "draws"]
     row: Int64[np.ndarray, "draws"]
     epoch: Int64[np.ndarray, "draws"]
 
@@ -58,11 +58,11 @@ class Draws:
         return len(self.place)
 
     def __iter__(self) -> Iterator[Draw]:
-        columns = (self.place.tolist(), self.source.tolist(), self.row.tolist(), self.epoch.tolist())
+        columns = (self.place.tolist(), self.component.tolist(), self.row.tolist(), self.epoch.tolist())
         return (Draw(*values) for values in zip(*columns, strict=True))
 
     def __getitem__(self, part: slice) -> Draws:
-        return Draws(self.place[part], self.source[part], self.row[part], self.epoch[part])
+        return Draws(self.place[part], self.component[part], self.row[part], self.epoch[part])
 
 
 @dataclass(frozen=True)
@@ -70,26 +70,28 @@ class Plan:
     """The samples of every step.
 
     Raises:
-        ValueError: no sources, two of one name, one without rows, a weight that is not positive, or a batch below 1.
+        ValueError: no components, two of one name, one without rows, a weight that is not positive, or a batch below 1.
     """
 
     seed: int
-    sources: tuple[PlannedSource, ...]
+    components: tuple[Component, ...]
     global_batch: int
 
     def __post_init__(self) -> None:
         if self.global_batch < 1:
             raise ValueError(f"global_batch must be at least 1, got {self.global_batch}")
-        if not self.sources:
-            raise ValueError("a plan needs at least one source")
-        for name, times in Counter(source.name for source in self.sources).items():
+        if not self.components:
+            raise ValueError("a plan needs at least one component")
+        for name, times in Counter(component.name for component in self.components).items():
             if times > 1:
-                raise ValueError(f"{times} sources are called {name}; each needs a name of its own")
-        for source in self.sources:
-            if source.num_rows < 1:
-                raise ValueError(f"{source.name} has no rows to draw: leave it out, or build it again")
-            if not source.weight > 0:
-                raise ValueError(f"{source.name} has weight {source.weight}; leave it out, or give it a positive one")
+                raise ValueError(f"{times} components are called {name}; each needs a name of its own")
+        for component in self.components:
+            if component.num_rows < 1:
+                raise ValueError(f"{component.name} has no rows to draw: leave it out, or build it again")
+            if not component.weight > 0:
+                raise ValueError(
+                    f"{component.name} has weight {component.weight}; leave it out, or give it a positive one"
+                )
 
     def batch(self, step: int) -> Draws:
         """The global batch of ``step`` ≥ 0, in the order in which ranks share it; any step costs the same."""
@@ -97,12 +99,12 @@ class Plan:
             raise ValueError(f"steps count from 0, got {step}")
         prefixes = step * self.global_batch + np.arange(self.global_batch + 1, dtype=np.int64)
         counts = self.mixing.counts(prefixes)
-        source = np.diff(counts).argmax(axis=0)
-        num_rows = self._num_rows[source]
-        epoch, place_in_epoch = np.divmod(counts[source, np.arange(self.global_batch)], num_rows)
-        keys = epoch_keys(self._source_keys[source], epoch.astype(np.uint64))
+        component = np.diff(counts).argmax(axis=0)
+        num_rows = self._num_rows[component]
+        epoch, place_in_epoch = np.divmod(counts[component, np.arange(self.global_batch)], num_rows)
+        keys = epoch_keys(self._component_keys[component], epoch.astype(np.uint64))
         row = permute(place_in_epoch.astype(np.uint64), num_rows.astype(np.uint64), keys)
-        return Draws(prefixes[:-1], source, row.astype(np.int64), epoch)
+        return Draws(prefixes[:-1], component, row.astype(np.int64), epoch)
 
     def slice_for(self, rank: int, world_size: int, micro_batch: int = 1) -> slice:
         """The contiguous part of every global batch that belongs to ``rank``: a whole number of micro batches.
@@ -122,16 +124,22 @@ class Plan:
         return slice(rank * length, (rank + 1) * length)
 
     def counts(self, num_samples: int) -> dict[str, int]:
-        """How many of the first ``num_samples`` samples come from each source, by name."""
+        """How many of the first ``num_samples`` samples come from each component, by name."""
         column = self.mixing.counts(np.array([num_samples], np.int64))[:, 0].tolist()
-        return {source.name: count for source, count in zip(self.sources, column, strict=True)}
+        return {component.name: count for component, count in zip(self.components, column, strict=True)}
 
     def facts(self) -> dict[str, Any]:
         """All that decides the plan, as plain values: to be saved with a run, and compared when it goes on."""
-        sources = {source.name: asdict(source) for source in self.sources}
-        names = [source.name for source in self.sources]
+        components = {component.name: asdict(component) for component in self.components}
+        names = [component.name for component in self.components]
         batch = self.global_batch
-        return {"version": PLAN_VERSION, "seed": self.seed, "global_batch": batch, "order": names, "sources": sources}
+        return {
+            "version": PLAN_VERSION,
+            "seed": self.seed,
+            "global_batch": batch,
+            "order": names,
+            "sources": components,
+        }
 
     def fingerprint(self) -> str:
         """A hash of ``facts``: plans with the same one draw the same rows at every step."""
@@ -139,13 +147,13 @@ class Plan:
 
     @cached_property
     def mixing(self) -> Mixing:
-        """Which sample comes from which source."""
-        return Mixing(tuple(source.weight for source in self.sources))
+        """Which sample comes from which component."""
+        return Mixing(tuple(component.weight for component in self.components))
 
     @cached_property
-    def _num_rows(self) -> Int64[np.ndarray, "sources"]:
-        return np.array([source.num_rows for source in self.sources], np.int64)
+    def _num_rows(self) -> Int64[np.ndarray, "components"]:
+        return np.array([component.num_rows for component in self.components], np.int64)
 
     @cached_property
-    def _source_keys(self) -> np.ndarray:
-        return np.array([derived_seed(self.seed, "plan", source.name) for source in self.sources], np.uint64)
+    def _component_keys(self) -> np.ndarray:
+        return np.array([derived_seed(self.seed, "plan", component.name) for component in self.components], np.uint64)

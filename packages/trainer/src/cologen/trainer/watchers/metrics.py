@@ -1,4 +1,4 @@
-"""The run's log: JSON lines with metrics of every few steps, and routing statistics of each block.
+"""The format of a run's log: JSON lines with metrics of every few steps, and routing statistics of each block.
 
     RUN/metrics.jsonl    StepMetrics, each the mean of up to ``log_every`` steps
     RUN/routing.jsonl    RoutingMetrics, some twenty of each stage

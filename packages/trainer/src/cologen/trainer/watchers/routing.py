@@ -50,5 +50,5 @@ def chosen_by_task(routing: Routing, tasks: Sequence[str]) -> dict[str, Chosen]:
 
 
 def added(one: Mapping[str, Chosen], other: Mapping[str, Chosen]) -> dict[str, Chosen]:
-    """Both, task by task."""
+    """Merge two sets of statistics, task by task."""
     return {**one, **{task: one[task] + chosen if task in one else chosen for task, chosen in other.items()}}

@@ -1,4 +1,4 @@
-"""The run's log: ``metrics.jsonl`` for the report, TensorBoard always, Weights & Biases where it is asked for.
+"""Logs a run's metrics: to ``metrics.jsonl`` for the report, to TensorBoard, to Weights & Biases where asked for.
 
 Every process has a tracker, since some of its numbers are sums over all of them; the first one writes. In TensorBoard
 each stage is a run of its own under ``RUN/tensorboard``, its steps counted from its beginning.

@@ -44,7 +44,7 @@ _CHUNKS_AHEAD = 4
 
 
 def silent(_num_scenes: int) -> None:
-    """The progress of those who do not watch."""
+    """Ignores progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
