@@ -121,3 +121,9 @@ def test_pauses_double_and_a_twentieth_of_all_parts_may_fail():
 def test_a_policy_that_cannot_be_is_refused(wrong: dict[str, Any]):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         FailurePolicy(**wrong)
+
+
+def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("cologen.datagen.engine.cluster.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"install cologen-datagen\[ray\]"), connected(Cluster()):
+        pass

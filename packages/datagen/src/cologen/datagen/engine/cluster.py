@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -57,6 +58,16 @@ class Cluster:
     failures: FailurePolicy = FailurePolicy()
 
 
+def require_ray() -> None:
+    """Check that Ray is installed, which the core of ``cologen-datagen`` does without.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if find_spec("ray") is None:
+        raise ValueError("building manifests needs Ray: install cologen-datagen[ray]")
+
+
 @contextmanager
 def connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
     """Ray, joined to the cluster for the length of the block; inside another such block that one's cluster.
@@ -68,11 +79,9 @@ def connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
     if cluster.address is None:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray's name for "listen on the loopback only"
-    try:
-        import ray
-        import ray.exceptions
-    except ModuleNotFoundError as error:
-        raise ValueError(f"building needs Ray ({error}): install cologen-datagen[ray]") from error
+    require_ray()
+    import ray
+    import ray.exceptions
 
     logging.getLogger("ray._private").setLevel(logging.ERROR)
     already = ray.is_initialized()

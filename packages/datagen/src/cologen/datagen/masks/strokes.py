@@ -1,6 +1,6 @@
 """Random masks as LaMa draws them (Suvorov et al. 2022): chained thick strokes, or rectangles, never both in one mask.
 
-LaMa's lengths are absolute pixels, so its training masks cover 35 % of a 256² picture but 4 % of a 1024² one. Here
+LaMa's lengths are absolute pixels, so its training masks cover 33 % of a 256² picture but 3.5 % of a 1024² one. Here
 lengths scale with the picture (``reference_side``); the presets whose names end in ``-px`` keep the original pixels.
 """
 

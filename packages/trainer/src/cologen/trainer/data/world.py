@@ -9,7 +9,7 @@ from operator import call
 from pathlib import Path
 
 from cologen.datagen.engine.build import build
-from cologen.datagen.engine.cluster import Cluster, connected
+from cologen.datagen.engine.cluster import Cluster, connected, require_ray
 from cologen.datagen.heartbeat import heartbeat
 from cologen.datagen.manifest import MANIFEST_NAME, load_manifest
 from cologen.datagen.manifest.folder import Folder
@@ -56,6 +56,7 @@ def ensure_manifests(data: Path, names: Iterable[str], world: World, say: Say, w
 
 def _make(data: Path, names: Sequence[str], world: World, say: Say, workers: int) -> None:
     """Generate the synthetic dataset in the formats that these manifests need, and build them."""
+    require_ray()  # before the minute that generating takes
     datasets = {name: name.removeprefix(f"{TASKS[name]}-") for name in names}
     formats = {name: world_format(datasets[name], conditions=TASKS[name] == "control") for name in names}
     roots = _generated(data, dict.fromkeys(formats.values()), world, say, workers)
