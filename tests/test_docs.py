@@ -46,6 +46,22 @@ def test_the_site_lists_every_page_and_every_api_page_names_modules_that_exist()
             assert (ROOT / f"packages/{package}/src/cologen/{package}" / f"{rest.replace('.', '/')}.py").is_file(), name
 
 
+DOTTED = re.compile(r"\bcologen\.(?:pictures|reports|datagen|model|trainer)\.[a-z_0-9]+")
+
+
+def test_every_module_named_anywhere_exists_also_in_code_that_is_a_string():
+    """A linter does not see the imports of code that a test starts a process with."""
+    roots = [*ROOT.glob("packages/*/src")]
+    texts = [page for page in PAGES if page.name != "CHANGELOG.md"]  # it names those of before
+    texts += [path for top in ("packages", "pipelines", "tests", "examples") for path in (ROOT / top).rglob("*.py")]
+    names = {name for path in texts for name in DOTTED.findall(path.read_text())}
+    paths = {name: [root / name.replace(".", "/") for root in roots] for name in names}
+    assert len(names) > 50
+    assert [
+        name for name, at in paths.items() if not any(p.is_dir() or p.with_suffix(".py").exists() for p in at)
+    ] == []
+
+
 def example(name: str, *arguments: str, cwd: Path) -> str:
     command = [sys.executable, ROOT / "examples" / name, *arguments]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)

@@ -46,10 +46,10 @@ def check_pixels(data: bytes, image: TiffImageFile) -> None:
         RejectedError: a block is damaged, or compressed as JPEG, in which damage is not reported.
     """
     compression = image.tag_v2.get(_COMPRESSION)
-    if image.tag_v2.get(_COLORS) == _YCBCR and compression not in _JPEG:
-        return
     if compression in _JPEG:
         raise RejectedError(Reason.UNSUPPORTED_MODE, "TIFF compressed as JPEG: damage in it would go unnoticed")
+    if image.tag_v2.get(_COLORS) == _YCBCR:
+        return
     if compression in _ZIP:
         _check_blocks(data, image, _is_whole_zip)
     elif compression == _PACK_BITS:
