@@ -26,7 +26,7 @@ from cologen.datagen.datasets.files.requirements import require_file
 from cologen.datagen.engine.build import build
 from cologen.datagen.engine.cluster import Cluster
 from cologen.datagen.engine.jobs import Job
-from cologen.datagen.engine.parts import SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.reading import Reader
@@ -70,7 +70,7 @@ def main() -> None:
     """Make twelve pictures, and build their inpainting manifest on this machine."""
     root = make_pictures(Path("own-dataset"))
     dataset = open_mine(root)
-    recipe = SourceRecipe(
+    recipe = DatasetRecipe(
         name="mine", split="train", num_images=len(dataset), part_size=4, fingerprint=dataset.fingerprint()
     )
     reader = MyReader(item=Image, recipe=recipe, root=root.resolve())

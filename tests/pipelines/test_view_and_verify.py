@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from cologen.datagen.engine.parts import SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe
 from cologen.datagen.manifest import Manifest, PartContent, commit_part, save_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.grounding import GroundingRecipe
@@ -20,7 +20,7 @@ def test_a_uri_as_root_is_refused_by_name(
 ) -> None:
     folder = Folder.open(tmp_path / "out")
     folder.create()
-    source = SourceRecipe(name="lvis", split="train", num_images=1, part_size=1, fingerprint="x")
+    source = DatasetRecipe(name="lvis", split="train", num_images=1, part_size=1, fingerprint="x")
     recipe = GroundingRecipe(source=source)
     report = commit_part(folder, 0, PartContent.of("grounding", [], []))
     empty = Manifest.empty("grounding", "lvis", recipe, num_parts=1, root=tmp_path, mix=recipe.mix_asked)

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe, Part
 
 
-def recipe(num_images: int, part_size: int) -> SourceRecipe:
-    return SourceRecipe(name="coco", split="train", num_images=num_images, part_size=part_size, fingerprint="f")
+def recipe(num_images: int, part_size: int) -> DatasetRecipe:
+    return DatasetRecipe(name="coco", split="train", num_images=num_images, part_size=part_size, fingerprint="f")
 
 
 @given(st.integers(1, 5000), st.integers(1, 700))
@@ -38,9 +38,9 @@ def test_empty_sources_and_parts_are_refused(num_images: int, part_size: int):
 
 def test_a_recipe_is_a_value_that_survives_json():
     source = recipe(10, 3)
-    assert SourceRecipe.model_validate_json(source.model_dump_json()) == source
+    assert DatasetRecipe.model_validate_json(source.model_dump_json()) == source
     assert hash(source) == hash(recipe(10, 3)) != hash(recipe(10, 4))
     with pytest.raises(ValidationError, match="frozen"):
         source.num_images = 11
     with pytest.raises(ValidationError, match="Extra inputs"):
-        SourceRecipe.model_validate(source.model_dump() | {"shuffle": True})
+        DatasetRecipe.model_validate(source.model_dump() | {"shuffle": True})

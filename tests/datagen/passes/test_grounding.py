@@ -11,7 +11,7 @@ import pytest
 
 from cologen.datagen import images as pictures
 from cologen.datagen import rle
-from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe, Part
 from cologen.datagen.grounding import marks
 from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.datagen.images.glance import glance
@@ -61,7 +61,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recipe(policy: GroundingPolicy = ALL_ROLES, **settings: Any) -> GroundingRecipe:
-    source = SourceRecipe(name="world", split="train", num_images=NUM_IMAGES, part_size=NUM_IMAGES, fingerprint="x")
+    source = DatasetRecipe(name="world", split="train", num_images=NUM_IMAGES, part_size=NUM_IMAGES, fingerprint="x")
     return GroundingRecipe(source=source, policy=policy, **settings)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe, Part
 from cologen.datagen.manifest import Manifest, PartContent
 from cologen.datagen.manifest.contract import Recipe
 from cologen.datagen.manifest.folder import Folder
@@ -25,7 +25,7 @@ class PassRecipe(Recipe, Protocol):
         ...
 
     @property
-    def source(self) -> SourceRecipe:
+    def source(self) -> DatasetRecipe:
         """The pictures that the pass goes over."""
         ...
 

@@ -20,8 +20,8 @@ class Part:
     """Reject pictures that the disk cannot read, instead of stopping: for the last try of a part."""
 
 
-class SourceRecipe(BaseModel):
-    """The pictures of a build, wherever they are stored: the first ``num_images`` of a dataset's split, in parts."""
+class DatasetRecipe(BaseModel):
+    """What a build reads: the first ``num_images`` of a dataset's split, in parts; not where it is stored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -16,7 +16,7 @@ from cologen.datagen.control.alignment import stretch
 from cologen.datagen.control.mixture import deal
 from cologen.datagen.control.policy import ANYWHERE, ONLINE, ControlPolicy
 from cologen.datagen.engine.jobs import Pass
-from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe, Part
 from cologen.datagen.faults import attempt
 from cologen.datagen.manifest import PartContent
 from cologen.datagen.manifest.schemas import Task
@@ -32,7 +32,7 @@ class ControlRecipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    source: SourceRecipe
+    source: DatasetRecipe
     seed: int = Field(default=0, ge=0)
     policy: ControlPolicy = ControlPolicy()
     maps: MapsRecipe = MapsRecipe()

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen import rle
 from cologen.datagen.engine.jobs import Pass
-from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe, Part
 from cologen.datagen.faults import attempt
 from cologen.datagen.grounding import marks
 from cologen.datagen.grounding.palette import PALETTE, Color, choose
@@ -41,7 +41,7 @@ class GroundingRecipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    source: SourceRecipe
+    source: DatasetRecipe
     seed: int = Field(default=0, ge=0)
     variants: int = Field(default=1, ge=1)
     """How many samples each picture gives."""

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen.engine.jobs import Pass
-from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe, Part
 from cologen.datagen.faults import attempt
 from cologen.datagen.manifest import PartContent
 from cologen.datagen.manifest.schemas import Task
@@ -33,7 +33,7 @@ class InpaintRecipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    source: SourceRecipe
+    source: DatasetRecipe
     concepts: ConceptRecipe | None = None
     seed: int = Field(default=0, ge=0)
     variants: int = Field(default=1, ge=1)

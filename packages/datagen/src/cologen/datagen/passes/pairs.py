@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen import images
 from cologen.datagen.engine.jobs import Pass
-from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe, Part
 from cologen.datagen.faults import attempt
 from cologen.datagen.images import Picture
 from cologen.datagen.images.glance import REDUCTION, glance
@@ -43,7 +43,7 @@ class PairRecipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     task: PairTask
-    source: SourceRecipe
+    source: DatasetRecipe
     seed: int = Field(default=0, ge=0)
     policy: PairPolicy = PairPolicy()
 

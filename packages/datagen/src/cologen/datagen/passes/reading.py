@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic
 
 from cologen.datagen.datasets import Dataset, Item, open_dataset
-from cologen.datagen.engine.parts import Part, SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe, Part
 from cologen.datagen.faults import attempt
 from cologen.datagen.images.addresses import limit_pictures
 from cologen.datagen.records import RejectedError, Rejection
@@ -20,7 +20,7 @@ class Reader(Generic[Item]):
 
     item: type[Item]
     """``Image``, ``Pair`` or ``Condition``."""
-    recipe: SourceRecipe
+    recipe: DatasetRecipe
     root: Path
 
     @classmethod
@@ -35,7 +35,7 @@ class Reader(Generic[Item]):
         num_images = len(dataset) if limit is None else min(limit, len(dataset))
         if num_images == 0:
             raise ValueError(f"{dataset.name} under {root} has no pictures in split {split!r}")
-        recipe = SourceRecipe(
+        recipe = DatasetRecipe(
             name=dataset.name,
             split=split,
             num_images=num_images,

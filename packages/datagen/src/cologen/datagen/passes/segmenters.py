@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen.concepts.detector_settings import DetectorSettings
 from cologen.datagen.concepts.saliency import SaliencySettings
-from cologen.datagen.engine.parts import SourceRecipe
+from cologen.datagen.engine.parts import DatasetRecipe
 from cologen.datagen.manifest.schemas import Task
 from cologen.datagen.model_files import sha256_of
 
@@ -89,7 +89,7 @@ class ConceptRecipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    source: SourceRecipe
+    source: DatasetRecipe
     nouns: str
     """The noun extractor by name and version; what is installed decides it, so it is recorded resolved."""
     segmenter: SegmenterRecipe = Field(discriminator="name")
