@@ -66,6 +66,18 @@ def test_the_trainer_imports_nothing_that_a_training_node_lacks() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_import_contracts_name_every_folder() -> None:
+    """A new folder of a member has its place in the order of imports."""
+    contracts = (ROOT / ".importlinter").read_text()
+    for member in ("datagen", "model", "trainer", "evaluation"):
+        section = contracts.partition(f"[importlinter:contract:{member}]")[2].partition("[importlinter:")[0]
+        named = set(re.findall(r"[a-z_]+", section.partition("layers =\n")[2]))
+        folders = {
+            path.parent.name for path in (ROOT / f"packages/{member}/src/cologen/{member}").glob("*/__init__.py")
+        }
+        assert folders <= named, f"{member}: {sorted(folders - named)}"
+
+
 RETIRED = re.compile(r"turned away|whoever|nobody's concern|\bthe rooms?\b|\bSPEC \d", re.IGNORECASE)
 
 

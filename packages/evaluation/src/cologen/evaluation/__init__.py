@@ -1,1 +1,1 @@
-"""CoLoGen's evaluation: the metrics and benchmarks behind the paper's tables."""
+"""CoLoGen's evaluation: metrics, benchmarks, generation, scoring and reports behind the paper's tables."""

@@ -1,0 +1,1 @@
+"""The networks that read pictures: CLIP, DINO, Inception, depth, segmentation."""

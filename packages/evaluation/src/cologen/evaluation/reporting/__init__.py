@@ -1,0 +1,1 @@
+"""The log to figures, tables, a gallery and a page."""

@@ -1,0 +1,1 @@
+"""Outputs to a log of values, one line per output."""
