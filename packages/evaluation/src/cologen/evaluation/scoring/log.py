@@ -1,0 +1,126 @@
+"""The log of scores: one line for each output, the truth from which every figure is computed.
+
+    scores/model/part-00000.jsonl   {"item": "ball-1", "output": 0, "values": {"l1": 0.031}, "problems": {}}
+    scores/model/part-00000.npz     statistics of the same outputs, for metrics over items and sets
+
+The parts of a candidate (``model``, ``oracle``, ``identity``) hold the items in the benchmark's order.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import orjson
+
+from cologen.evaluation.metric import Statistic
+from cologen.model.files import write_atomically
+
+ALL = "*"
+"""The name under which a problem of the whole output stands: none of its metrics has a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why there is no value: one of ``records.REASONS``, and what was expected and came."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputScore:
+    """The values of one output by metric; None where a metric does not apply.
+
+    ``problems`` are by metric, or under ``ALL``. ``statistics`` are those of item and set metrics, by metric.
+    """
+
+    item_id: str
+    output: int
+    values: Mapping[str, float | None] = field(default_factory=lambda: MappingProxyType({}))
+    problems: Mapping[str, Problem] = field(default_factory=lambda: MappingProxyType({}))
+    statistics: Mapping[str, Statistic] = field(default_factory=lambda: MappingProxyType({}))
+
+    def problem(self, metric: str) -> Problem | None:
+        """Why the metric has neither value nor statistic; None where it has one, or does not apply."""
+        return self.problems.get(ALL) or self.problems.get(metric)
+
+
+def part_path(folder: Path, part: int) -> Path:
+    """The lines of a part; its statistics are beside it, with the suffix ``.npz``."""
+    return folder / f"part-{part:05d}.jsonl"
+
+
+def write_part(folder: Path, part: int, scores: Sequence[OutputScore]) -> None:
+    """Commit a part: its statistics, then its lines, each whole or not there at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = part_path(folder, part)
+    write_atomically(path.with_suffix(".npz"), _packed(scores))
+    write_atomically(path, b"".join(orjson.dumps(_line(score)) + b"\n" for score in scores))
+
+
+def read_part(folder: Path, part: int, *, statistics: bool = True) -> list[OutputScore]:
+    """The scores of a committed part; without ``statistics`` their arrays are not read.
+
+    Raises:
+        FileNotFoundError: the part is not committed.
+        ValueError: it is damaged.
+    """
+    path = part_path(folder, part)
+    try:
+        lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+        held = _unpacked(path.with_suffix(".npz"), len(lines)) if statistics else [{} for _ in lines]
+        return [_score(line, each) for line, each in zip(lines, held, strict=True)]
+    except (orjson.JSONDecodeError, KeyError, TypeError, EOFError) as error:
+        raise ValueError(f"{path} is no part of a log of scores: {error}") from error
+
+
+def read_log(folder: Path, *, statistics: bool = False) -> Iterator[OutputScore]:
+    """All committed scores of a candidate's folder, in order, one part in memory at a time."""
+    for path in sorted(folder.glob("part-*.jsonl")):
+        yield from read_part(folder, int(path.stem.removeprefix("part-")), statistics=statistics)
+
+
+def _line(score: OutputScore) -> dict[str, Any]:
+    if bad := [name for name, value in score.values.items() if value is not None and not math.isfinite(value)]:
+        raise ValueError(f"{score.item_id}: {bad[0]} is not finite: it has to be a problem, not a value")
+    problems = {name: {"reason": each.reason, "detail": each.detail} for name, each in score.problems.items()}
+    return {"item": score.item_id, "output": score.output, "values": dict(score.values), "problems": problems}
+
+
+def _score(line: dict[str, Any], statistics: Mapping[str, Statistic]) -> OutputScore:
+    problems = {name: Problem(**each) for name, each in line["problems"].items()}
+    return OutputScore(
+        item_id=line["item"], output=line["output"], values=line["values"], problems=problems, statistics=statistics
+    )
+
+
+def _packed(scores: Sequence[OutputScore]) -> bytes:
+    """Arrays ``metric/name`` of those outputs that have the metric's statistic, and ``metric/rows``: which they are."""
+    arrays: dict[str, np.ndarray] = {}
+    for metric in sorted({name for score in scores for name in score.statistics}):
+        rows = [place for place, score in enumerate(scores) if metric in score.statistics]
+        arrays[f"{metric}/rows"] = np.array(rows, dtype=np.int64)
+        for name in scores[rows[0]].statistics[metric]:
+            arrays[f"{metric}/{name}"] = np.stack([scores[row].statistics[metric][name] for row in rows])
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # pyright: ignore[reportArgumentType], numpy's names of its own options
+    return file.getvalue()
+
+
+def _unpacked(path: Path, num_scores: int) -> list[dict[str, dict[str, np.ndarray]]]:
+    held: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in range(num_scores)]
+    with np.load(path, allow_pickle=False) as file:
+        rows = {name.removesuffix("/rows"): file[name] for name in file.files if name.endswith("/rows")}
+        for name in file.files:
+            metric, _, array = name.rpartition("/")
+            if array != "rows":
+                for row, each in zip(rows[metric], file[name], strict=True):
+                    held[row].setdefault(metric, {})[array] = each
+    return held
