@@ -34,11 +34,12 @@ from cologen.datagen.passes.pairs import PairPass, PairRecipe
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
+from cologen.model.tasks import TaskName
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.workers import in_order
 from cologen.trainer.distributed import Processes
 from cologen.trainer.recipes.catalog import world
-from cologen.trainer.recipes.curriculum import PairTask, Resolution
+from cologen.trainer.recipes.curriculum import Resolution
 
 SCENES, WIDTH, HEIGHT, SIDE = 64, 640, 480, 512
 GRAINS = {"flat": 0.0, "grainy": 9.0}
@@ -98,7 +99,7 @@ def _pace(take: Callable[[], object], times: int) -> float:
     return STEPS * GLOBAL_BATCH * (times - head) / times / (time.perf_counter() - start)
 
 
-def _opened(data: Path, task: PairTask, num_workers: int) -> StageSamples:
+def _opened(data: Path, task: TaskName, num_workers: int) -> StageSamples:
     sizes = {"iterations": ROUNDS * STEPS, "global_batch": GLOBAL_BATCH, "warmup_steps": 0, "new_expert": True}
     recipe = world().replace(
         stages=(world().stage(task).replace(**sizes),),
@@ -136,7 +137,7 @@ def _drawn(home: Path, layout: str, grain: float) -> Path:
     return home / layout
 
 
-_BUILDERS: dict[PairTask, Callable[[Path, float, Folder], Pass]] = {"inpaint": _inpaint, "editing": _editing}
+_BUILDERS: dict[TaskName, Callable[[Path, float, Folder], Pass]] = {"inpaint": _inpaint, "editing": _editing}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Rows of pairs hold what their pictures need; what is turned away is counted with its reason."""
+"""Rows of pairs hold what their pictures need; what is rejected is counted with its reason."""
 
 import json
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 from cologen.datagen import images
 from cologen.datagen.manifest import Manifest, commit_part, iterate_rows, save_manifest
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.manifest.schemas import MIX_COLUMNS
+from cologen.datagen.manifest.schemas import MIX_COLUMNS, SCHEMAS
 from cologen.datagen.pair_records import Pair
 from cologen.datagen.pairs.filters import PairPolicy
 from cologen.datagen.passes.pairs import UNNAMED, PairPass, PairRecipe, PairTask
@@ -146,7 +146,7 @@ def _triplets(root: Path) -> Reader[Pair]:
     return Reader.of(Pair, "triplets", root, "train", 100, None)
 
 
-def test_each_bad_pair_is_turned_away_for_its_own_reason(tmp_path: Path) -> None:
+def test_each_bad_pair_is_rejected_for_its_own_reason(tmp_path: Path) -> None:
     reader = _triplets(tmp_path / "data")
     pass_ = pass_over(reader, tmp_path / "out")
     manifest = build(pass_)
@@ -203,3 +203,7 @@ def test_a_row_whose_box_or_size_does_not_fit_is_not_rendered(
 def test_a_dataset_that_is_not_of_pairs_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no dataset of pairs 'cocostuff': expected one of subjects200k, omniedit"):
         Reader.of(Pair, "cocostuff", tmp_path, "train", 8, None)
+
+
+def test_the_tasks_of_pairs_are_those_whose_rows_name_two_pictures() -> None:
+    assert {task for task, schema in SCHEMAS.items() if "target_uri" in schema.names} == set(get_args(PairTask))

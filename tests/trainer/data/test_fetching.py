@@ -9,17 +9,17 @@ import pytest
 
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.samples import render
+from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.pictures.masks import HOLE_GREY
 from cologen.trainer.data.fetching import Fetcher, OpenedComponent
 from cologen.trainer.data.manifests import open_manifest
 from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
-from cologen.trainer.recipes.curriculum import PAIR_TASKS, PairTask
 from cologen.trainer.schedule.buckets import Assignment, Work
 
 ALL = Work((32, 32), tuple(Assignment(place, 0, (place, place + 1)) for place in range(8)))
 
 
-def opened(data: Path, task: PairTask, root: Path | None = None) -> OpenedComponent:
+def opened(data: Path, task: TaskName, root: Path | None = None) -> OpenedComponent:
     folder = data / next(iter(WORLD_MANIFESTS[task]))
     return OpenedComponent(open_manifest(folder, task, root), Folder.open(folder))
 
@@ -34,8 +34,8 @@ def broken(data: Path, tmp_path: Path) -> OpenedComponent:
     return opened(data, "inpaint", root)
 
 
-@pytest.mark.parametrize("task", PAIR_TASKS)
-def test_rows_of_every_task_become_pixels(data: Path, task: PairTask):
+@pytest.mark.parametrize("task", TASK_NAMES)
+def test_rows_of_every_task_become_pixels(data: Path, task: TaskName):
     source = opened(data, task)
     fetched = Fetcher(components=(source,), seed=0, task=task)(ALL)
     pixels = fetched.pixels

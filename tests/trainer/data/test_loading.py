@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import torch
 
+from cologen.model.tasks import TASK_NAMES
 from cologen.trainer.data.batch import Batch, LoadedStep, StageData
 from cologen.trainer.data.draws import with_captions_dropped
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.manifests import open_manifest
 from cologen.trainer.distributed import Processes
 from cologen.trainer.recipes.catalog import world, world_base
-from cologen.trainer.recipes.curriculum import PAIR_TASKS, Recipe, Resolution
+from cologen.trainer.recipes.curriculum import Recipe, Resolution
 
 CPU = torch.device("cpu")
 ALONE = Processes(0, 1, CPU)
@@ -74,7 +75,7 @@ def all_same(batches: list[Batch], others: list[Batch]) -> bool:
     return len(batches) == len(others) and all(map(same, batches, others))
 
 
-@pytest.mark.parametrize("task", PAIR_TASKS)
+@pytest.mark.parametrize("task", TASK_NAMES)
 def test_every_stage_of_the_world_has_its_batches(data: Path, task: str):
     samples = opened(data, task)
     assert isinstance(samples, StageData)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from cologen.model.tasks import TASK_NAMES
 from cologen.trainer.data.world import TASKS, WORLD, ensure_manifests
 from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
-from cologen.trainer.recipes.curriculum import PAIR_TASKS
 
 
 def test_all_manifests_of_the_world_s_recipes_can_be_made():
     assert set(TASKS) == {name for names in WORLD_MANIFESTS.values() for name in names}
-    assert set(TASKS.values()) == set(PAIR_TASKS)
+    assert set(TASKS.values()) == set(TASK_NAMES)
 
 
 def test_what_is_whole_is_left_alone(data: Path):

@@ -1,13 +1,13 @@
 """Every recipe carries its name, and the paper's numbers stand as in its section 3.1."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from cologen.datagen.manifest.schemas import SCHEMAS
-from cologen.model.tasks import TASKS
+from cologen.datagen.manifest.schemas import SCHEMAS, Task, TrainedTask
+from cologen.model.tasks import TASK_NAMES, TASKS
 from cologen.trainer.recipes.catalog import RECIPES, cologen_flux, load_recipe, world
-from cologen.trainer.recipes.curriculum import PAIR_TASKS
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -17,7 +17,7 @@ def test_every_recipe_carries_the_name_it_is_called_by(name: str):
 
 def test_the_paper_s_numbers():
     stages = cologen_flux().stages
-    assert tuple(stage.task for stage in stages) == PAIR_TASKS
+    assert tuple(stage.task for stage in stages) == TASK_NAMES
     assert [stage.iterations for stage in stages] == [200_000, 200_000, 400_000, 50_000, 200_000]
     assert [stage.global_batch for stage in stages] == [256, 256, 128, 128, 128]
     assert {stage.learning_rate for stage in stages} == {1e-4}
@@ -56,5 +56,6 @@ def test_an_unknown_name_says_which_there_are():
 
 
 def test_the_tasks_are_those_of_the_manifests_and_of_the_model():
-    assert tuple(TASKS) == PAIR_TASKS
-    assert set(SCHEMAS) - {"concepts"} == set(PAIR_TASKS)
+    """Datagen and the model list them apart, since neither imports the other."""
+    assert tuple(TASKS) == TASK_NAMES == get_args(TrainedTask)
+    assert set(SCHEMAS) == set(get_args(Task)) == {"concepts", *TASK_NAMES}

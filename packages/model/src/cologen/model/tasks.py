@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 TaskName = Literal["inpaint", "grounding", "control", "customized", "editing"]
-"""The paper's five tasks, in the order of the curriculum's stages."""
+"""The paper's five tasks, in the order of the curriculum's stages, as in ``cologen.datagen.manifest.schemas``."""
+
+TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

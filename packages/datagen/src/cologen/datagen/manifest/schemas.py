@@ -6,7 +6,11 @@ from typing import Literal
 
 import pyarrow as pa
 
-Task = Literal["concepts", "inpaint", "grounding", "control", "customized", "editing"]
+TrainedTask = Literal["inpaint", "grounding", "control", "customized", "editing"]
+"""The paper's five tasks, in the order of the curriculum's stages, as in ``cologen.model.tasks``."""
+
+Task = Literal["concepts", TrainedTask]
+"""What a manifest's rows are: samples of a task, or the objects that were found in pictures."""
 
 _BOX = pa.list_(pa.float32(), 4)  # xyxy, pixels
 _COMMON = [

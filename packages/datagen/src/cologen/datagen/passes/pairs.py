@@ -30,6 +30,8 @@ from cologen.datagen.randomness import generator
 from cologen.datagen.records import Box, RejectedError, Rejection
 
 PairTask = Literal["customized", "editing"]
+"""The tasks whose datasets are pairs of pictures."""
+
 UNNAMED = "unnamed"
 """The edit type of datasets that name none."""
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
 from cologen.datagen.engine.jobs import Job
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest.schemas import TrainedTask
 from cologen.datagen.pair_records import Condition, Pair
 from cologen.datagen.passes.concepts import ConceptPass
 from cologen.datagen.passes.control import ControlPass, ControlRecipe
@@ -19,11 +19,10 @@ from cologen.datagen.passes.distinct import DistinctPass
 from cologen.datagen.passes.grounding import GroundingPass, GroundingRecipe
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.map_networks import MapWeights
-from cologen.datagen.passes.pairs import PairRecipe, PairTask
+from cologen.datagen.passes.pairs import PairRecipe
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 
-TrainedTask = Literal["inpaint", "grounding", "control"] | PairTask
 Phases = Sequence[Sequence[Job]]
 
 

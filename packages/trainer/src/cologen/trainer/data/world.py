@@ -15,13 +15,13 @@ from cologen.datagen.manifest import MANIFEST_NAME, load_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.passes.task_jobs import default_jobs
 from cologen.datagen.world.formats import World, ensure, world_format
+from cologen.model.tasks import TaskName
 from cologen.trainer.data.workers import in_order
 from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
-from cologen.trainer.recipes.curriculum import PairTask
 
 PART_SIZE = 128
 
-TASKS: Mapping[str, PairTask] = {name: task for task, names in WORLD_MANIFESTS.items() for name in names}
+TASKS: Mapping[str, TaskName] = {name: task for task, names in WORLD_MANIFESTS.items() for name in names}
 """The task of each manifest that is made of the synthetic dataset; the rest of its name is the dataset."""
 
 WORLD = World(num_scenes=2048, width=64, height=64, seed=0)

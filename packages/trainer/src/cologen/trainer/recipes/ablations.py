@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cologen.trainer.recipes.curriculum import PAIR_TASKS, Recipe, Stage
+from cologen.model.tasks import TASK_NAMES
+from cologen.trainer.recipes.curriculum import Recipe, Stage
 
 
 def staged(base: Recipe) -> Recipe:
@@ -38,7 +39,7 @@ def co_training(base: Recipe) -> Recipe:
     mixed = Stage(
         task="mixed",
         manifests={name: weight for stage in base.stages for name, weight in stage.manifests.items()},
-        task_shares={task: samples[task] / sum(samples.values()) for task in PAIR_TASKS if task in samples},
+        task_shares={task: samples[task] / sum(samples.values()) for task in TASK_NAMES if task in samples},
         iterations=round(sum(samples.values()) / last.global_batch),
         global_batch=last.global_batch,
         learning_rate=last.learning_rate,

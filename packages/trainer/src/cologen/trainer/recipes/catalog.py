@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.trainer.recipes.ablations import ABLATIONS
-from cologen.trainer.recipes.curriculum import PAIR_TASKS, PairTask, Recipe, Resolution, Stage, Weight
+from cologen.trainer.recipes.curriculum import Recipe, Resolution, Stage, Weight
 from cologen.trainer.recipes.overrides import overridden, read_recipe
 
-WORLD_MANIFESTS: Mapping[PairTask, dict[str, Weight]] = {
+WORLD_MANIFESTS: Mapping[TaskName, dict[str, Weight]] = {
     "inpaint": {"inpaint-cocostuff": "by size"},
     "grounding": {"grounding-refcoco": "by size"},
     "control": dict.fromkeys(("control-cocostuff", "control-multigen_depth"), "by size"),
@@ -22,7 +23,7 @@ WORLD_MANIFESTS: Mapping[PairTask, dict[str, Weight]] = {
 }
 """What the builders make of the synthetic world, under the names they give their folders."""
 
-PAPER_MANIFESTS: Mapping[PairTask, dict[str, Weight]] = {
+PAPER_MANIFESTS: Mapping[TaskName, dict[str, Weight]] = {
     "inpaint": dict.fromkeys(("inpaint-journeydb", "inpaint-ade20k", "inpaint-cocostuff"), "by size"),
     "grounding": dict.fromkeys(
         ("grounding-refcoco", "grounding-refcoco+", "grounding-refcocog", "grounding-lvis"), "by size"
@@ -51,7 +52,7 @@ def world() -> Recipe:
         micro_batch=32,
         checkpoint_every=50,
         log_every=5,
-        stages=_stages(WORLD_MANIFESTS, dict.fromkeys(PAIR_TASKS, (120, 32)), learning_rate=5e-3, warmup_steps=20),
+        stages=_stages(WORLD_MANIFESTS, dict.fromkeys(TASK_NAMES, (120, 32)), learning_rate=5e-3, warmup_steps=20),
     )
 
 
@@ -67,7 +68,7 @@ def world_small() -> Recipe:
         rank=32,
         micro_batch=64,
         checkpoint_every=500,
-        stages=_stages(WORLD_MANIFESTS, dict.fromkeys(PAIR_TASKS, (2000, 64)), learning_rate=5e-4, warmup_steps=100),
+        stages=_stages(WORLD_MANIFESTS, dict.fromkeys(TASK_NAMES, (2000, 64)), learning_rate=5e-4, warmup_steps=100),
     )
 
 
@@ -90,7 +91,7 @@ def cologen_flux() -> Recipe:
     ``train --recipe cologen-flux --data DIR --base PATH --stage 0``, then 1 to 4. The paper says neither resolution
     nor warm-up nor EMA: 512 pixels, 1,000 steps and 0.9999 are ours.
     """
-    sizes: dict[PairTask, tuple[int, int]] = {
+    sizes: dict[TaskName, tuple[int, int]] = {
         "inpaint": (200_000, 256),
         "grounding": (200_000, 256),
         "control": (400_000, 128),
@@ -149,8 +150,8 @@ def load_recipe(which: str, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def _stages(
-    manifests: Mapping[PairTask, dict[str, Weight]],
-    sizes: Mapping[PairTask, tuple[int, int]],
+    manifests: Mapping[TaskName, dict[str, Weight]],
+    sizes: Mapping[TaskName, tuple[int, int]],
     *,
     learning_rate: float,
     warmup_steps: int,
@@ -168,7 +169,7 @@ def _stages(
             alpha=0.0 if number == 0 else 0.5,
             new_expert=True,
         )
-        for number, task in enumerate(PAIR_TASKS)
+        for number, task in enumerate(TASK_NAMES)
     )
 
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cologen.datagen.manifest import recipe_hash as _hash_of
 from cologen.model.newcomer import NEWCOMER_BIAS
-from cologen.model.tasks import TaskName as PairTask
+from cologen.model.tasks import TaskName
 from cologen.trainer.recipes.effects import Free, Numbers, RecipePart, Remedy, Shape
 
-StageTask = Literal[PairTask, "mixed", "text-to-image"]
-PAIR_TASKS: tuple[PairTask, ...] = get_args(PairTask)
-"""The paper's five tasks, each a source and a prompt to a target."""
+StageTask = Literal[TaskName, "mixed", "text-to-image"]
 
 
 def _weight(value: object) -> object:
@@ -57,7 +55,7 @@ class Stage(RecipePart):
     manifests: Numbers[dict[str, Weight]]
     """Manifest folders under the data folder, each with its weight: all "by size" (see docs/design.md), or all
     numbers."""
-    task_shares: Numbers[dict[PairTask, float]] = Field(default={})
+    task_shares: Numbers[dict[TaskName, float]] = Field(default={})
     """Of a mixed stage: each task's share of the samples, relative to the others'; weights count within a task."""
     iterations: Numbers[int] = Field(ge=1)
     """Optimizer steps."""

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from cologen.model.bundle import Bundle
 from cologen.model.files import write_atomically
 from cologen.model.presets import preset
+from cologen.model.tasks import TASK_NAMES
 from cologen.reports.curves import curve
 from cologen.reports.durations import duration
 from cologen.reports.heatmaps import heat_map
@@ -22,7 +23,7 @@ from cologen.reports.page import joined, page
 from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
-from cologen.trainer.recipes.curriculum import PAIR_TASKS, Recipe, Stage, recipe_hash
+from cologen.trainer.recipes.curriculum import Recipe, Stage, recipe_hash
 from cologen.trainer.watchers.grids import grid_path
 from cologen.trainer.watchers.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, read
 
@@ -66,7 +67,7 @@ def write_report(folder: Path, recipe: Recipe) -> Path:
 def _maps(recipe: Recipe, number: int, routings: Sequence[RoutingMetrics]) -> dict[str, Markup]:
     """A map for each task that the stage saw last, by the name of its file."""
     experts = [stage.task for stage in recipe.stages if stage.new_expert]
-    last = {each.task: each for each in routings if each.task in PAIR_TASKS}  # they name files
+    last = {each.task: each for each in routings if each.task in TASK_NAMES}  # they name files
     return {
         f"{number}-{task}": Markup(
             heat_map(
