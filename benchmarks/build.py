@@ -177,7 +177,7 @@ def _row(canvas: Canvas, mask: DrawnMask | RejectedError) -> dict[str, Any]:
 
 
 def _enlarge(world: Path, root: Path) -> None:
-    """COCO's layout with ``LARGE`` pictures: the world's, linked and annotated over and over under new ids."""
+    """COCO's format with ``LARGE`` pictures: the synthetic dataset's, linked and annotated many times under new ids."""
     (root / "train2017").mkdir(parents=True)
     (root / "annotations").mkdir()
     for kind in ("instances", "captions"):

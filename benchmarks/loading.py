@@ -4,8 +4,8 @@ Bare is what no loading can save: the same rows' pictures decoded once each, and
 has, by the same number of worker processes, which hand over nothing. Both ways take turns in rounds of the same rows,
 and the ratio is that of their best rounds: other work on the machine disturbs single rounds.
 
-The world's pictures are flat, and decode several times faster than photographs; so each task is measured with grain on
-them too, as much as makes them the size of COCO's (160 kB on the average).
+The synthetic dataset's pictures are flat, and decode several times faster than photographs. So each task is measured a
+second time with grain on its pictures, as much as makes them the size of COCO's (160 kB on average).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """``python -m benchmarks.rendering``: a sample from its row to two pictures of 512², against what no trainer can save.
 
 That is: the row's pictures decoded once each, and as many pictures resized as a sample has, its source and its target.
-Where a task paints over one picture, it is resized twice there too, so that the ratio says what painting costs. Rows
-are what the passes make of the synthetic world. Both ways take turns at each row, and each row's best round counts, in
-CPU time: a machine with other work disturbs single rounds, and the way that touches more memory more than the other.
+Where a task paints over one picture, it is resized twice there too, so that the ratio says what painting costs. The
+rows are built by the passes from the synthetic dataset. Both ways take turns at each row, and each row's best round
+counts, in CPU time: other work on the machine disturbs single rounds, and more so the way that touches more memory.
 """
 
 from __future__ import annotations

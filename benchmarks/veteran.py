@@ -36,7 +36,7 @@ Loss = Callable[[], tuple[Tensor, Routing]]
 
 
 def main() -> None:
-    """Print the ratio for the world's preset and for a wider FLUX, with and without gradient checkpointing."""
+    """Print the ratio for the preset ``world-tiny`` and for a wider FLUX, with and without gradient checkpointing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", type=torch.device)
     parser.add_argument("--rounds", default=9, type=int)
@@ -108,7 +108,7 @@ def _without_slopes() -> Generator[None, None, None]:
 
 
 def _world(device: torch.device, routing: Granularity) -> tuple[CoLoGenTransformer2DModel, Loss]:
-    """The world's model with five experts, on micro batches of 8 pictures of 32²."""
+    """The model of the synthetic dataset with five experts, on micro batches of 8 pictures of 32²."""
     shape = preset("world-tiny")
     model = build(shape).transformer
     nn.Module.to(model, device)

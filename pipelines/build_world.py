@@ -41,7 +41,7 @@ class Options:
     height: int = 256
     """Height of the pictures in pixels, 32 to 1024."""
     seed: int = 0
-    """Which world: another seed has other scenes."""
+    """Another seed gives other scenes."""
     layouts: tuple[Format, ...] = FORMATS
     """The formats to write."""
     archives: bool = False
@@ -55,7 +55,7 @@ class Options:
         require_range(self, "workers", "scenes", least=1)
         if "journeydb" not in self.layouts:
             require_unused(self, "archives", without="journeydb among the --layouts")
-        # The world checks its own sizes; a ValueError here is shown as wrong usage.
+        # ``World`` checks its own sizes; a ValueError here is shown as wrong usage.
         _ = self.world
 
     @property

@@ -21,7 +21,7 @@ from pipelines.model_catalog import CATALOG
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Download and check (sha256) the optional weights. Nothing needs them on the synthetic world.
+    """Download and check (sha256) the optional weights. Nothing needs them on the synthetic dataset.
 
     A broken download continues where it was, a damaged one is refused, and a file that is there is checked again.
     """

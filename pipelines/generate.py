@@ -32,7 +32,7 @@ _LAST_SEED = 2**64
 class Options:
     """Generate an image from a prompt, or for a task, from an image.
 
-    Without --base the base is a model of the synthetic world: the one that comes with the project, or --weights.
+    Without --base the base is a small one, trained on the synthetic dataset: the bundled one, or --weights.
     """
 
     out: Path
@@ -50,9 +50,9 @@ class Options:
     stage: int | None = None
     """Which stage of the adapter, from 0. Default: its newest."""
     base: str | None = None
-    """A FLUX.1 folder as diffusers writes it, or its name on the hub. Default: the world's, see --preset."""
+    """A FLUX.1 folder as diffusers writes it, or its name on the hub. Default: a small one, see --preset."""
     preset: Literal["world-tiny", "world-small"] = "world-tiny"
-    """Which model of the synthetic world, where there is no --base."""
+    """Which small base, trained on the synthetic dataset, where there is no --base."""
     weights: Path | None = None
     """Its weights (safetensors), as `train --recipe world-base` makes them. Default: the bundled ones."""
     negative: str | None = None
@@ -93,9 +93,9 @@ class Options:
     def _refuse_useless(self) -> None:
         """What would be ignored, for lack of something else."""
         if self.base is not None and self.weights is not None:
-            raise ValueError("--weights are of a model of the world: a --base brings its own")
+            raise ValueError("--weights are for a --preset: a --base brings its own")
         if self.base is not None:
-            require_unused(self, "preset", without="a model of the world, in place of --base")
+            require_unused(self, "preset", without="a small base, in place of --base")
         if self.stage is not None and self.adapter is None:
             raise ValueError("--stage is one of an adapter's: give its folder with --adapter")
         if (self.negative is not None) != (self.true_cfg > 1):
@@ -166,7 +166,7 @@ def _pipeline(options: Options) -> CoLoGenPipeline:
     dtype = _DTYPES[dtype_name]
     if options.base is None:
         weights = options.weights or packaged_base(options.preset)
-        CONSOLE.print(f"No --base: using {options.preset}, a model of the synthetic world, with {weights.name}.")
+        CONSOLE.print(f"No --base: using {options.preset}, trained on the synthetic dataset, with {weights.name}.")
         model = build(preset(options.preset), weights=weights, dtype=dtype)
         pipeline = CoLoGenPipeline.from_bundle(model)
     else:

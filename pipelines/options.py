@@ -22,7 +22,7 @@ from pipelines.console import CONSOLE, progress_over_scenes, working
 
 DATA = Path("data")
 PART_SIZE, WORLD_PART_SIZE = 512, 32
-SCENES = 256  # of the synthetic world, where neither --scenes nor --limit asks for more
+SCENES = 256  # of the synthetic dataset, where neither --scenes nor --limit asks for more
 
 _Item = TypeVar("_Item")
 
@@ -42,9 +42,9 @@ class BuildOptions:
     seed: int = 0
     """Decides every random choice, together with a sample's id; never the number of workers or their order."""
     part_size: int | None = None
-    """Pictures per part, the unit of work and resume. Default: 512, or 32 on the synthetic world."""
+    """Pictures per part, the unit of work and resume. Default: 512, or 32 on the synthetic dataset."""
     scenes: int | None = None
-    """Scenes of the synthetic world, where that is used. Default: 256, or as many as --limit takes."""
+    """Scenes of the synthetic dataset, where that is used. Default: 256, or as many as --limit takes."""
     scene_size: int = 256
     """Their side in pixels, 32 to 1024."""
     address: str | None = None
@@ -72,7 +72,7 @@ class BuildOptions:
         require_range(self, "part_timeout", above=0)
         require_range(self, "scene_size", least=SIDE_LIMITS[0], most=SIDE_LIMITS[1])
         if self.root is not None:
-            require_unused(self, "scenes", "scene_size", without="the synthetic world, in place of --root")
+            require_unused(self, "scenes", "scene_size", without="the synthetic dataset, in place of --root")
         if self.address is not None:
             require_unused(self, "cpus", without="a cluster of this machine alone, in place of --address")
 
@@ -93,17 +93,17 @@ class BuildOptions:
         return self._read(Image, source, "pictures", world_format(source))
 
     def pair_reader(self, source: str) -> Reader[Pair]:
-        """The pairs, of the dataset or of the synthetic world as in ``reader``; limit and part size count pairs."""
+        """The pairs, of the dataset or the synthetic one as in ``reader``; limit and part size count pairs."""
         return self._read(Pair, source, "pairs", world_format(source))
 
     def condition_reader(self, source: str) -> Reader[Condition]:
-        """The pictures with their conditions, of the dataset or of the synthetic world as in ``reader``."""
+        """The pictures with their conditions, of the dataset or the synthetic one as in ``reader``."""
         return self._read(Condition, source, "pictures", world_format(source, conditions=True))
 
     def _read(self, item: type[_Item], source: str, what: str, format_: str) -> Reader[_Item]:
-        """The first ``limit`` samples of the dataset or the world, and a line that says how many there are and where.
+        """The first ``limit`` samples of the dataset or the synthetic one; prints how many there are and where.
 
-        A world whose size is not given has as many scenes as the limit takes: most give one sample or more.
+        Without --scenes the synthetic dataset has as many scenes as the limit takes: most give one sample or more.
         """
         if self.max_picture_bytes is not None:
             limit_pictures(self.max_picture_bytes)
@@ -155,7 +155,7 @@ class PairOptions:
 
 
 def _scenes_with(number: int, split: str) -> int:
-    """The smallest world with so many scenes in a split; 0 for a split that the world does not have."""
+    """The fewest scenes of which so many are in a split; 0 for a split that the synthetic dataset does not have."""
     if not number or split not in SPLITS:
         return 0
     return 1 + next(islice((index for index in count() if split_of(index) == split), number - 1, None))

@@ -50,7 +50,7 @@ SHORT = [
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The world's manifests of the first two stages, made by the engine."""
+    """The synthetic dataset's manifests of the first two stages, made by the engine."""
     folder = tmp_path_factory.mktemp("data")
     ensure_manifests(
         folder,

@@ -1,4 +1,4 @@
-"""A token's make-up is told by shapes alone, and is FLUX's, Fill's or the world's."""
+"""A token's layout follows from shapes alone: FLUX's, Fill's or that of the small bases."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""FLUX's encoder gives what FLUX's pipeline gives; the world's tells any two captions apart, the same everywhere."""
+"""FLUX's encoder gives what FLUX's pipeline gives; that of the small bases tells all captions apart, on any machine."""
 
 import hashlib
 import logging

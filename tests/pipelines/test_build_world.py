@@ -75,7 +75,7 @@ def test_help_says_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert exit_.value.code == 0
     words = " ".join(capsys.readouterr().out.split())
-    assert "Which world" in words and "256" in words
+    assert "Another seed" in words and "256" in words
 
 
 def _begun(out: Path) -> subprocess.Popen[str]:

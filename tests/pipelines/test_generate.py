@@ -48,7 +48,7 @@ def test_a_picture_is_drawn_from_a_picture_and_said_to_be_there(
     assert edit(image, out, "--adapter", str(adapter)) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(
-        "No --base: using world-tiny, a model of the synthetic world, with world-tiny.safetensors"
+        "No --base: using world-tiny, trained on the synthetic dataset, with world-tiny.safetensors"
     )
     assert said[1].startswith("adapter ")
     assert said[1].endswith("experts 0 to 0")

@@ -1,4 +1,4 @@
-"""The synthetic world has as many samples as are asked for, and a limit beyond what is there is said to be one."""
+"""The synthetic dataset has as many samples as are asked for, and a limit beyond what is there is said to be one."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from pipelines.options import BuildOptions
 
 @pytest.fixture(autouse=True)
 def small_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Worlds are drawn into a folder of the test, and have 8 scenes where nothing else is asked for."""
+    """Synthetic datasets are drawn into a folder of the test, and have 8 scenes where nothing else is asked for."""
     monkeypatch.setattr(options_module, "DATA", tmp_path / "data")
     monkeypatch.setattr(options_module, "SCENES", 8)
     monkeypatch.setitem(os.environ, "COLOGEN_CACHE", str(tmp_path / "cache"))

@@ -121,7 +121,11 @@ def test_numbers_that_cannot_be_are_wrong_usage(wrong: Wrong, capsys: pytest.Cap
         (build_inpaint.main, ["--max-object-iou", "7"], "max_object_iou: Input should be less than or equal to 1"),
         (build_inpaint.main, ["--mix", "1", "1", "1"], "shares must sum to 1"),
         (build_inpaint.main, ["--scene-size", "31"], "--scene-size must be at least 32 and at most 1024"),
-        (build_inpaint.main, ["--root", "/data", "--scenes", "3"], "--scenes is of no use without the synthetic world"),
+        (
+            build_inpaint.main,
+            ["--root", "/data", "--scenes", "3"],
+            "--scenes is of no use without the synthetic dataset",
+        ),
         (
             build_inpaint.main,
             ["--address", "auto", "--cpus", "3"],

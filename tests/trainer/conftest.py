@@ -1,4 +1,4 @@
-"""Tiny manifests of every task, as the builders make them of the synthetic world, without the engine."""
+"""Tiny manifests of every task, as the builders make them of the synthetic dataset, without the engine."""
 
 import os
 from collections.abc import Callable

@@ -34,7 +34,7 @@ FEW = (
 
 
 def recipe(*overrides: str) -> Recipe:
-    """The world's recipe in six steps of four samples a stage."""
+    """The recipe ``world`` in six steps of four samples a stage."""
     return load_recipe("world", [*_ordered(FEW), *overrides])
 
 

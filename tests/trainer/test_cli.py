@@ -73,7 +73,7 @@ def test_wrong_options_end_with_2_and_say_why(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("given", "code"),
     [
-        ([], 0),  # the world brings all that it needs
+        ([], 0),  # the synthetic dataset is generated
         (["--stage", "inpaint"], 0),
         (["--stage", "4"], 1),  # stands on stages that were not trained
         (["--stage", "none"], 1),

@@ -1,4 +1,4 @@
-"""What the weight-free segmenter finds in pictures drawn here, in the synthetic world, and in photographs."""
+"""What the weight-free segmenter finds in pictures drawn here, in the synthetic dataset, and in photographs."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
 """Whatever is wrong with a dataset's files, its reader says so: one clear error on opening, or counted rejections.
 
-Each layout of the synthetic world is spoiled in one file after another: values of other types, missing and repeated
+Each format of the synthetic dataset is spoiled in one file after another: values of other types, missing and repeated
 fields, deep nesting, bits turned, ends cut off.
 """
 

@@ -1,4 +1,4 @@
-"""What the synthetic world writes in each layout of pairs, the readers of that layout give back."""
+"""What the synthetic dataset writes in each format of pairs, the readers of that format give back."""
 
 from collections.abc import Callable
 from pathlib import Path

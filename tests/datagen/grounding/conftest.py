@@ -1,4 +1,4 @@
-"""Scenes of the synthetic world as records with their pixels."""
+"""Scenes of the synthetic dataset as records with their pixels."""
 
 from functools import cache
 

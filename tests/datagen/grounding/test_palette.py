@@ -1,4 +1,4 @@
-"""A chosen colour can always be seen: by a proof over the palette, on the world, on photographs and on noise."""
+"""A chosen colour can always be seen: proved over the palette, tried on synthetic pictures, photographs and noise."""
 
 from collections import Counter
 from collections.abc import Callable

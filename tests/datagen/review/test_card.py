@@ -44,9 +44,9 @@ def test_it_holds_counts_terms_and_recipe(manifest: Manifest) -> None:
     assert json.loads(text.split("```json")[1].split("```")[0]) == {"seed": 3}
 
 
-def test_the_synthetic_world_is_not_called_the_dataset(manifest: Manifest) -> None:
+def test_the_synthetic_dataset_is_not_called_the_public_one(manifest: Manifest) -> None:
     text = card(manifest, synthetic=True)
-    assert "synthetic world" in text
+    assert "synthetic dataset" in text
     assert TERMS["cocostuff"] not in text
 
 

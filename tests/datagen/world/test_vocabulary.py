@@ -1,4 +1,4 @@
-"""The world is as large as promised, and its words fit together."""
+"""The synthetic dataset is as large as promised, and its words fit together."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Manifests that are whole are left alone, and names that the world does not know are reported before any work."""
+"""Complete manifests stay, and names that the synthetic dataset does not have are reported before work begins."""
 
 from pathlib import Path
 
@@ -24,6 +24,8 @@ def test_what_is_whole_is_left_alone(data: Path):
 
 def test_other_names_have_to_be_built(tmp_path: Path):
     told = list[str]()
-    with pytest.raises(ValueError, match="has no manifest inpaint-journeydb, and the world makes none of that name"):
+    with pytest.raises(
+        ValueError, match="has no manifest inpaint-journeydb, and the synthetic dataset gives none of that name"
+    ):
         ensure_manifests(tmp_path, ["inpaint-cocostuff", "inpaint-journeydb"], WORLD, told.append)
     assert told == [] and not list(tmp_path.iterdir())

@@ -199,7 +199,7 @@ WORLD = World(num_scenes=24, width=80, height=64, seed=3)
 
 @pytest.fixture(scope="module")
 def scenes() -> list[tuple[Drawing, list[list[Referral]]]]:
-    """Every scene of the world with what can be said of each of its objects."""
+    """Every scene of the synthetic dataset with what can be said of each of its objects."""
     drawings = [draw(WORLD, index) for index in range(WORLD.num_scenes)]
     return [(item, [referrals(item.scene, rank) for rank in range(len(item.scene.objects))]) for item in drawings]
 

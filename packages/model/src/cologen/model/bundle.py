@@ -61,14 +61,14 @@ def build(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Bundle:
-    """A model of the synthetic world without experts, initialised from ``seed``, or with a base's ``weights``
+    """A model of the synthetic dataset without experts, initialised from ``seed``, or with a base's ``weights``
     (safetensors).
 
     The codec stays in float32, where it is exact; transformer and text are in ``dtype``.
 
     Raises:
         FileNotFoundError: the weights are not there.
-        ValueError: the preset is not of the world, or the weights are damaged or of another model.
+        ValueError: the preset is not one of the synthetic dataset, or the weights are damaged or of another model.
     """
     if preset.family != "world":
         raise ValueError(f"{preset.name} is not drawn from a seed: give `load` its folder")

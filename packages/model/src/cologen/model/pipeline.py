@@ -4,7 +4,7 @@
     pipe.load_adapter("adapter")
     pipe("make the ball blue", image=picture, task="editing").images[0]
 
-Without an image it is FLUX's pipeline, to the bit. The synthetic world's models, whose codec and text encoder are not
+Without an image it is FLUX's pipeline, to the bit. The synthetic dataset's models, whose codec and text encoder are not
 FLUX's, run through the same call: ``CoLoGenPipeline.from_bundle(build(preset("world-tiny")))``.
 """
 

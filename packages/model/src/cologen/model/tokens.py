@@ -1,6 +1,6 @@
 """Latents to tokens and back, position ids, and the layout of Fill's inputs.
 
-A token is a square of ``patch × patch`` latents: 2 for FLUX, 1 for the synthetic world. Its numbers go by latent
+A token is a square of ``patch × patch`` latents: 2 for FLUX, 1 for the synthetic dataset. Its numbers go by latent
 channel, then row, then column of the square, which is the order of ``pixel_unshuffle`` and of FLUX.
 """
 

@@ -1,4 +1,4 @@
-"""An exact codec for the synthetic world: 4 × 4 pixels become 48 cosine coefficients, and come back.
+"""An exact codec for the synthetic dataset: 4 × 4 pixels become 48 cosine coefficients, and come back.
 
 A three-dimensional DCT over rows, columns and the three colours is orthonormal, so nothing is lost and nothing has to
 be trained. What it buys over raw pixels is that each channel is one frequency of luma or chroma with one usual size, so
@@ -28,7 +28,7 @@ _SPREADS = (
     ((1.57, 0.29, 0.12, 0.07), (0.29, 0.14, 0.08, 0.06), (0.12, 0.08, 0.06, 0.04), (0.07, 0.06, 0.04, 0.04)),
     ((0.77, 0.15, 0.07, 0.04), (0.15, 0.08, 0.05, 0.03), (0.07, 0.05, 0.03, 0.03), (0.04, 0.03, 0.03, 0.02)),
 )
-"""Standard deviations by colour, row and column frequency: over 1,500 scenes of the world, the mean of those drawn in
+"""Standard deviations by colour, row and column frequency: over 1,500 scenes, the mean of those drawn in
 32 × 32 and in 64 × 64 pixels in [-1, 1], rows and columns alike."""
 
 

@@ -1,4 +1,4 @@
-"""A text encoder without weights for the synthetic world: every word is a fixed ±1 vector, drawn from its hash.
+"""A text encoder without weights for the synthetic dataset: every word is a fixed ±1 vector, drawn from its hash.
 
 Any caption works, for there is no vocabulary, and there is nothing but sums, halvings and one square root, so that
 machines agree to the last bit. A token carries three things: its word; a fading memory of the words before it (½ of
@@ -34,8 +34,8 @@ _LOG = logging.getLogger(__name__)
 class WorldTextEncoder(nn.Module):
     """Captions to ``num_tokens`` tokens of 320 channels, zeros after the caption's end, and 128 pooled channels.
 
-    It has one buffer and no parameters; what it returns is on that buffer's device and in its dtype. Of the world's
-    captions 99 % have at most 43 tokens.
+    It has one buffer and no parameters; what it returns is on that buffer's device and in its dtype. Of the
+    synthetic dataset's captions 99 % have at most 43 tokens.
     """
 
     channels = 2 * WORD_CHANNELS + _PLACES

@@ -1,6 +1,6 @@
 """``train``: a recipe's stages one after the other, from manifests to adapters, or the forecast of that.
 
-``uv run train`` on a fresh machine trains the synthetic world. ``torchrun -m cologen.trainer …`` and ``accelerate
+``uv run train`` on a fresh machine trains on the synthetic dataset. ``torchrun -m cologen.trainer …`` and ``accelerate
 launch -m cologen.trainer …`` start the same in several processes.
 """
 

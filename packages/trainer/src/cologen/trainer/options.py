@@ -20,8 +20,8 @@ from cologen.trainer.strategy import PATIENCE, Strategy
 class TrainOptions:
     """Train CoLoGen's stages, one after the other.
 
-    Without arguments: the synthetic world, whose manifests are built first if they are not there. Interrupted at any
-    time, the same command with --resume goes on with the step it was at.
+    Without arguments it trains on the synthetic dataset, whose manifests are built first if they are missing. If it is
+    interrupted, the same command with --resume continues at the same step.
     """
 
     recipe: str = "world"
@@ -29,11 +29,11 @@ class TrainOptions:
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Something else than the recipe says, by its dotted name: --set stages.control.learning_rate=5e-5."""
     data: Path = Path("data")
-    """The folder that holds the manifests; the world's are built here if they are missing."""
+    """The folder that holds the manifests; those of the synthetic dataset are built here if they are missing."""
     root: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Where a manifest's pictures lie, if not where they lay when it was built: --root inpaint-journeydb=/data/JDB."""
     base: Path | None = None
-    """The frozen base: a FLUX folder, or a world preset's weights. Default: the one that comes with the project."""
+    """The frozen base: a FLUX folder, or weights for a world-… preset. Default: the one that comes with the project."""
     out: Path | None = None
     """The run's folder. Default: runs/RECIPE."""
     stage: str | None = None

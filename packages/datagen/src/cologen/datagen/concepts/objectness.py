@@ -17,7 +17,7 @@ _FAINT_STEP = 8.0
 """CIELAB units across the outline, in the mean; a fainter outline, as between two parts of a slope, bounds nothing."""
 
 # What each measure adds to the log odds that a group covers an object with an IoU of about 0.6 or more: a logistic
-# regression over the candidates of 150 scenes of the synthetic world, 100 COCO photographs (instances of more than 1%
+# regression over the candidates of 150 scenes of the synthetic dataset, 100 COCO photographs (instances of more than 1%
 # of the picture) and ten photographs of one or two subjects, each of these counting twentyfold.
 _BIAS = -0.83
 _LOG_SHARE = 0.87

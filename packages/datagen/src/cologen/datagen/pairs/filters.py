@@ -25,7 +25,7 @@ class PairPolicy(BaseModel):
     """Levels of 255: pictures are the same unless some cell of their thumbnails differs by this much.
 
     Saved again as JPEG of quality 60 to 90, photographs of 512 pixels a side differ by 5 at most and the synthetic
-    world by 14; its smallest edit by 68.
+    dataset's pictures by 14; its smallest edit by 68.
     """
 
 

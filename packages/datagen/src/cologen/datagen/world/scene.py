@@ -41,7 +41,7 @@ class Scene:
 
 
 def sample_scene(seed: int, index: int) -> Scene:
-    """The scene at ``index`` of the endless world ``seed``: 1 to 6 objects, each recognisable.
+    """The scene at ``index`` of the endless series of ``seed``: 1 to 6 objects, each recognisable.
 
     An object that finds no free place in a full scene is left out.
     """

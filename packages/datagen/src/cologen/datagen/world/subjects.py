@@ -35,7 +35,7 @@ class SubjectPair:
 
 
 def subject_pair(seed: int, index: int) -> SubjectPair:
-    """The pair at ``index`` of the endless world ``seed``; the subject is in front, so that nothing hides it."""
+    """The pair at ``index`` of the endless series of ``seed``; the subject is in front, so that nothing hides it."""
     draw = generator(seed, "subject", index)
     subject = _sample_subject(draw, grounds := _two_grounds(draw))
     scenes = [_scene_with(subject, seed, f"subject-{index:08d}-{i}", grounds[i], draw) for i in range(2)]

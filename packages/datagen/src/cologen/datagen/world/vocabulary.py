@@ -1,4 +1,4 @@
-"""The words of the synthetic world: every shape, colour, size, texture and ground, with all that is fixed about each.
+"""The words of the synthetic dataset: every shape, colour, size, texture and ground, with all that is fixed about each.
 
 The order of ``SHAPES`` and ``GROUNDS`` gives the class ids, so new words belong at the end.
 """

@@ -34,12 +34,13 @@ def ensure_manifests(data: Path, names: Iterable[str], world: World, say: Say, w
     """Have each of these manifests under ``data``; those that are whole are left as they are.
 
     Raises:
-        ValueError: a name that the world has no manifest for, or a folder that holds another recipe's.
+        ValueError: a name that is no manifest of the synthetic dataset, or a folder that holds another recipe's.
     """
     missing = [name for name in names if not is_whole(data / name)]
     if unknown := [name for name in missing if name not in TASKS]:
         raise ValueError(
-            f"{data} has no manifest {unknown[0]}, and the world makes none of that name: build it, or give --data"
+            f"{data} has no manifest {unknown[0]}, and the synthetic dataset gives none of that name: "
+            "build it, or give --data"
         )
     if not missing:
         return

@@ -17,7 +17,7 @@ _BYTES_PER_ROW = 500
 """Of a manifest's rows, uncompressed in the cache."""
 
 _BYTES_OF_WORLD = 150e6
-"""The synthetic world in all formats, as training draws it, about."""
+"""The synthetic dataset in all formats, as training draws it, about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,7 @@ class RunForecast:
     stages: tuple[StageForecast, ...]
     disk: Disk
     to_build: tuple[str, ...]
-    """Manifests of the synthetic world that are made before training begins."""
+    """Manifests of the synthetic dataset that are made before training begins."""
     missing: tuple[str, ...]
     """Files that are not there, or are not what they should be; each in one line."""
     problems: tuple[str, ...]
@@ -97,7 +97,7 @@ def forecast_run(
     Args:
         data: the folder of the manifests.
         roots: where the pictures of a manifest are, if not where they were when it was built, by its name.
-        base: the folder of a FLUX base, or the weights of one of the world's; None: not given.
+        base: the folder of a FLUX base, or the weights of a small base; None: not given.
         parent: the run that this one branches off from, which has the stages before; None: they are in ``folder``.
         refusals: why the run could not begin in ``folder``, for whatever reason the caller knows.
         weights: of the extractors that draw conditions during training.

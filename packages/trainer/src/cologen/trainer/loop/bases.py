@@ -22,7 +22,7 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[
     """The model of a recipe without experts, and a fingerprint of its base.
 
     Args:
-        base: a FLUX folder, or a file of weights for the world's presets. None: what comes with the project; or, for
+        base: a FLUX folder, or a file of weights for a ``world-…`` preset. None: what comes with the project; or, for
             recipes that make a base, weights drawn from the seed.
 
     Raises:

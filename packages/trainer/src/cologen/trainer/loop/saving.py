@@ -40,7 +40,7 @@ def save_checkpoint(
 
 
 def save_base(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """The weights of a base in bf16, as ``--base`` and the world's presets read them."""
+    """The weights of a base in bf16, as ``--base`` reads them for a ``world-…`` preset."""
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {name: value.to(torch.bfloat16).contiguous() for name, value in weights.items() if ".prw." not in name}
     write_atomically(path, save(kept))

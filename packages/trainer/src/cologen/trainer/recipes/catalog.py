@@ -21,7 +21,7 @@ WORLD_MANIFESTS: Mapping[TaskName, dict[str, Weight]] = {
     "customized": {"customized-subjects200k": "by size"},
     "editing": {"editing-triplets": "by size"},
 }
-"""What the builders make of the synthetic world, under the names they give their folders."""
+"""What the builders make of the synthetic dataset, under the names they give their folders."""
 
 PAPER_MANIFESTS: Mapping[TaskName, dict[str, Weight]] = {
     "inpaint": dict.fromkeys(("inpaint-journeydb", "inpaint-ade20k", "inpaint-cocostuff"), "by size"),
@@ -38,7 +38,7 @@ PAPER_MANIFESTS: Mapping[TaskName, dict[str, Weight]] = {
 
 
 def world() -> Recipe:
-    """All five stages on the synthetic world, short: about five minutes on 2 CPU cores.
+    """All five stages on the synthetic dataset, short: about five minutes on 2 CPU cores.
 
     ``train``. The base comes with the project; loss falls in every stage, and U_t comes near ρ.
     """
@@ -57,7 +57,7 @@ def world() -> Recipe:
 
 
 def world_small() -> Recipe:
-    """All five stages on the synthetic world with some 30M parameters: minutes on one GPU.
+    """All five stages on the synthetic dataset with some 30M parameters: minutes on one GPU.
 
     ``train --recipe world-small --base PATH``, with the base that ``world-small-base`` made.
     """
@@ -73,7 +73,7 @@ def world_small() -> Recipe:
 
 
 def world_base() -> Recipe:
-    """The base of ``world``, which draws the world from text: all parameters, no source.
+    """The base of ``world``, which draws the synthetic dataset's pictures from text: all parameters, no source.
 
     ``train --recipe world-base``; about twenty minutes on 2 CPU cores.
     """

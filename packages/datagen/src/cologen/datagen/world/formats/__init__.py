@@ -1,4 +1,4 @@
-"""The synthetic world in the on-disk formats of the public datasets, for the same readers."""
+"""The synthetic dataset in the on-disk formats of the public datasets, for the same readers."""
 
 from cologen.datagen.world.formats.drawing import Progress, World
 from cologen.datagen.world.formats.ensuring import WRITERS, ensure, is_complete, world_format

@@ -1,4 +1,4 @@
-"""The world in ADE20K's challenge form of 2016, with the instances of 2017 and the captions of Captioned_ADE20K."""
+"""The synthetic dataset in ADE20K's challenge form: labels of 2016, instances of 2017, captions of Captioned_ADE20K."""
 
 from __future__ import annotations
 

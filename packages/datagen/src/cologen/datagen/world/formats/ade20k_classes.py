@@ -1,4 +1,4 @@
-"""The world's classes in ADE20K's three numberings: scene parsing (1–150), instances (1–100) and the full list."""
+"""The synthetic dataset's classes in ADE20K's numberings: scene parsing (1–150), instances (1–100), full list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world in ADE20K's full form of 2021: a JSON of objects and parts, and their masks, beside every picture.
+"""The synthetic dataset in ADE20K's full form of 2021: beside every picture a JSON of objects and parts, and masks.
 
 The annotation has the loose types of the real one: ``occluded`` is a list or a word, ``attributes`` a list or a
 string, and ``hasparts`` and ``ispartof`` are lists unless they hold exactly one id, which then stands alone.

@@ -1,4 +1,4 @@
-"""The world in the format of COCO 2017 with COCO-Stuff's maps: things as polygons, grounds as stuff.
+"""The synthetic dataset in the format of COCO 2017 with COCO-Stuff's maps: things as polygons, grounds as stuff.
 
 Categories keep COCO's ids, which have gaps; grounds have the ids of the stuff that they are drawn after, so the names
 of COCO-Stuff's own list fit them.

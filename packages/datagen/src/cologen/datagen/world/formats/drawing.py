@@ -49,7 +49,7 @@ def silent(_num_scenes: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Which world: all that its pixels and words depend on; sides are pixels.
+    """Which synthetic dataset: all that its pixels and words depend on; sides are pixels.
 
     Raises:
         ValueError: fewer than one scene, or a side outside 32 to 1024.
@@ -82,12 +82,12 @@ class Drawing:
 
 
 def split_of(index: int) -> Split:
-    """Every tenth scene is for validation, the second one first: a world of two scenes has both splits."""
+    """Every tenth scene is for validation, the second one first: of two scenes, each split has one."""
     return "val" if index % 10 == 1 else "train"
 
 
 def draw(world: World, index: int) -> Drawing:
-    """Scene ``index`` of a world, the same in every format."""
+    """Scene ``index``, the same in every format."""
     scene = sample_scene(world.seed, index)
     return Drawing(
         world=world,

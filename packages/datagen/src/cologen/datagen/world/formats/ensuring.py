@@ -33,7 +33,7 @@ from cologen.datagen.world.formats.drawing import Progress, World, save, silent
 
 MARKER = "world.json"
 WORLD_VERSION = 1
-"""Raised whenever the same world comes to have other bytes."""
+"""Raised whenever the same ``World`` gives other bytes."""
 
 
 Writer = Callable[..., None]
@@ -70,7 +70,7 @@ def world_format(dataset: str, *, conditions: bool = False) -> str:
 
 
 def is_complete(format_: str, root: Path, world: World) -> bool:
-    """Whether the folder holds exactly this world; False where it is absent or empty.
+    """Whether the folder holds exactly this dataset; False where it is absent or empty.
 
     Raises:
         ValueError: it holds something else; the message names what differs.
@@ -79,21 +79,23 @@ def is_complete(format_: str, root: Path, world: World) -> bool:
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     if not (root / MARKER).is_file():
-        raise ValueError(f"{root} is not empty and holds no synthetic world: choose another folder, or empty this one")
+        raise ValueError(f"{root} is not empty and holds no synthetic dataset: choose another folder, or empty it")
     found = json.loads((root / MARKER).read_text())
     differences = [
         f"{name} {found.get(name)}, not {value}" for name, value in wanted.items() if found.get(name) != value
     ]
     if differences:
-        raise ValueError(f"{root} holds another world ({'; '.join(differences)}): choose another folder, or remove it")
+        raise ValueError(
+            f"{root} holds another synthetic dataset ({'; '.join(differences)}): choose another folder, or remove it"
+        )
     return True
 
 
 def ensure(format_: str, root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> bool:
-    """Have this world at ``root`` and return whether it had to be written.
+    """Write the synthetic dataset to ``root`` unless it is there, and return whether it was written.
 
-    It is written beside ``root`` and takes that name when it is whole, so that no reader ever sees a half one, and of
-    two processes that write the same world at once either may win. What a killed process left there is removed.
+    It is written beside ``root`` and renamed when it is complete, so that no reader sees half of it. Where two
+    processes write the same dataset at once, the first to finish is used. What a killed process left is removed.
 
     Raises:
         ValueError: an unknown format, or a folder that holds something else.
@@ -137,7 +139,7 @@ def _building(root: Path) -> Generator[Path]:
 
 
 def _sweep(root: Path) -> None:
-    """Remove the half worlds beside ``root`` that no process is writing any more."""
+    """Remove the unfinished folders beside ``root`` that no process writes any more."""
     if not root.parent.is_dir():
         return
     name = re.compile(rf"\.{re.escape(root.name)}\.[0-9a-f]{{8}}\.building")
@@ -158,7 +160,7 @@ def _sweep(root: Path) -> None:
 
 
 def _moved(building: Path, root: Path) -> bool:
-    """Whether the name was still free; False if another process has put a world there."""
+    """Whether the name was still free; False if another process has written the dataset there."""
     try:
         building.rename(root)
     except OSError:

@@ -1,7 +1,7 @@
-"""The world in JourneyDB's format: shards of pictures under uuid names, and rows of JSON lines that name them.
+"""The synthetic dataset in JourneyDB's format: shards of pictures with uuid names, and JSON lines that name them.
 
 The published shards are archives; training reads them unpacked. ``write`` makes the unpacked form, ``write_archives``
-the archives, whose bytes depend on the world alone.
+the archives, whose bytes depend on the ``World`` alone.
 """
 
 from __future__ import annotations

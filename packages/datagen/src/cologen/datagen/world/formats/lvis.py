@@ -1,4 +1,4 @@
-"""The world as LVIS v1: pictures that say which categories they lack and which they annotate in part."""
+"""The synthetic dataset as LVIS v1: pictures that say which categories they lack and which they annotate in part."""
 
 from __future__ import annotations
 

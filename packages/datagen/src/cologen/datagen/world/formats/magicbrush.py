@@ -1,4 +1,4 @@
-"""The world's edits in MagicBrush's formats: sessions of up to three turns, each turn an edit of the one before.
+"""The synthetic dataset's edits in MagicBrush's formats: sessions of up to three turns, each an edit of the one before.
 
 ``write`` makes the Parquet files of training and development, ``write_test`` the folders that ``test.zip`` holds.
 """

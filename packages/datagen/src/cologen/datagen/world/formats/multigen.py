@@ -1,4 +1,4 @@
-"""The world as MultiGen-20M: UniControl's JSON lines with condition files, and the Parquet forms.
+"""The synthetic dataset as MultiGen-20M: UniControl's JSON lines with condition files, and the Parquet forms.
 
 Conditions are exact: depth and classes as rendered, and Canny's edges of the picture.
 """

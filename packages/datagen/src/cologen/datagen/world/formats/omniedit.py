@@ -1,4 +1,4 @@
-"""The world's edits in the format of OmniEdit: source and edited picture, phrasings, task and scores, in Parquet."""
+"""The synthetic dataset's edits in OmniEdit's format, Parquet: source, edited picture, phrasings, task and scores."""
 
 from __future__ import annotations
 

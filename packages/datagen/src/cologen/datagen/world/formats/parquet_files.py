@@ -1,4 +1,4 @@
-"""Rows of a world into one Parquet file per split, a row group at a time: what the Parquet formats share."""
+"""Writes the synthetic dataset's rows into one Parquet file per split, by row groups, for all Parquet formats."""
 
 from __future__ import annotations
 

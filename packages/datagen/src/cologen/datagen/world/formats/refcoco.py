@@ -1,6 +1,6 @@
-"""The world in refer's format: RefCOCO, RefCOCO+ and RefCOCOg over the same pictures, each in its own way of speaking.
+"""The synthetic dataset in refer's format: RefCOCO, RefCOCO+ and RefCOCOg over the same pictures.
 
-RefCOCO says where things are, RefCOCO+ may not, and RefCOCOg speaks at length.
+They differ in their expressions: RefCOCO's say where things are, RefCOCO+'s may not, and RefCOCOg's are long.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The world's subject pairs in the format of Subjects200K: two pictures side by side in one image, in Parquet."""
+"""The synthetic dataset's subject pairs in Subjects200K's format, Parquet: two pictures side by side in one image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world's edits in the format of your own editing data: JSON lines with pictures beside them, or Parquet."""
+"""The synthetic dataset's edits in the format for a user's own editing data: JSON lines with pictures, or Parquet."""
 
 from __future__ import annotations
 
