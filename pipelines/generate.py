@@ -14,15 +14,13 @@ from PIL import Image
 
 from cologen.datagen.usage import require_device, require_picture, require_range, require_unused
 from cologen.datagen.weights import device_named
-from cologen.model.bundle import build
+from cologen.model.opening import PipelineSpec, open_pipeline
 from cologen.model.pipeline import CoLoGenPipeline
-from cologen.model.presets import preset
 from cologen.model.tasks import TASKS, task_named
 from cologen.model.world_base import packaged_base
 from cologen.pictures.rgb import DAMAGED
 from pipelines.console import CONSOLE, run
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _SIZE = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _LAST_SEED = 2**64
 """Where torch's seeds end."""
@@ -160,33 +158,33 @@ def _generate(options: Options) -> int:
 
 
 def _pipeline(options: Options) -> CoLoGenPipeline:
-    """The base, said in the first line, with its adapter, on its device."""
-    device = str(device_named(options.device))
-    dtype_name = options.dtype if options.dtype != "auto" else "bfloat16" if device.startswith("cuda") else "float32"
-    dtype = _DTYPES[dtype_name]
-    if options.base is None:
-        weights = options.weights or packaged_base(options.preset)
-        CONSOLE.print(f"No --base: using {options.preset}, trained on the synthetic dataset, with {weights.name}.")
-        model = build(preset(options.preset), weights=weights, dtype=dtype)
-        pipeline = CoLoGenPipeline.from_bundle(model)
+    """The base, named in the first line, with its adapter, on its device."""
+    spec = _spec(options)
+    if spec.base is None:
+        weights = spec.weights or packaged_base(spec.preset)
+        CONSOLE.print(f"No --base: using {spec.preset}, trained on the synthetic dataset, with {weights.name}.")
     else:
-        # A hub's name is owner/name; what is not there and cannot be one is a folder that was mistyped.
-        if not Path(options.base).exists() and not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", options.base):
-            raise FileNotFoundError(f"no FLUX folder at {options.base}")
-        CONSOLE.print(f"base {options.base} in {dtype_name} on {device}")
-        pipeline = CoLoGenPipeline.from_pretrained(options.base, dtype=dtype)
+        CONSOLE.print(f"base {spec.base} in {spec.dtype} on {spec.device}")
+    pipeline = open_pipeline(spec)
     if options.adapter is not None:
-        pipeline.load_adapter(options.adapter, options.stage)
         CONSOLE.print(f"adapter {options.adapter}, experts 0 to {pipeline.transformer.num_experts - 1}")
     elif options.image:
         CONSOLE.print("No --adapter: nothing has been learned about the picture, and the base alone looks at it.")
-    if options.offload == "model":
-        pipeline.enable_model_cpu_offload(device=device)
-    elif options.offload == "sequential":
-        pipeline.enable_sequential_cpu_offload(device=device)
-    else:
-        pipeline.to(device)
     return pipeline
+
+
+def _spec(options: Options) -> PipelineSpec:
+    device = str(device_named(options.device))
+    return PipelineSpec(
+        base=options.base,
+        preset=options.preset,
+        weights=options.weights,
+        adapter=options.adapter,
+        stage=options.stage,
+        device=device,
+        dtype=options.dtype if options.dtype != "auto" else "bfloat16" if device.startswith("cuda") else "float32",
+        offload=options.offload,
+    )
 
 
 def _open(path: Path) -> Image.Image:
