@@ -39,6 +39,7 @@ class OutputScore:
     """The values of one output by metric; None where a metric does not apply.
 
     ``problems`` are by metric, or under ``ALL``. ``statistics`` are those of item and set metrics, by metric.
+    ``digest`` is a hash of the file that was scored: a changed file is scored again.
     """
 
     item_id: str
@@ -46,6 +47,7 @@ class OutputScore:
     values: Mapping[str, float | None] = field(default_factory=lambda: MappingProxyType({}))
     problems: Mapping[str, Problem] = field(default_factory=lambda: MappingProxyType({}))
     statistics: Mapping[str, Statistic] = field(default_factory=lambda: MappingProxyType({}))
+    digest: str = ""
 
     def problem(self, metric: str) -> Problem | None:
         """Why the metric has neither value nor statistic; None where it has one, or does not apply."""
@@ -91,13 +93,19 @@ def _line(score: OutputScore) -> dict[str, Any]:
     if bad := [name for name, value in score.values.items() if value is not None and not math.isfinite(value)]:
         raise ValueError(f"{score.item_id}: {bad[0]} is not finite: it has to be a problem, not a value")
     problems = {name: {"reason": each.reason, "detail": each.detail} for name, each in score.problems.items()}
-    return {"item": score.item_id, "output": score.output, "values": dict(score.values), "problems": problems}
+    line = {"item": score.item_id, "output": score.output, "values": dict(score.values), "problems": problems}
+    return line | ({"digest": score.digest} if score.digest else {})
 
 
 def _score(line: dict[str, Any], statistics: Mapping[str, Statistic]) -> OutputScore:
     problems = {name: Problem(**each) for name, each in line["problems"].items()}
     return OutputScore(
-        item_id=line["item"], output=line["output"], values=line["values"], problems=problems, statistics=statistics
+        item_id=line["item"],
+        output=line["output"],
+        values=line["values"],
+        problems=problems,
+        statistics=statistics,
+        digest=line.get("digest", ""),
     )
 
 

@@ -1,0 +1,123 @@
+"""Outputs on disk: one PNG for each, in one folder, with the settings that made them.
+
+outputs/generation.json     settings: a folder holds the outputs of one model under one protocol
+outputs/ball-1-0.png        item "ball-1", output 0
+outputs/ball-2-0.json       why item "ball-2" has no output 0
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+
+from cologen.evaluation.records import Item, Picture, ScoreError
+from cologen.model.files import write_atomically
+
+SETTINGS_NAME = "generation.json"
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFolder:
+    """A folder of outputs: our own, or one that another program made."""
+
+    path: Path
+
+    def begin(self, settings: Mapping[str, Any], *, fresh: bool = False) -> None:
+        """Make the folder, or check that what is in it was made with the same settings.
+
+        Raises:
+            ValueError: it was made with others; the message names the fields that differ.
+        """
+        file = self.path / SETTINGS_NAME
+        if file.exists() and not fresh:
+            found = json.loads(file.read_text())
+            differing = sorted(name for name in {*found, *settings} if found.get(name) != settings.get(name))
+            if differing:
+                words = "; ".join(f"{name}: {found.get(name)!r}, not {settings.get(name)!r}" for name in differing)
+                raise ValueError(f"{self.path} holds outputs made otherwise ({words}): use another --out, or --fresh")
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        for old in (*self.path.glob("*.png"), *self.path.glob("*.json")):
+            old.unlink()  # with --fresh; without it only a folder that never began has any
+        write_atomically(file, (json.dumps(settings, indent=1, sort_keys=True) + "\n").encode())
+
+    def settings(self) -> dict[str, Any]:
+        """How the outputs were made; empty for a folder of another program."""
+        file = self.path / SETTINGS_NAME
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    def missing(self, items: Iterable[Item]) -> list[tuple[Item, int]]:
+        """The outputs that are not there yet, in the order of the items."""
+        there = {path.name for path in self.path.glob("*.png")} if self.path.exists() else set[str]()
+        return [
+            (item, number)
+            for item in items
+            for number in range(item.num_outputs)
+            if self._own(item.item_id, number).name not in there
+        ]
+
+    def write(self, item_id: str, number: int, output: Picture | Exception) -> None:
+        """Commit an output, or why there is none."""
+        path = self._own(item_id, number)
+        if isinstance(output, Exception):
+            problem = {
+                "reason": getattr(output, "reason", "bad_input"),
+                "detail": getattr(output, "detail", str(output)),
+            }
+            write_atomically(path.with_suffix(".json"), json.dumps(problem).encode(), durable=False)
+            return
+        write_atomically(path, encoded(output), durable=False)
+        path.with_suffix(".json").unlink(missing_ok=True)
+
+    def find(self, item: Item, number: int) -> Path:
+        """The file of an output: ours, the item's name alone, or a name that other programs give it.
+
+        Raises:
+            ScoreError: there is none; with the reason where generation left one.
+        """
+        own = self._own(item.item_id, number)
+        names = [own.stem, *([item.item_id] if item.num_outputs == 1 else [])]
+        candidates = [self.path / f"{name}{suffix}" for name in names for suffix in SUFFIXES]
+        candidates += [self.path / name.format(i=number) for name in item.output_names]
+        for path in candidates:
+            if path.is_file():
+                return path
+        why = own.with_suffix(".json")
+        if why.is_file():
+            problem = json.loads(why.read_text())
+            raise ScoreError(problem["reason"], problem["detail"])
+        raise ScoreError("missing", f"no {own.name} in {self.path.name}" + _others(candidates[1:]))
+
+    def extra(self, items: Iterable[Item]) -> list[str]:
+        """Pictures in the folder that belong to no item."""
+        known: set[Path] = set()
+        for item in items:
+            for number in range(item.num_outputs):
+                try:
+                    known.add(self.find(item, number))
+                except ScoreError:
+                    continue
+        pictures = (path for path in self.path.rglob("*") if path.suffix.lower() in SUFFIXES)
+        return sorted(path.relative_to(self.path).as_posix() for path in pictures if path not in known)
+
+    def _own(self, item_id: str, number: int) -> Path:
+        return self.path / f"{item_id}-{number}.png"
+
+
+def encoded(picture: Picture) -> bytes:
+    """A PNG, the same bytes for the same pixels."""
+    file = io.BytesIO()
+    PIL.Image.fromarray(picture).save(file, "PNG", compress_level=4)
+    return file.getvalue()
+
+
+def _others(candidates: list[Path]) -> str:
+    names = sorted({path.with_suffix("").name for path in candidates})
+    return f", nor under another of its names ({', '.join(names[:4])})" if names else ""
