@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cologen.model.bundle import build
+from cologen.model.gpus import GPUS, gpu_named
 from cologen.model.presets import preset
 from cologen.model.source import SourceTokens
 from cologen.model.tokens import grid_ids, text_ids
@@ -18,7 +19,6 @@ from cologen.trainer.dry_run.estimates import (
     tokens_of,
     trained_parameters,
 )
-from cologen.trainer.dry_run.gpus import GPUS, gpu_named
 from cologen.trainer.recipes.catalog import cologen_flux, world, world_base
 from cologen.trainer.recipes.curriculum import Recipe
 

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 
 from cologen.datagen.manifest import load_manifest, save_manifest
 from cologen.datagen.manifest.folder import Folder
+from cologen.model.gpus import GPUS
 from cologen.trainer.dry_run import missing
 from cologen.trainer.dry_run.estimates import Setup
 from cologen.trainer.dry_run.forecast import RunForecast, forecast_run
-from cologen.trainer.dry_run.gpus import GPUS
 from cologen.trainer.dry_run.missing import from_base
 from cologen.trainer.loop import bases
 from cologen.trainer.recipes.catalog import cologen_flux, load_recipe, world, world_base

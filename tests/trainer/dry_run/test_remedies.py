@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from cologen.model.gpus import GPUS
 from cologen.trainer.dry_run.estimates import Setup, memory
-from cologen.trainer.dry_run.gpus import GPUS
 from cologen.trainer.dry_run.remedies import conflicts, for_division, for_memory, undivided
 from cologen.trainer.recipes.catalog import cologen_flux, load_recipe, world_base
 from cologen.trainer.recipes.curriculum import Recipe

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cologen.model.gpus import GPUS
 from cologen.trainer.dry_run.estimates import Setup
 from cologen.trainer.dry_run.forecast import forecast_run
-from cologen.trainer.dry_run.gpus import GPUS
 from cologen.trainer.dry_run.tables import rendered
 from cologen.trainer.recipes.catalog import cologen_flux
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cologen.datagen.engine.cluster import Cluster
+from cologen.model.gpus import gpu_named
 from cologen.reports.printable import console
 from cologen.trainer.branching import Branch, branch, branch_off, branched_from
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
@@ -16,7 +17,6 @@ from cologen.trainer.data.world import WORLD, ensure_manifests
 from cologen.trainer.distributed import Processes, joined
 from cologen.trainer.dry_run.estimates import Setup
 from cologen.trainer.dry_run.forecast import forecast_run
-from cologen.trainer.dry_run.gpus import gpu_named
 from cologen.trainer.dry_run.tables import rendered
 from cologen.trainer.loop.bases import open_base
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE

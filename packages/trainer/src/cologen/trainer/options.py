@@ -12,7 +12,7 @@ import tyro
 
 from cologen.datagen.control.policy import HUB
 from cologen.datagen.usage import require_device, require_gpus, require_range
-from cologen.trainer.dry_run.gpus import gpu_named
+from cologen.model.gpus import gpu_named
 from cologen.trainer.strategy import PATIENCE, Strategy
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +80,7 @@ def read_part(folder: Path, part: int, *, statistics: bool = True) -> list[Outpu
         lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
         held = _unpacked(path.with_suffix(".npz"), len(lines)) if statistics else [{} for _ in lines]
         return [_score(line, each) for line, each in zip(lines, held, strict=True)]
-    except (orjson.JSONDecodeError, KeyError, TypeError, EOFError) as error:
+    except (orjson.JSONDecodeError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no part of a log of scores: {error}") from error
 
 
@@ -130,5 +131,5 @@ def _unpacked(path: Path, num_scores: int) -> list[dict[str, dict[str, np.ndarra
             metric, _, array = name.rpartition("/")
             if array != "rows":
                 for row, each in zip(rows[metric], file[name], strict=True):
-                    held[row].setdefault(metric, {})[array] = each
+                    held[row].setdefault(metric, {})[array] = np.asarray(each)  # a scalar where it has no axes
     return held

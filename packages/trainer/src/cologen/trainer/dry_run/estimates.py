@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 from cologen.model import costs
 from cologen.model.codecs import FLUX_DOWNSCALE
 from cologen.model.costs import Shape, Tokens
+from cologen.model.gpus import Gpu
 from cologen.model.presets import Preset, preset
 from cologen.model.world_codec import WorldCodec
-from cologen.trainer.dry_run.gpus import Gpu
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 
 GIB = 2**30
