@@ -20,6 +20,10 @@ Statistic = Mapping[str, np.ndarray]
 """What one output contributes to a number of several: arrays by name, of the same shapes for every output."""
 
 
+class WithheldError(Exception):
+    """A set's figure that cannot be stated, such as FID of one picture; its words say why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A metric with one value for each output.
@@ -67,7 +71,8 @@ class SetMetric:
 
     ``figure`` takes the statistics of all outputs one at a time, in the order of the items, so that memory does not
     grow with their number. ``each_number``: outputs number 0 of all items are one set, outputs number 1 another, and
-    the figure is the mean over these sets (ControlNet++'s FID). It is withheld while an output has no statistic.
+    the figure is the mean over these sets (ControlNet++'s FID). It is withheld while an output has no statistic, and
+    where ``figure`` raises ``WithheldError``.
     """
 
     name: str
