@@ -173,7 +173,7 @@ def miou(*, num_classes: int, ignored: int, name: str = "miou") -> SetMetric:
         title="mIoU",
         better="higher",
         best=1.0,
-        protocol=f"IoU of {num_classes} classes over all outputs together, label {ignored} ignored, absent classes left out",
+        protocol=f"IoU of {num_classes} classes over all outputs together, label {ignored} ignored, absent classes out",
         statistic=lambda case: classes.class_areas(
             reading_of(case, need), condition_of(case), num_classes=num_classes, ignored=ignored
         ),
