@@ -65,5 +65,6 @@ def _base(spec: PipelineSpec) -> tuple[Preset, Shape]:
         base = PRESETS["flux-schnell" if "schnell" in spec.base.lower() else "flux-dev"]
         return base, Shape.of(dict(base.transformer) | {"num_experts": 1})
     held = json.loads(config.read_text())
-    name = "flux-fill" if held.get("in_channels") == 384 else "flux-dev" if held.get("guidance_embeds") else "flux-schnell"
+    distilled = "flux-dev" if held.get("guidance_embeds") else "flux-schnell"
+    name = "flux-fill" if held.get("in_channels") == 384 else distilled
     return PRESETS[name], Shape.of(dict(PRESETS[name].transformer) | held | {"num_experts": 1})

@@ -12,8 +12,10 @@ Importing this module loads neither a network nor a library of metrics.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
+from cologen.evaluation.judgement import IMGEDIT
 from cologen.evaluation.metric import ItemMetric, Metric, SetMetric, Statistic
 from cologen.evaluation.metrics import (
     changes,
@@ -216,9 +218,24 @@ def gedit_o(*, name: str = "gedit_o") -> Metric:
     return kinds.judged(name, "G_O", "√(SC · PQ) of each sample", judged.overall)
 
 
-def imgedit_overall(*, name: str = "imgedit") -> Metric:
-    """ImgEdit-Bench's score: the mean of the judge's three, then over edit types."""
-    return kinds.judged(name, "ImgEdit", "mean of the judge's three scores", judged.mean_score, scale=(1.0, 5.0))
+def imgedit_scores() -> tuple[Metric, ...]:
+    """ImgEdit-Bench's score, the mean of the judge's three, and each of the three; then means over edit types.
+
+    ``imgedit``, ``imgedit_edit``, ``imgedit_natural`` and ``imgedit_detail``: what they ask differs between edit types.
+    """
+    scale = IMGEDIT.lowest, IMGEDIT.highest
+    mean = kinds.judged("imgedit", "ImgEdit", "mean of the judge's three scores", judged.mean_score, scale)
+    each = (
+        kinds.judged(
+            f"imgedit_{name}",
+            f"ImgEdit {name}",
+            f"the judge's score {name!r}",
+            partial(judged.score_at, place=IMGEDIT.place(name)),
+            scale,
+        )
+        for name in IMGEDIT.names
+    )
+    return mean, *each
 
 
 def edit_accuracy(*, tolerance: float = TOLERANCE, name: str = "edit_accuracy") -> Metric:

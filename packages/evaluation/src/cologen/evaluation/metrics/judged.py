@@ -3,7 +3,7 @@
     GEdit-Bench    SC = min of its scores, PQ = min of its scores, O = √(SC · PQ), each in [0, 10]
     ImgEdit-Bench  the mean of three scores, in [1, 5]
 
-Sources: VIEScore (Ku et al., 2024), as Step1X-Edit's scripts use it; ImgEdit (Ye et al., 2025).
+The scores' places are ``judgement``'s. Sources: VIEScore (Ku et al., 2024), as Step1X-Edit's scripts use it; ImgEdit (Ye et al., 2025).
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-Scores = Float[np.ndarray, "scores"]
+from cologen.evaluation.judgement import GEDIT_PQ, GEDIT_SC
 
-GEDIT_SC = slice(0, 2)
-"""The scores of semantic consistency: the judge saw source, output and instruction."""
-GEDIT_PQ = slice(2, 4)
-"""The scores of perceptual quality: the judge saw the output alone."""
+Scores = Float[np.ndarray, "scores"]
 
 
 def semantic_consistency(scores: Scores) -> float:
@@ -39,3 +36,8 @@ def overall(scores: Scores) -> float:
 def mean_score(scores: Scores) -> float:
     """The plain mean of all scores."""
     return float(scores.mean(dtype=np.float64))
+
+
+def score_at(scores: Scores, *, place: int) -> float:
+    """One of the scores."""
+    return float(scores[place])
