@@ -57,8 +57,11 @@ def reading_of(case: Case, need: Need) -> np.ndarray:
     """What a network read in a case.
 
     Raises:
-        ScoreError: ``not_finite``: there is NaN or infinity in it.
+        ScoreError: ``bad_input``: the item lacks that picture or text; ``not_finite``: there is NaN or infinity in it.
     """
+    if need not in case.readings:
+        what = f"text {need.text!r}" if need.slot == "texts" else need.slot
+        raise ScoreError("bad_input", f"{case.item.item_id} has no {what} for {need.network} to read")
     reading = case.readings[need]
     if not np.isfinite(reading).all():
         share = 1 - float(np.isfinite(reading).mean())

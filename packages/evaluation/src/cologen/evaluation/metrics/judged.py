@@ -3,7 +3,8 @@
     GEdit-Bench    SC = min of its scores, PQ = min of its scores, O = √(SC · PQ), each in [0, 10]
     ImgEdit-Bench  the mean of three scores, in [1, 5]
 
-The scores' places are ``judgement``'s. Sources: VIEScore (Ku et al., 2024), as Step1X-Edit's scripts use it; ImgEdit (Ye et al., 2025).
+The scores' places are ``judgement``'s. Sources: VIEScore (Ku et al., 2024), as Step1X-Edit's scripts use it; ImgEdit
+(Ye et al., 2025).
 """
 
 from __future__ import annotations
