@@ -6,11 +6,15 @@ import pytest
 
 from cologen.datagen.world.captions import MAX_CAPTIONS, captions
 from cologen.datagen.world.nouns import COUNT_WORDS, SIZE_WORDS
-from cologen.datagen.world.scene import sample_scene
+from cologen.datagen.world.scene import Scene, sample_scene
 from cologen.datagen.world.vocabulary import COLORS, GROUNDS, SHAPES, TEXTURES
 
-SCENES = [sample_scene(9, index) for index in range(500)]
 PLURALS = {shape.plural: name for name, shape in SHAPES.items()}
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return [sample_scene(9, index) for index in range(500)]
 
 
 def _skeleton(caption: str) -> str:
@@ -25,42 +29,42 @@ def _skeleton(caption: str) -> str:
     return re.sub(rf"\b(({determiners}) )?(({adjectives}) )*({nouns})\b", "N", caption, flags=re.IGNORECASE).lower()
 
 
-def test_the_same_scene_says_the_same():
-    assert captions(SCENES[0], 5) == captions(sample_scene(9, 0), 5)
-    assert captions(SCENES[0], 5)[:2] == captions(SCENES[0], 2)
+def test_the_same_scene_says_the_same(scenes: list[Scene]):
+    assert captions(scenes[0], 5) == captions(sample_scene(9, 0), 5)
+    assert captions(scenes[0], 5)[:2] == captions(scenes[0], 2)
 
 
-def test_captions_of_a_scene_are_distinct():
-    for scene in SCENES[:100]:
+def test_captions_of_a_scene_are_distinct(scenes: list[Scene]):
+    for scene in scenes[:100]:
         assert len(set(captions(scene, 10))) == 10
 
 
-def test_even_a_scene_of_one_plain_object_has_all_the_captions():
-    poorest = next(s for s in SCENES if len(s.objects) == 1 and s.objects[0].texture == "plain")
+def test_even_a_scene_of_one_plain_object_has_all_the_captions(scenes: list[Scene]):
+    poorest = next(s for s in scenes if len(s.objects) == 1 and s.objects[0].texture == "plain")
     assert len(set(captions(poorest, MAX_CAPTIONS))) == MAX_CAPTIONS
     with pytest.raises(ValueError, match="asked for 51"):
         captions(poorest, MAX_CAPTIONS + 1)
 
 
-def test_forms_vary():
+def test_forms_vary(scenes: list[Scene]):
     """Of 500 scenes' first captions, over half have a form of their own; no form makes more than a twentieth."""
-    forms = [_skeleton(captions(scene, 1)[0]) for scene in SCENES]
+    forms = [_skeleton(captions(scene, 1)[0]) for scene in scenes]
     assert len(set(forms)) > 250
     assert max(forms.count(form) for form in set(forms)) <= 25
 
 
-def test_objects_in_captions_exist():
+def test_objects_in_captions_exist(scenes: list[Scene]):
     pair = re.compile(rf"\b({'|'.join(COLORS)}) ({'|'.join(SHAPES)})\b")
-    for scene in SCENES[:200]:
+    for scene in scenes[:200]:
         things = {(thing.color, thing.shape) for thing in scene.objects}
         for caption in captions(scene, 4):
             assert set(pair.findall(caption)) <= things
 
 
-def test_counts_are_true():
+def test_counts_are_true(scenes: list[Scene]):
     group = re.compile(rf"\b({'|'.join(COUNT_WORDS[2:])}) ({'|'.join(COLORS)}) ({'|'.join(PLURALS)})\b")
     seen = 0
-    for scene in SCENES:
+    for scene in scenes:
         for number, color, plural in group.findall(captions(scene, 1)[0].lower()):
             alike = [thing for thing in scene.objects if (thing.color, thing.shape) == (color, PLURALS[plural])]
             assert COUNT_WORDS[len(alike)] == number
@@ -68,8 +72,8 @@ def test_counts_are_true():
     assert seen > 5
 
 
-def test_captions_are_clean_text():
-    for scene in SCENES[:200]:
+def test_captions_are_clean_text(scenes: list[Scene]):
+    for scene in scenes[:200]:
         for caption in captions(scene, 3):
             assert caption == caption.strip()
             assert "  " not in caption

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from cologen.datagen.world.directions import SLACK
 from cologen.datagen.world.nouns import SIZE_WORDS
 from cologen.datagen.world.objects import SceneObject
-from cologen.datagen.world.referring import EXTREMES, Meaning, referrals, referring_phrases
+from cologen.datagen.world.referring import EXTREMES, Meaning, Referral, referrals, referring_phrases
 from cologen.datagen.world.scene import Scene, sample_scene
 from cologen.datagen.world.vocabulary import COLORS, SHAPES, TEXTURES
 
@@ -16,19 +18,29 @@ STAR = replace(BALL, shape="star", color="blue", y=0.2)
 TWINS = Scene(seed=0, key="a", ground="grass", objects=(BALL, replace(BALL, x=0.8), STAR))
 
 
-SCENES = [sample_scene(6, index) for index in range(200)]
-FOUND = [[referrals(scene, i) for i in range(len(scene.objects))] for scene in SCENES]
+Found = list[list[list[Referral]]]
+"""Of every scene, of every object, what is said of it."""
 
 
-def test_every_object_of_many_scenes_has_phrases_and_each_means_it_alone():
-    for scene, by_object in zip(SCENES, FOUND, strict=True):
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return [sample_scene(6, index) for index in range(200)]
+
+
+@pytest.fixture(scope="module")
+def found_in(scenes: list[Scene]) -> Found:
+    return [[list(referrals(scene, i)) for i in range(len(scene.objects))] for scene in scenes]
+
+
+def test_every_object_of_many_scenes_has_phrases_and_each_means_it_alone(scenes: list[Scene], found_in: Found):
+    for scene, by_object in zip(scenes, found_in, strict=True):
         for i, found in enumerate(by_object):
             assert found
             assert all(referral.meaning.satisfied_by(scene) == (i,) for referral in found)
 
 
-def test_no_phrase_is_said_twice_in_a_scene():
-    for by_object in FOUND:
+def test_no_phrase_is_said_twice_in_a_scene(found_in: Found):
+    for by_object in found_in:
         phrases = [referral.phrase for found in by_object for referral in found]
         assert len(set(phrases)) == len(phrases)
 
@@ -42,9 +54,9 @@ def _anchor_words(meaning: Meaning) -> str:
     return " ".join(word for word in words if word)
 
 
-def test_the_words_say_the_meaning():
+def test_the_words_say_the_meaning(found_in: Found):
     """Read again from its words, a phrase names the attributes of its object, and after "the" those of another."""
-    for by_object in FOUND:
+    for by_object in found_in:
         for referral in (referral for found in by_object for referral in found):
             own_words = set(referral.phrase.removeprefix("the ").split(" the ")[0].split())
             meaning = referral.meaning

@@ -9,6 +9,7 @@ from cologen.datagen.randomness import generator
 from cologen.datagen.world.scene import (
     MAX_OBJECTS,
     MIN_VISIBLE,
+    Scene,
     is_clear,
     place,
     sample_object,
@@ -17,48 +18,51 @@ from cologen.datagen.world.scene import (
 )
 from cologen.datagen.world.vocabulary import GROUNDS
 
-SCENES = [sample_scene(3, index) for index in range(200)]
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return [sample_scene(3, index) for index in range(200)]
 
 
-def test_the_same_seed_and_index_give_the_same_scene():
-    assert [sample_scene(3, index) for index in range(20)] == SCENES[:20]
+def test_the_same_seed_and_index_give_the_same_scene(scenes: list[Scene]):
+    assert [sample_scene(3, index) for index in range(20)] == scenes[:20]
 
 
-def test_another_seed_or_index_gives_another_scene():
-    assert len({scene.objects for scene in SCENES}) == len(SCENES)
-    assert sample_scene(4, 0).objects != SCENES[0].objects
+def test_another_seed_or_index_gives_another_scene(scenes: list[Scene]):
+    assert len({scene.objects for scene in scenes}) == len(scenes)
+    assert sample_scene(4, 0).objects != scenes[0].objects
 
 
-def test_scenes_have_one_to_six_objects_and_all_of_these_counts():
-    assert {len(scene.objects) for scene in SCENES} == set(range(1, MAX_OBJECTS + 1))
+def test_scenes_have_one_to_six_objects_and_all_of_these_counts(scenes: list[Scene]):
+    assert {len(scene.objects) for scene in scenes} == set(range(1, MAX_OBJECTS + 1))
 
 
-def test_keys_are_unique():
-    assert len({scene.key for scene in SCENES}) == len(SCENES)
+def test_keys_are_unique(scenes: list[Scene]):
+    assert len({scene.key for scene in scenes}) == len(scenes)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 64), (160, 120), (96, 192), (512, 64)])
-def test_enough_of_every_object_is_visible_in_any_picture(size: tuple[int, int]):
+def test_enough_of_every_object_is_visible_in_any_picture(size: tuple[int, int], scenes: list[Scene]):
     # At 32 pixels the mask of a tiny object is too coarse to measure a share on.
     allowance = 0.1 if min(size) < 64 else 0.0
-    for scene in SCENES:
+    for scene in scenes:
         assert min(visible_fractions(scene.objects, *size)) > MIN_VISIBLE - allowance
 
 
-def test_objects_overlap_in_many_scenes():
-    crowded = [min(visible_fractions(scene.objects, 96, 96)) < 0.9 for scene in SCENES]
-    assert sum(crowded) > 0.3 * len(SCENES)
+def test_objects_overlap_in_many_scenes(scenes: list[Scene]):
+    crowded = [min(visible_fractions(scene.objects, 96, 96)) < 0.9 for scene in scenes]
+    assert sum(crowded) > 0.3 * len(scenes)
 
 
-def test_depths_fall_from_back_to_front():
-    for scene in SCENES:
+def test_depths_fall_from_back_to_front(scenes: list[Scene]):
+    for scene in scenes:
         depths = [thing.depth for thing in scene.objects]
         assert all(back - front > 0.04 for back, front in itertools.pairwise(depths))
         assert all(0.1 < depth < 0.7 for depth in depths)
 
 
-def test_no_object_hides_on_its_ground():
-    for scene in SCENES:
+def test_no_object_hides_on_its_ground(scenes: list[Scene]):
+    for scene in scenes:
         assert not {thing.color for thing in scene.objects} & GROUNDS[scene.ground].camouflages
 
 

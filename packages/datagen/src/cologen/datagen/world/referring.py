@@ -47,7 +47,9 @@ class Meaning:
 
     def satisfied_by(self, scene: Scene, slack: float = 0.0) -> tuple[int, ...]:
         """The indices of the objects of which it is true, within ``slack`` of being so."""
-        found = [i for i, thing in enumerate(scene.objects) if self._names(thing)]
+        said = {"shape": self.shape, "size": self.size, "texture": self.texture, "color": self.color}
+        wanted = [(name, word) for name, word in said.items() if word is not None]
+        found = [i for i, it in enumerate(scene.objects) if all(getattr(it, name) == word for name, word in wanted)]
         if self.place is not None:
             degree = PLACES[self.place].degree
             found = [i for i in found if degree(scene.objects[i]) > -slack]
@@ -65,11 +67,6 @@ class Meaning:
     def means(self, scene: Scene, index: int) -> bool:
         """Whether it means this object and no other, read plainly, generously and narrowly."""
         return all(self.satisfied_by(scene, slack) == (index,) for slack in (0.0, SLACK, -SLACK))
-
-    def _names(self, thing: SceneObject) -> bool:
-        wanted = (self.shape, self.size, self.texture, self.color)
-        actual = (thing.shape, thing.size, thing.texture, thing.color)
-        return all(want is None or want == fact for want, fact in zip(wanted, actual, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
