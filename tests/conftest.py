@@ -7,6 +7,9 @@ from hypothesis import HealthCheck, settings
 
 # Before any test imports Ray: under `uv run` it would build a second environment for its workers.
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+# Before any test imports torch: two pytest processes share the cores, small networks are faster on one thread, and
+# on a CPU only one thread repeats bit by bit.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile(
     "same-everywhere",

@@ -173,7 +173,7 @@ def test_usage_settles_at_rho_from_anywhere(by_token: bool, gap: float):
 
 def usage_while_training(by_token: bool, gap: float, num_steps: int = 400, lr: float = 3e-3) -> Tensor:
     """U_t step by step; the newest of three experts begins ``gap`` over the others, at what all samples share."""
-    num_blocks, size, tokens, dim = 8, 16, 6, 64
+    num_blocks, size, tokens, dim = 2, 64, 6, 64
     generator = torch.Generator().manual_seed(0)
     shared = torch.randn(num_blocks, 1, 1, dim, generator=generator)
     hidden = shared + torch.randn(num_blocks, size, tokens, dim, generator=generator)
