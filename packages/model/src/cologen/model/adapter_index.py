@@ -14,7 +14,7 @@ from cologen.model.weaving import Granularity
 
 INDEX = "adapter.json"
 FORMAT = 2
-"""2 since files have sums; folders of format 1 are read without."""
+"""Format 2 added the checksums of the files; folders of format 1 are read without them."""
 
 SHAPE = (
     "in_channels",
@@ -25,16 +25,16 @@ SHAPE = (
     "joint_attention_dim",
     "pooled_projection_dim",
 )
-"""What an adapter's base has to agree in."""
+"""The fields of ``base``, in which an adapter has to match the model."""
 
 FORM = ("rank", "expert_scale", "routing", "source_timestep")
-"""What the adapter itself decides about the experts."""
+"""The fields of ``form``: the settings of the experts."""
 
 _MOST_BYTES = 16 << 20
 
 
 def with_sum(index: Mapping[str, Any]) -> dict[str, Any]:
-    """The index and the sum of its content."""
+    """The index with the checksum of its content added."""
     content = json.dumps(index, sort_keys=True).encode()
     return {**index, "sum": hashlib.sha256(content).hexdigest()}
 
@@ -60,10 +60,10 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 
 def refuse_other(there: Mapping[str, Any], here: Mapping[str, Any], folder: Path) -> None:
-    """Name every field in which an adapter differs from the model at hand.
+    """Refuse an adapter that does not fit the model; the message names every field that differs.
 
     Raises:
-        ValueError: there are some.
+        ValueError: a field differs.
     """
     differences = [
         f"{name} {there[group][name]} there, {here[group][name]} here"
@@ -94,7 +94,7 @@ def _check(index: Any) -> None:
         raise ValueError(f"experts, rank and routers are not whole numbers: {whole}")
     if not all(0 <= number < index["experts"] for number in index["routers"]):
         raise ValueError(f"routers are {index['routers']} of {index['experts']} experts")
-    # One file for each expert: what is absurd is refused before anything of that size is made.
+    # There is one file per expert; absurd numbers are refused before anything of that size is allocated.
     num_files, num_routers = len(index["files"]), len(index["routers"])
     if index["format"] == FORMAT and num_files != index["experts"] + num_routers:
         raise ValueError(f"{index['experts']} experts and {num_routers} routers in {num_files} files")

@@ -5,7 +5,7 @@
     expert-0.safetensors …     one per stage, written once and never again
     router-2.safetensors …     the router as it was at the end of a stage
 
-Experts stay what they were, routers go on learning: so stage s is experts 0 … s with router s.
+An expert does not change after its stage, but the router keeps learning. So stage s is experts 0 … s with router s.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ def save_adapter(
 ) -> None:
     """Save the newest stage: its router, and every expert that is not there yet or has changed.
 
-    Saving stage after stage into one folder keeps them all. Each file takes its name when it is whole.
+    Saving stage after stage into one folder keeps them all. Each file gets its final name only when it is complete.
 
     Args:
-        model: a ``CoLoGenTransformer2DModel``, compiled or wrapped by DDP or peft too. Of a sharded one, every process
-            has to call this, unless ``weights`` holds all that is sharded.
-        folder: made if need be.
+        model: a ``CoLoGenTransformer2DModel``; it may be compiled or wrapped by DDP or peft. If it is sharded, every
+            process has to call this, unless ``weights`` holds all sharded weights.
+        folder: created if it does not exist.
         dtype: of the experts in the files; None: as they are. Routers are always saved as they are.
-        weights: saved in place of the model's own of these names: their moving average, or what is sharded, gathered.
-        notes: whatever else is to be known of it (base, step, recipe); kept in the JSON.
+        weights: saved instead of the model's weights of the same names: their moving average, or gathered shards.
+        notes: further facts for the JSON (base, step, recipe).
 
     Raises:
         ValueError: the model has no expert, its weights are offloaded or not finite, ``dtype`` is no floating type, or
@@ -97,12 +97,12 @@ def save_adapter(
 def load_adapter(
     model: nn.Module, folder: Path | str, *, stage: int | None = None, dtype: torch.dtype | None = None
 ) -> None:
-    """Put the experts of ``stage`` (None: the newest) and its router in place of whatever experts the model has.
+    """Replace the model's experts by those of ``stage`` (None: the newest), and its router.
 
     Args:
-        model: a ``CoLoGenTransformer2DModel``, compiled or wrapped by peft too.
+        model: a ``CoLoGenTransformer2DModel``; it may be compiled or wrapped by peft.
         folder: as ``save_adapter`` wrote it.
-        stage: of which the router is there.
+        stage: one whose router is in the folder.
         dtype: of the experts; None: the model's, which is right for inference. Training wants float32. Routers are
             float32 at least.
 
@@ -129,14 +129,14 @@ def load_adapter(
         raise FileNotFoundError(f"stage {stage} needs {len(files)} files in {folder}: {', '.join(missing)} missing")
     expected = _expected_shapes(own, stage + 1, index["form"]["rank"])
     _check_headers(folder, files, expected)
-    # Read aside first: a damaged file leaves the model as it was.
+    # All files are read before the model is changed, so that a damaged one leaves it as it was.
     weights: dict[str, Tensor] = {}
     for name in files:
         weights |= _read(folder / name, index["files"].get(name))
     own.rebuild(stage + 1, **index["form"], dtype=dtype or own.dtype)
     names = {plain_name(name): name for name in own.state_dict()}
     own.load_state_dict({names[name]: weight for name, weight in weights.items()}, strict=False)
-    if stage == newest:  # saved during a warm-up, maybe
+    if stage == newest:  # it may have been saved during a warm-up
         own.newcomer_bias = index["newcomer_bias"]
 
 
@@ -148,7 +148,7 @@ def _cologen(model: nn.Module) -> CoLoGenTransformer2DModel:
 
 
 def _own_weights(model: CoLoGenTransformer2DModel, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The pool's weights that are not ``given``, on the CPU and in one piece."""
+    """The pool's weights except those ``given``, unsharded and on the CPU."""
     own = {plain_name(name): weight for name, weight in model.state_dict().items() if ".prw." in name}
     own = {name: weight for name, weight in own.items() if name not in given}
     if own:
@@ -177,7 +177,7 @@ def _expected_shapes(model: CoLoGenTransformer2DModel, num_experts: int, rank: i
 
 
 def _check_headers(folder: Path, files: list[str], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Compare the shapes in the files' headers with those expected, before memory is asked for."""
+    """Compare the shapes in the files' headers with those expected, before memory is allocated."""
     found: dict[str, tuple[int, ...]] = {}
     for name in files:
         with _opened(folder / name) as file:
@@ -239,7 +239,7 @@ def _part(state: Mapping[str, Tensor], inside: str, dtype: torch.dtype | None) -
 
 
 def _written(path: Path, weights: dict[str, Tensor]) -> str:
-    """Write the file, unless it is there with this content; its sha256."""
+    """Write the file unless it exists with this content, and return its sha256."""
     content = save(weights)
     if not (path.is_file() and path.read_bytes() == content):
         write_atomically(path, content)

@@ -1,4 +1,4 @@
-"""Making, loading and saving the pipeline: from a folder, from a bundle, from another pipeline."""
+"""Creates the pipeline from a folder, a bundle or another pipeline, loads adapters into it, and saves it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _Pipeline = TypeVar("_Pipeline", bound="AssembledPipeline")
 
 
 class AssembledPipeline(FluxPipeline):
-    """FLUX's pipeline with CoLoGen's transformer and, of a bundle, that one's codec and text encoder."""
+    """FLUX's pipeline with CoLoGen's transformer and, if made from a bundle, the bundle's codec and text encoder."""
 
     scheduler: Any
     transformer: Any
@@ -69,13 +69,13 @@ class AssembledPipeline(FluxPipeline):
 
     @classmethod
     def load_config(cls, *args: Any, **kwargs: Any) -> Any:
-        """A folder's index as diffusers reads it, but the transformer is CoLoGen's."""
+        """A folder's index as diffusers reads it, with CoLoGen's class for the transformer."""
         config: Any = super().load_config(*args, **kwargs)
         return {**config, "transformer": [_MODULE, CoLoGenTransformer2DModel.__name__]}
 
     @classmethod
     def from_pipe(cls, pipeline: Any, **kwargs: Any) -> Any:
-        """As every pipeline of diffusers, around the same modules and, unless ``dtype`` is given, in their precision.
+        """As in any diffusers pipeline: the same modules, in their own precision unless ``dtype`` is given.
 
         Raises:
             ValueError: a stock transformer that is already offloaded or compiled.
@@ -88,7 +88,7 @@ class AssembledPipeline(FluxPipeline):
         return made
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """As every pipeline of diffusers; without experts the folder is one of FLUX, and needs no CoLoGen to be read.
+        """As in any diffusers pipeline; without experts it is saved as plain FLUX, which is read without CoLoGen.
 
         Raises:
             ValueError: it was made of a bundle whose parts are not diffusers' own.

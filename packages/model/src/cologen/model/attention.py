@@ -1,7 +1,7 @@
 """CoLoGen's attention: FLUX's own, with writing and reading of a source's keys and values (eq. 5 to 7).
 
-The source attends to itself alone, so it runs through the base first ("write", without text), and what it leaves is
-appended for the noisy and the text tokens ("read"). No mask is ever needed, and every attention backend will do.
+The source attends only to itself, so it runs through the base first ("write", without text). Its keys and values are
+then appended to those of the noisy and text tokens ("read"). No mask is needed, so every attention backend works.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Seen = Float[Tensor, "batch seen_tokens heads head_dim"]
 
 
 class WeavingProcessor(FluxAttnProcessor):
-    """FLUX's attention processor; with ``writing`` or ``source``, that of block number ``block``.
+    """FLUX's attention processor; with ``writing`` or ``source`` it needs the number of its block.
 
-    The model numbers the processors that it is given, since diffusers makes new ones without arguments.
+    The model sets these numbers, since diffusers creates processors without arguments.
     """
 
     def __init__(self, block: int = 0) -> None:

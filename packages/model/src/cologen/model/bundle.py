@@ -3,7 +3,7 @@
     bundle = build(preset("world-tiny"), seed=0)
     bundle = load(preset("flux-dev"), Path("FLUX.1-dev"))  # a folder as diffusers writes it
 
-A trainer then goes ``pack(bundle.codec.encode(images), preset.patch)``, and a pipeline the same way back.
+A trainer then computes ``pack(bundle.codec.encode(images), preset.patch)``, and a pipeline the inverse.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def load(
     if not (folder / "transformer" / "config.json").is_file():
         raise FileNotFoundError(f"{folder} has no transformer/config.json: not a whole FLUX folder")
     _check_shape(preset, folder / "transformer")
-    # The small parts first: what is missing is then said before 24 GB are read.
+    # Small parts first, so that a missing one is reported before 24 GB are read.
     codec = FluxCodec.from_folder(folder, dtype=dtype, tiling=tiling, slicing=slicing)
     text = FluxTextEncoder.from_folder(folder, dtype=dtype, num_tokens=preset.text_tokens)
     rank = preset.transformer["rank"]
@@ -123,10 +123,10 @@ _SMALL = re.compile(r"proj_out\.weight|norm_out\.linear\.weight|.*\.(norm|norm1|
 
 @torch.no_grad()
 def _draw(transformer: CoLoGenTransformer2DModel, seed: int) -> None:
-    """Each weight from the seed and its own name: uniform as Glorot's, biases zero, norms one.
+    """Initialise each weight from the seed and its own name: Glorot uniform, biases zero, norms one.
 
-    What ``_SMALL`` names begins at a tenth of that: each block near the identity, as in DiT (Peebles & Xie 2023), whose
-    zeros would leave a fresh model blind to its inputs.
+    The weights that ``_SMALL`` names start at a tenth of that, so that each block is near the identity, as in DiT
+    (Peebles & Xie 2023). DiT's zeros would make a fresh model ignore its inputs.
     """
     for name, weight in transformer.named_parameters():
         if weight.ndim < 2:
@@ -166,7 +166,7 @@ def _check_shape(preset: Preset, folder: Path) -> None:
 
 
 def _resolved(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The shape that a configuration means: FLUX's own files leave out what is as usual."""
+    """The shape that a configuration describes, with the defaults that FLUX's own files leave out."""
     shape = {name: config.get(name) for name in _SHAPE}
     shape["out_channels"] = config.get("out_channels") or config.get("in_channels")
     shape["axes_dims_rope"] = tuple(config.get("axes_dims_rope") or (16, 56, 56))

@@ -16,14 +16,14 @@ from cologen.pictures.masks import HOLE_GREY
 logger = logging.get_logger(__name__)
 
 MAX_STRETCH = 1 / 16
-"""By how much the proportions of a picture and its result may differ, as those of a condition in training."""
+"""How much the proportions of a picture and its result may differ: as much as those of a condition in training."""
 HOLE = HOLE_GREY / 255 * 2 - 1
 """The grey of a hole in [-1, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Of the result, in pixels."""
+    """The size of the result, in pixels."""
 
     height: int
     width: int
@@ -56,7 +56,7 @@ def task_for(name: str | None, image: Pictures | None, mask: Pictures | None) ->
     """The task of that name, if its inputs are given; None for text-to-image.
 
     Raises:
-        ValueError: there is no such task, something is missing for it, or something is given for no use.
+        ValueError: there is no such task, an input of it is missing, or an input is given that it does not use.
     """
     if name is None:
         if image is not None:
@@ -93,8 +93,7 @@ def read_given(task: Task, image: Pictures, mask: Pictures | None, num_prompts: 
 
 
 def usual_size(given: Given | None, side: int) -> Size:
-    """That of the first image if the task is aligned with it, shrunk to an area of ``side²`` at most; else that
-    square."""
+    """The first image's size, shrunk to an area of at most ``side²``, if the task is aligned; else that square."""
     if given is None or not given.task.aligned:
         return Size(height=side, width=side)
     height, width = given.images[0][0].shape[1:]
@@ -103,7 +102,7 @@ def usual_size(given: Given | None, side: int) -> Size:
 
 
 def chosen_size(given: Given | None, side: int, height: int | None, width: int | None) -> Size:
-    """What is asked for; a side that is left out keeps the image's proportions, or is that of ``usual_size``."""
+    """The size asked for; a side that is left out keeps the image's proportions, or is that of ``usual_size``."""
     usual = usual_size(given, side)
     if given is not None and given.task.aligned:
         if height is not None and width is None:
@@ -127,13 +126,13 @@ def rounded(size: Size, multiple: int) -> Size:
 def conditions(given: Given | None, size: Size, multiple: int) -> Conditions:
     """Bring the pictures to their sizes, and the hole to grey.
 
-    A picture that is aligned with the result is resized to its size, as FLUX's own pipelines do; where that changes its
-    proportions, a warning says so. A subject is made to fit into it, keeping its proportions up to the rounding to
-    ``multiple``.
+    A picture that is aligned with the result is resized to the result's size, as in FLUX's own pipelines; a warning
+    says where that changes its proportions. A subject is resized to fit into the result and keeps its proportions, up
+    to the rounding to ``multiple``.
 
     Raises:
-        ValueError: pictures that lie under results of one size differ in proportions, the k-th subjects of a batch
-            would not come out in one size, or a hole vanishes in this size.
+        ValueError: aligned pictures of one call differ in proportions, the k-th subjects of a batch would get different
+            sizes, or a hole vanishes at this size.
     """
     if given is None:
         return Conditions(size=size)
@@ -151,7 +150,7 @@ def conditions(given: Given | None, size: Size, multiple: int) -> Conditions:
 
 
 def hole_in(shown: Conditions) -> tuple[Float[Tensor, "_ 3 height width"], Float[Tensor, "_ 1 height width"]]:
-    """The picture in which a Fill base paints, and the mask of where: without a mask all of it is a hole."""
+    """The picture that a Fill base paints into, and its mask; without a mask the whole picture is a hole."""
     if shown.mask is None:
         empty = torch.full((1, 3, shown.size.height, shown.size.width), HOLE)
         return empty, torch.ones_like(empty[:, :1])
@@ -161,7 +160,7 @@ def hole_in(shown: Conditions) -> tuple[Float[Tensor, "_ 3 height width"], Float
 def with_known(
     pixels: Float[Tensor, "draws 3 height width"], shown: Conditions
 ) -> Float[Tensor, "draws 3 height width"]:
-    """``pixels`` in the hole, and around it those that were given."""
+    """``pixels`` inside the hole, and the given picture's pixels around it."""
     if shown.whole is None or shown.mask is None:
         return pixels
     whole, mask = (
@@ -199,7 +198,7 @@ def _check_proportions(given: Given, size: Size) -> None:
 
 
 def _stretch(height: int, width: int, other_height: int, other_width: int) -> float:
-    """By which factor the proportions differ, less 1."""
+    """The factor by which the proportions differ, minus 1."""
     ratio = height * other_width / (width * other_height)
     return max(ratio, 1 / ratio) - 1
 

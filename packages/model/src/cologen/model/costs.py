@@ -12,7 +12,7 @@ from typing import Any
 
 from cologen.model.weaving import Granularity
 
-_TIME_CHANNELS = 256  # of the sinusoids in which FLUX tells times and guidance
+_TIME_CHANNELS = 256  # of the sinusoids that encode time and guidance in FLUX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Shape:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> Shape:
-        """That of a model's config, or of the arguments it is to be made with; arguments without a cost are ignored."""
+        """The shape in a model's config, or in the arguments for a new one; arguments without a cost are ignored."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in arguments.items() if name in known})
 
@@ -108,7 +108,7 @@ def plain_step(shape: Shape, tokens: Tokens) -> Flops:
 
 
 def cached_step(shape: Shape, tokens: Tokens) -> Flops:
-    """One step that reads sources encoded before: only attention grows."""
+    """One step that reads sources encoded before: only attention costs more."""
     joint = tokens.image + tokens.text
     return _ends(shape, tokens.image, tokens.text) + _blocks(shape, joint, joint + sum(tokens.sources))
 
@@ -130,9 +130,9 @@ def concatenated_step(shape: Shape, tokens: Tokens) -> Flops:
 def training_step(shape: Shape, tokens: Tokens, *, checkpointing: bool) -> Flops:
     """Forward and backward on a frozen base: sources encoded, then read, with gradients for experts and routers alone.
 
-    Gradients pass through the base's matrices at the price of the forward pass, since their own are not wanted, and
-    through attention at twice its price (what fused kernels compute once more is not counted). With ``checkpointing``
-    the blocks run forward once more. Counted for models with blocks of both kinds.
+    The backward pass through the base's matrices costs as much as the forward pass, since their own gradients are not
+    needed. Through attention it costs twice as much (what fused kernels recompute is not counted). With
+    ``checkpointing`` the blocks run forward once more. Counted for models with blocks of both kinds.
     """
     joint = tokens.image + tokens.text
     blocks = [_blocks(shape, joint, joint + sum(tokens.sources))]

@@ -15,7 +15,7 @@ from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.model.weaving import Granularity, ProgressiveRepresentationWeaving
 
 SourceTimestep = Literal["zero", "shared"]
-"""At which time a source is seen: always 0, so that it need be encoded only once, or at that of the noisy latent."""
+"""The time at which a source is encoded: always 0, so that once is enough, or that of the noisy latent."""
 
 
 class FluxWithExperts(FluxTransformer2DModel):
@@ -32,7 +32,8 @@ class FluxWithExperts(FluxTransformer2DModel):
         return self._settings.num_experts
 
     def register_to_config(self, **kwargs: Any) -> None:
-        """As every model of diffusers; what is set is no default any more, which ``from_config`` would ignore."""
+        """As in any diffusers model; a value that was set is not marked as a default, which ``from_config`` would
+        ignore."""
         defaults = self._settings.get("_use_default_values", []) if hasattr(self, "_internal_dict") else []
         kwargs.setdefault("_use_default_values", [name for name in defaults if name not in kwargs])
         super().register_to_config(**kwargs)
@@ -49,9 +50,9 @@ class FluxWithExperts(FluxTransformer2DModel):
     def add_expert(self, seed: int, *, dtype: torch.dtype = torch.float32) -> int:
         """Add an expert to every block, initialised from ``seed`` and its number; return that number.
 
-        It begins with ``newcomer_bias`` on its logit if there are others; the trainer anneals that to 0. It is kept in
-        float32 by default, whatever the base's precision, since an optimizer's small steps are lost in bf16; products
-        are computed in the precision of the hidden states.
+        If there are other experts, ``newcomer_bias`` is added to its logit; the trainer anneals that to 0. Its weights
+        are in float32 by default, whatever the base's precision, since an optimizer's small steps are lost in bf16.
+        Products are computed in the precision of the hidden states.
 
         Raises:
             ValueError: the weights are offloaded or sharded.
@@ -66,7 +67,7 @@ class FluxWithExperts(FluxTransformer2DModel):
         return number
 
     def trainable_parameters(self, stage: int) -> dict[str, nn.Parameter]:
-        """What trains at ``stage``: that stage's expert and the router, in every block, by name.
+        """The parameters that train at ``stage``, by name: that stage's expert and the router of every block.
 
         Raises:
             ValueError: the model does not have exactly ``stage + 1`` experts.
@@ -77,7 +78,7 @@ class FluxWithExperts(FluxTransformer2DModel):
         return {name: weight for name, weight in self.named_parameters() if any(part in name for part in parts)}
 
     def freeze_for(self, stage: int) -> dict[str, nn.Parameter]:
-        """Let only what trains at ``stage`` require gradients, and return it."""
+        """Let only the parameters that train at ``stage`` require gradients, and return them."""
         trainable = self.trainable_parameters(stage)
         self.requires_grad_(False)
         for weight in trainable.values():
@@ -115,7 +116,7 @@ class FluxWithExperts(FluxTransformer2DModel):
         self.register_to_config(num_experts=num_experts)
 
     def _draw(self, number: int, seed: int) -> None:
-        """Give expert ``number`` its beginning, drawn block after block."""
+        """Initialise expert ``number``, block by block."""
         generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
         for attn in self._attentions():
             attn.prw.experts[number].draw(generator)

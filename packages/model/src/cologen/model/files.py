@@ -15,13 +15,13 @@ _Model = TypeVar("_Model")
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write beside ``path``, and take its name; after a crash the old content or the new is there, never a half.
+    """Write a file beside ``path`` and rename it: after a crash the old content is there or the new, complete.
 
     Args:
-        durable: whether the new content survives a loss of power, too. What is checked when it is read need not.
+        durable: whether the new content also survives a power failure; files that are checked when read need not.
 
     Raises:
-        OSError: no room, or no right to write; nothing is left behind.
+        OSError: the disk is full or the folder not writable; no temporary file remains.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -32,15 +32,15 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
                 os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names no file
+        raise OSError(error.errno, error.strerror, str(path)) from error  # the error of a full disk names no file
     finally:
         beside.unlink(missing_ok=True)
     if durable:
-        sync(path.parent)  # the name too has to survive
+        sync(path.parent)  # the rename has to survive too
 
 
 def sync(path: Path) -> None:
-    """Have a file, or the names in a folder, survive a loss of power."""
+    """Flush a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -64,7 +64,7 @@ def read_whole(kind: type[_Model], folder: Path, **options: Any) -> _Model:
 
 @contextmanager
 def damage_named(path: Path) -> Generator[None, None, None]:
-    """A damaged file of weights, read within the block, is a ``ValueError`` that names ``path``."""
+    """Within the block, reading a damaged file of weights raises a ``ValueError`` that names ``path``."""
     try:
         yield
     except SafetensorError as error:

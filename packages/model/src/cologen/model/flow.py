@@ -1,6 +1,6 @@
 """Rectified flow as FLUX uses it: a straight path from picture (time 0) to noise (time 1), and its time schedules.
 
-All draws are the caller's, given as tensors. Times stay in float32 or float64: half precision cannot tell 0.999 from 1.
+Random draws are passed in as tensors. Times stay in float32 or float64: half precision cannot tell 0.999 from 1.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def shift(time: Float[Tensor, "*shape"], num_tokens: int) -> Float[Tensor, "*sha
     ``t' = e^μ / (e^μ + 1/t - 1)``, increasing, with 0 and 1 fixed exactly.
     """
     growth = math.exp(shift_exponent(num_tokens))
-    # A tensor above the line, since torch would turn a number there into a reciprocal, and 1 would not stay 1.
+    # The numerator is a tensor: for a number, torch multiplies by the reciprocal, and 1 would not stay 1.
     return torch.full_like(time, growth) / (growth + (1 / time - 1))
 
 

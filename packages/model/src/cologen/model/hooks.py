@@ -13,7 +13,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 _STEP_CACHES = ("_cache", "pyramid_attention_broadcast")
-"""How the modules in ``diffusers.hooks`` end whose hooks leave out work that an earlier step has done."""
+"""Name endings of the modules in ``diffusers.hooks`` whose hooks skip work that an earlier step has done."""
 
 _INFIXES = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 """What compiled, sharded or checkpointed submodules add to the names of their weights."""
@@ -40,7 +40,7 @@ def plain_name(name: str) -> str:
 
 
 def refuse_if_weights_are_elsewhere(model: nn.Module, action: str, *, sharded: bool = False) -> None:
-    """Refuse ``action`` (to "load the adapter") on a model whose weights are not at hand.
+    """Refuse ``action`` (to "load the adapter") on a model whose weights are offloaded or sharded.
 
     Args:
         sharded: allowed, since the weights can be gathered.
@@ -74,7 +74,7 @@ def refuse_if_parallel(model: Any) -> None:
 
 @contextmanager
 def without_step_caches(model: nn.Module) -> Generator[None, None, None]:
-    """Within the block no step cache of diffusers sees what runs through ``model``, and none changes it."""
+    """Within the block, diffusers' step caches neither record nor change calls of ``model``."""
     references = [
         hook.fn_ref
         for registry in _registries(model)

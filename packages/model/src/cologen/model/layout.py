@@ -34,7 +34,7 @@ class Layout:
         """The layout of this transformer with this codec.
 
         Raises:
-            ValueError: they do not.
+            ValueError: they do not fit together.
         """
         config: Any = transformer.config
         channels, downscale = codec.latent_channels, codec.downscale
@@ -65,7 +65,7 @@ class Layout:
         return num_draws, self.channels, size.height // self.downscale, size.width // self.downscale
 
     def latents(self, tokens: Float[Tensor, "draws tokens dim"], size: Size) -> Float[Tensor, "draws channels _ _"]:
-        """Tokens put back in their places."""
+        """Tokens rearranged into latents."""
         return unpack(tokens, *self.latent_shape(len(tokens), size)[2:], self.patch)
 
     def source(
@@ -80,7 +80,7 @@ class Layout:
     ) -> SourceTokens:
         """The ``number``-th source (from 1) from its latents, positioned over a result of ``grid`` (rows, columns).
 
-        Its ids stay in float32 whatever ``like`` is: half of a half is lost in bfloat16 beyond 128.
+        Its ids stay in float32, whatever the dtype of ``like``: bfloat16 has no halves beyond 128.
         """
         tokens = pack(latents, self.patch).to(like)
         if self.fill:

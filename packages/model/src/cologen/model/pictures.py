@@ -23,7 +23,7 @@ channel); a tensor by (row, column) or (channel, row, column). A picture has 1 t
 RGB, RGB with alpha. Numbers are uint8, uint16, bool, or floats in [0, 1]."""
 
 Pictures: TypeAlias = Picture | Sequence[Picture | Sequence[Picture]]
-"""One or several of them; what a list means is said by ``by_sample``."""
+"""One or several of them; ``by_sample`` explains what a list means."""
 
 Rgb: TypeAlias = Float[Tensor, "3 _ _"]
 Mask: TypeAlias = Float[Tensor, "1 _ _"]
@@ -67,7 +67,7 @@ def to_rgb(picture: Picture) -> Rgb:
 
 
 def to_mask(picture: Picture) -> Mask:
-    """1 where it is white, of 0.5 or more: there is the hole. Among integers 0 and 1, the hole is 1.
+    """1 in the hole: where the mask is white (0.5 or more), or 1 if it holds only the integers 0 and 1.
 
     Raises:
         TypeError: it is no picture.
@@ -83,7 +83,7 @@ def to_mask(picture: Picture) -> Mask:
 
 
 def resized(picture: Rgb, height: int, width: int) -> Rgb:
-    """Bicubic, averaging where it shrinks; of the same size, untouched."""
+    """Bicubic, antialiased when shrinking; a picture of that size is returned as it is."""
     return _resize(picture, height, width, "bicubic").clamp(-1, 1)
 
 

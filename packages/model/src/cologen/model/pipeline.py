@@ -42,8 +42,8 @@ from cologen.model.text import TextEncoder
 from cologen.model.tokens import text_ids
 from cologen.model.transformer import CoLoGenTransformer2DModel
 
-# A folder's index names a module and a class in it, and diffusers looks in that module for the base class that tells
-# how to load it, too. So the transformer is named as one of this module, which has both.
+# A folder's index names a module and a class in it. diffusers also looks in that module for the base class, which says
+# how to load it. So the index names this module for the transformer, which has both.
 __all__ = ["CoLoGenPipeline", "CoLoGenTransformer2DModel", "ModelMixin"]
 
 OnStepEnd = Callable[[Any, int, Tensor, dict[str, Any]], dict[str, Any] | None]
@@ -51,12 +51,13 @@ OnStepEnd = Callable[[Any, int, Tensor, dict[str, Any]], dict[str, Any] | None]
 
 
 class CoLoGenPipeline(AssembledPipeline):
-    """FLUX's pipeline with CoLoGen's transformer: LoRAs, offloading, VAE tiling and callbacks are as they are there.
+    """FLUX's pipeline with CoLoGen's transformer: LoRAs, offloading, VAE tiling and callbacks work as there.
 
-    ``from_pretrained`` takes any folder or hub name of FLUX.1 dev, Fill or schnell. A pipeline of a bundle uses that
-    one's codec and text encoder in place of FLUX's, on the device it draws on. A stock transformer, given or found in
-    another pipeline by ``from_pipe``, becomes CoLoGen's without a copy. The other way is
-    ``FluxPipeline.from_pipe(pipe, transformer=pipe.transformer)``: diffusers takes over exact classes by itself only.
+    ``from_pretrained`` takes any folder or hub name of FLUX.1 dev, Fill or schnell. A pipeline of a bundle uses the
+    bundle's codec and text encoder instead of FLUX's, on the pipeline's device. A stock transformer, passed in or found
+    by ``from_pipe`` in another pipeline, is converted without a copy. The way back is
+    ``FluxPipeline.from_pipe(pipe, transformer=pipe.transformer)``: by itself, diffusers passes on only modules of
+    exactly the expected class.
     """
 
     @torch.no_grad()
@@ -99,8 +100,9 @@ class CoLoGenPipeline(AssembledPipeline):
                 size, shrunk to the area of the base's usual square; without an image, or with a subject's, that square.
                 Where only one side is given, the other keeps the image's proportions.
             num_inference_steps: default: what the base's authors use (dev 28, Fill 50, schnell 4).
-            guidance_scale: told to bases that were distilled with it. Default: dev 3.5, Fill 30.
-            true_cfg_scale: above 1, and with a negative prompt: classifier-free guidance, at twice the cost.
+            guidance_scale: an input of bases that were distilled with guidance. Default: dev 3.5, Fill 30.
+            true_cfg_scale: above 1 and with a negative prompt, the scale of classifier-free guidance, at twice the
+                cost.
             latents: the noise to begin with, in tokens.
             image: the picture to be filled, marked or edited, the condition, or the subject. With one prompt, a list is
                 several pictures for it. With a list of prompts: one image for all, or one (or a list of some) for each.
@@ -108,14 +110,14 @@ class CoLoGenPipeline(AssembledPipeline):
                 keep theirs.
             mask: white where the hole is, in the image's size; for the task "inpaint", and needed there.
             task: "inpaint", "grounding", "control", "customized" or "editing"; needed with an image.
-            paste_known: put the image's own pixels back around the hole. Off by default: the model sees them and paints
-                them as well, without a seam.
+            paste_known: put the image's own pixels back around the hole. Off by default: the model paints them too,
+                from what it sees, without a seam.
 
         Returns:
             What ``FluxPipeline`` does: ``images`` are PIL, or arrays or tensors in [0, 1], or latents in tokens.
 
         Raises:
-            ValueError: something is missing, too much, or does not fit together.
+            ValueError: an argument is missing, has no use, or does not fit the others.
         """
         self._refuse_missing_parts()
         codec, usual = self._codec, self._usual

@@ -15,10 +15,11 @@ from cologen.model.world_text import WorldTextEncoder
 class Preset:
     """One kind of model: its shape, what it reads and writes, and how it is sampled.
 
-    ``family`` says which codec and text encoder stand around it, ``transformer`` holds the arguments of
+    ``family`` says which codec and text encoder it uses, ``transformer`` holds the arguments of
     ``CoLoGenTransformer2DModel``. ``layout`` is what the base reads in a token: the latent alone ("plain"), or latent,
     masked picture and mask ("fill"). ``patch`` is in latents, ``side`` a picture's usual side in pixels. ``shifted``
-    says whether times move with the resolution; ``guidance`` is the scale told to bases distilled with it, else None.
+    says whether times are shifted with the resolution; ``guidance`` is the scale of bases distilled with one, else
+    None.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Preset:
 
 
 def _world(axes: tuple[int, int, int], *, heads: int, layers: tuple[int, int], rank: int) -> Mapping[str, Any]:
-    """``axes``: channels of a head that tell picture, row and column; ``layers``: of two streams and of one."""
+    """``axes``: channels of a head for picture, row and column; ``layers``: double-stream and single-stream blocks."""
     return MappingProxyType(
         {
             "in_channels": WorldCodec.latent_channels,

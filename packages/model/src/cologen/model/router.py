@@ -53,7 +53,7 @@ class NoisyRouter(nn.Module):
         noise: Float[Tensor, "*place experts"] | None,
         probability: Float[Tensor, "*place experts"],
     ) -> Float[Tensor, "2 experts dim"]:
-        """The gradient of the newest expert's probability by ``choose`` and ``disturb``, added up over all places.
+        """The gradient of the newest expert's probability by ``choose`` and ``disturb``, summed over all places.
 
         The input is held fixed, so this is the whole gradient by the router's own weights, in closed form: it needs no
         backward pass. ``probability`` is what ``forward`` gave for the same arguments.
@@ -72,7 +72,7 @@ class NoisyRouter(nn.Module):
         return both.mT @ hidden.flatten(0, -2)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
-        """As every module's, which ``.to`` and ``.half`` end in, but a precision below float32 is not taken over."""
+        """What ``.to`` and ``.half`` call; unlike other modules, this one does not go below float32."""
         before = [rows.data for rows in self.parameters()]
         applied = super()._apply(fn, recurse)
         for rows, kept in zip(self.parameters(), before, strict=True):

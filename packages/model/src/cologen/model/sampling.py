@@ -40,8 +40,9 @@ class Words:
 class CallSource:
     """The sources of one call, and their cached keys and values.
 
-    A model that sees its source at time zero finds the same at every step, so it is asked once. One that shares the
-    noisy latent's time is asked at each step. Both guidance branches and all pictures of a prompt read the same.
+    A model that encodes its source at time zero does so once, since the result is the same at every step. A model that
+    shares the noisy latent's time encodes it at each step. Both guidance branches and all pictures of a prompt read the
+    same cache.
 
     Args:
         pooled: of the prompts, one for each sample (see docs/design.md).
@@ -81,8 +82,9 @@ class CallSource:
 class Denoiser:
     """The transformer with everything that is constant over a call's steps.
 
-    ``beside`` is what Fill bases read beside the noisy latent. ``cfg_scale`` weighs words against other words. Sources
-    that are given as tokens are encoded at every step, within the one call of the model that FSDP allows.
+    ``beside`` is what Fill bases read beside the noisy latent. ``cfg_scale`` is the scale of true classifier-free
+    guidance. Sources that are given as tokens are encoded at every step, in the same call of the model, as FSDP
+    requires.
     """
 
     transformer: CoLoGenTransformer2DModel
@@ -144,7 +146,7 @@ def denoise(
     against: Words | None = None,
     on_step: OnStep | None = None,
 ) -> Float[Tensor, "draws tokens dim"]:
-    """The latents after all steps: the model is asked once in each, and once more where there are words ``against``."""
+    """The latents after all steps; the model runs once in each, and twice where there are words ``against``."""
     for number, step in enumerate(steps):
         latents = step.moved(latents, denoiser.velocity(latents, step.time(latents), words, against))
         if on_step is not None:
@@ -161,7 +163,7 @@ def starting_noise(
     *,
     like: Tensor,
 ) -> Float[Tensor, "draws tokens dim"]:
-    """The initial latents, drawn as FLUX's pipeline draws them, or ``given`` in tokens; placed and typed ``like``.
+    """The initial latents, drawn as FLUX's pipeline draws them, or ``given`` in tokens; device and dtype of ``like``.
 
     Raises:
         ValueError: generators are not one for each picture, or ``given`` has another shape or is not finite.

@@ -26,9 +26,8 @@ class SourceTokens:
 class SourceCache:
     """K_ĥ and V_ĥ of every block (eq. 4), normalised and rotated by their positions (RoPE).
 
-    It belongs to one batch of sources, one pooled prompt and one state of the weights, and stores none of them: the
-    caller who keeps
-    it answers for that.
+    It is valid for one batch of sources, one pooled prompt and one state of the weights. It stores none of them: a
+    caller that keeps it has to make sure that they did not change.
     """
 
     keys: tuple[Heads, ...]
@@ -67,7 +66,8 @@ _Entry = tuple[Heads, Heads, Tensor | None, Tensor | None]
 
 
 class SourceReader:
-    """Hands each block its part of a cache; no dataclass either, or FSDP would copy the whole cache for every block."""
+    """Gives each block its part of a cache. It is no dataclass, since FSDP would copy the whole cache for every
+    block."""
 
     def __init__(self, cache: SourceCache) -> None:
         self._cache = cache
@@ -80,8 +80,8 @@ class SourceReader:
 class SourceWriter:
     """Collects a cache while the base model runs over a source: one entry per block, in their order.
 
-    ``noise`` is ε of eq. 2 for every block, or None. It is no dataclass, since FSDP copies those on their way into
-    every block.
+    ``noise`` is ε of eq. 2 for every block, or None. It is no dataclass, since FSDP copies dataclasses that are passed
+    to a block.
     """
 
     def __init__(
@@ -100,9 +100,9 @@ class SourceWriter:
     ) -> None:
         """Store a block's keys and values.
 
-        A block that is run once more, for its gradient, finds its place taken. What it gives goes through here all the
-        same: a compiled block whose second run had fewer results would save other tensors, and checkpointing, which
-        knows them by their order, would make wrong gradients of them without a word.
+        Gradient checkpointing runs a block a second time, when its entry is there already. The results pass through
+        here again all the same: a compiled block whose second run had fewer results would save other tensors, and
+        checkpointing, which matches them by order, would silently compute wrong gradients.
         """
         entry = (key, value, probability, slope)
         if block == len(self._entries):

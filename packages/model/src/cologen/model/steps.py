@@ -16,12 +16,12 @@ from torch import Tensor
 from cologen.model import flow
 
 _TIMES = 1000
-"""A timestep of a scheduler is a time in [0, 1], times this."""
+"""A time in [0, 1] is multiplied by this to give a scheduler's timestep."""
 
 
 @runtime_checkable
 class Step(Protocol):
-    """One step of the denoising: the time that the model is asked at, and where its answer leads."""
+    """One denoising step: the time at which the model runs, and the latents that follow from its output."""
 
     def time(self, latents: Float[Tensor, "draws tokens dim"]) -> Float[Tensor, "draws"]:
         """The time in [0, 1]."""
@@ -71,7 +71,7 @@ class EulerStep:
     def moved(
         self, latents: Float[Tensor, "draws tokens dim"], velocity: Float[Tensor, "draws tokens dim"]
     ) -> Float[Tensor, "draws tokens dim"]:
-        """The latents, farther along the velocity."""
+        """The latents, moved along the velocity."""
         return latents + (self.then - self.now) * velocity.float()
 
 

@@ -1,7 +1,7 @@
 """CoLoGen's transformer: FLUX with Progressive Representation Weaving in every attention block.
 
-The source runs through the base alone, without text, and leaves keys and values in each block ("write"); the noisy and
-text tokens run as they always do, with those appended ("read"). Both are the stock forward pass of diffusers.
+The source runs through the base alone, without text, and its keys and values are stored for each block ("write"). The
+noisy and text tokens then run as in FLUX, with those appended ("read"). Both use the stock forward pass of diffusers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cologen.model.source import SourceCache, SourceReader, SourceTokens, Source
 from cologen.model.weaving import Granularity
 
 _WOVEN = "_cologen_transformer"
-"""Where a stock transformer keeps the one that shares its modules."""
+"""The attribute of a stock transformer that holds the CoLoGen transformer which shares its modules."""
 
 
 @dataclass
@@ -39,15 +39,15 @@ class CoLoGenOutput(Transformer2DModelOutput):
 class CoLoGenTransformer2DModel(FluxWithExperts):
     """FLUX's transformer with a pool of key-value experts in ``attn.prw`` of every block.
 
-    It loads from any folder of a FLUX transformer, and without a source it is that transformer, to the bit. On top of
-    FLUX's arguments there are:
+    It loads from any folder of a FLUX transformer, and without a source its output is the same to the bit. These
+    arguments are added to FLUX's:
 
     Args:
         rank: of the experts. The paper: 128.
         expert_scale: what an expert's residual is multiplied with: LoRA's alpha by rank. The paper: 256 / 128.
         routing: whether a sample is routed as one, or each of its tokens.
-        source_timestep: at which time the source is seen.
-        num_experts: how many there are; ``add_expert`` raises it. Those made here begin as seed 0 draws them.
+        source_timestep: the time at which the source is encoded.
+        num_experts: how many there are; ``add_expert`` raises it. Experts made here are initialised from seed 0.
         newcomer_bias: added to the newest expert's logit: ``NEWCOMER_BIAS`` when it joins, 0 after its warm-up.
     """
 
@@ -96,7 +96,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
-        """As every model of diffusers; experts that the folder does not hold begin as the constructor makes them.
+        """As in any diffusers model; experts that the folder lacks are initialised as by the constructor.
 
         The result does not depend on ``low_cpu_mem_usage``, which is always on: diffusers refuses to keep the routers
         in float32 without it.
@@ -111,7 +111,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
 
     @classmethod
     def from_single_file(cls, *args: Any, **kwargs: Any) -> Any:
-        """As every model of diffusers: FLUX's files, and our own with the experts that they hold.
+        """As in any diffusers model: reads FLUX's files, and our own with their experts.
 
         Raises:
             ValueError: experts were asked for, by ``num_experts`` or the ``config``, that the file does not hold.
@@ -131,8 +131,8 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
     def of(cls, stock: FluxTransformer2DModel) -> CoLoGenTransformer2DModel:
         """A stock transformer as CoLoGen's, without experts: both share their modules, so nothing is copied.
 
-        The stock one goes on as it was. It carries the experts that the new one gets, but does not use them. Asked
-        again for the same one, the answer is the same.
+        The stock transformer keeps working as before: it holds the experts that the new one gets, but does not use
+        them. Another call with the same transformer returns the same object.
 
         Raises:
             ValueError: it has been offloaded, wrapped or given other hooks, or its files held experts.
@@ -280,7 +280,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         timestep: Tensor,
         joint_attention_kwargs: dict[str, Any] | None,
     ) -> SourceCache:
-        """The stock forward pass without text; the output is discarded, the cached keys and values matter."""
+        """The stock forward pass without text, for its keys and values; the output is discarded."""
         batch = source.tokens.shape[0]
         writer = SourceWriter(noise=noise, newcomer_bias=self.newcomer_bias)
         self._stock_forward(
@@ -316,7 +316,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
             raise ValueError(f"the source was encoded by a model of {len(cache.keys)} blocks, not {self.num_blocks}")
 
     def set_attn_processor(self, processor: Any) -> None:
-        """As every model of diffusers; FLUX's own processor becomes CoLoGen's, which does the same without a source."""
+        """As in any diffusers model; FLUX's own processor becomes CoLoGen's, which does the same without a source."""
         super().set_attn_processor(processor)
         self._number_processors()
 

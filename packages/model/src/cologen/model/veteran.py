@@ -1,12 +1,12 @@
 """Veteran gate routing supervision: the usage of the newest expert, and the loss that pulls it to ρ (eq. 8 to 10).
 
 U_t and the sign of U_t − ρ belong to the global batch, so they are known only when its last micro batch has been
-routed. Therefore the veteran loss is no term of a micro batch's loss: what it needs is added up in a ``Usage``, and its
-gradient is put beside that of L_task at the end of the step.
+routed. So the veteran loss is not part of a micro batch's loss: what it needs is summed up in a ``Usage``, and its
+gradient is added to that of L_task at the end of the step.
 
-The choice e_i of eq. 8 has no gradient. The straight-through estimate takes that of the newest expert's probability, by
-the weights of the router that made the choice, its input held fixed. So the veteran loss trains routers alone, and
-experts learn from L_task alone; and the gradient is known in the forward pass, whatever its sign will be.
+The choice e_i of eq. 8 has no gradient. The straight-through estimate takes the gradient of the newest expert's
+probability by the router's weights, with the router's input held fixed. So the veteran loss trains only routers, and
+experts learn only from L_task. The gradient is known in the forward pass, up to its sign.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Usage:
 
     @classmethod
     def total(cls, routings: Iterable[Routing], group: dist.ProcessGroup | None = None) -> Usage:
-        """That of a global batch: all micro batches (one or more) of all processes of ``group`` (None: the default)."""
+        """The usage of a global batch: all micro batches (one or more) of all processes of ``group`` (None: the
+        default)."""
         parts = [Usage.of(routing) for routing in routings]
         own = parts[0]
         for part in parts[1:]:
@@ -78,7 +79,7 @@ class VeteranGate:
         return self.alpha * abs(usage.share - self.rho) if self.side(usage) else 0.0
 
     def side(self, usage: Usage) -> int:
-        """The sign of U_t − ρ, in whole numbers, ρ being the decimal that was written: 4 of 5 choices are 0.8."""
+        """The sign of U_t − ρ, computed in integers with ρ as the decimal that was written: 4 of 5 choices are 0.8."""
         distance = int(usage.chosen) - Fraction(repr(self.rho)) * int(usage.choices)
         return (distance > 0) - (distance < 0)
 
@@ -102,7 +103,7 @@ class VeteranGate:
 
 
 def _placed(value: Tensor, weight: Tensor) -> Tensor:
-    """A tensor that every process has whole, sharded as a weight of its shape is."""
+    """A tensor that every process holds whole, sharded like ``weight``, whose shape it has."""
     if isinstance(weight, DTensor):
         return distribute_tensor(value, weight.device_mesh, weight.placements, src_data_rank=None)
     return value

@@ -20,7 +20,7 @@ each token for itself."""
 class ProgressiveRepresentationWeaving(nn.Module):
     """``attn.prw``: the residuals of a source's keys and values.
 
-    No name holds "lora" or "alpha", which the LoRA loaders of diffusers take for theirs.
+    No name contains "lora" or "alpha": diffusers' LoRA loaders would take such weights for their own.
     """
 
     def __init__(self, dim: int, rank: int, scale: float, granularity: Granularity) -> None:

@@ -1,9 +1,9 @@
 """An exact codec for the synthetic dataset: 4 × 4 pixels become 48 cosine coefficients, and come back.
 
 A three-dimensional DCT over rows, columns and the three colours is orthonormal, so nothing is lost and nothing has to
-be trained. What it buys over raw pixels is that each channel is one frequency of luma or chroma with one usual size, so
-that it can be brought half of the way, in powers, to unit variance: raw, fine detail would hardly count in the loss;
-whitened, the loss would be mostly texture that no caption tells.
+be trained. Unlike raw pixels, each channel is one frequency of luma or chroma with a typical size, so it can be scaled
+to the square root of its spread, half of the way to unit variance. Unscaled, fine detail would hardly count in the
+loss; fully whitened, the loss would be mostly texture that no caption describes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A text encoder without weights for the synthetic dataset: every word is a fixed ±1 vector, drawn from its hash.
 
-Any caption works, for there is no vocabulary, and there is nothing but sums, halvings and one square root, so that
-machines agree to the last bit. A token carries three things: its word; a fading memory of the words before it (½ of
-the last, ¼ of the one before, …), so that the ball of "small red ball" is told from other balls, as a real encoder
-would do; and its place, as a Walsh function, which is to ±1 what a sinusoid is to real numbers.
+Any caption works, since there is no vocabulary. Only sums, halvings and one square root are computed, so all machines
+agree to the last bit. A token carries three things: its word; a weighted sum of the words before it (½ of the last, ¼
+of the one before, …), so that the ball of "small red ball" differs from other balls; and its place as a Walsh function,
+the counterpart of a sinusoid in ±1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cologen.model.text import Prompts
 
 WORD_CHANNELS = 128
 _PLACES = 64
-"""Channels of the place, and the most tokens that can be told apart by it; a power of two, for Walsh."""
+"""Channels of the place, and the largest number of places; a power of two, as Walsh functions need."""
 
 _FADING = 0.5
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -44,7 +44,7 @@ class WorldTextEncoder(nn.Module):
     places: Tensor
 
     def __init__(self, num_tokens: int = 56) -> None:
-        """Refuses, with a ValueError, more tokens than there are places to be told apart."""
+        """Raises ValueError for more tokens than there are places."""
         super().__init__()
         if not 1 <= num_tokens <= _PLACES:
             raise ValueError(f"num_tokens must be 1 to {_PLACES}, got {num_tokens}")
@@ -53,7 +53,8 @@ class WorldTextEncoder(nn.Module):
         self._has_warned = False
 
     def encode(self, prompts: Sequence[str]) -> Prompts:
-        """The same vectors for the same captions, on every machine; too long a caption loses its end, logged once."""
+        """The same vectors for the same captions, on every machine; a caption that is too long is cut, which is logged
+        once."""
         words = np.zeros((len(prompts), self.num_tokens, 2 * WORD_CHANNELS), dtype=np.float32)
         pooled = np.zeros((len(prompts), WORD_CHANNELS), dtype=np.float32)
         said = np.zeros((len(prompts), self.num_tokens, 1), dtype=np.bool_)

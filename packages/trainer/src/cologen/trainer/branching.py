@@ -1,7 +1,7 @@
 """A new run that branches off from a checkpoint of another: ``--from RUN``, ``--from RUN@grounding:150``.
 
-The finished stages, the base's fingerprint, the log and the checkpoint are copied; the other run stays as it is. What
-decides the shape of weights and the finished stages have to be the same, all else may be another.
+The finished stages, the base's fingerprint, the log and the checkpoint are copied; the other run stays as it is. The
+fields that decide the shape of weights and the finished stages have to be the same; all others may differ.
 
     RUN/parent.json    the run and the checkpoint that this one branched off from
 """
@@ -47,7 +47,7 @@ class Branch:
     checkpoint: Checkpoint
     finished: frozenset[int]
     found: tuple[Change, ...]
-    """What is another in the recipe of the new run."""
+    """The fields of the recipe that differ in the new run."""
 
 
 def branch(place: str, recipe: Recipe, folder: Path) -> Branch:
@@ -82,7 +82,7 @@ def branch(place: str, recipe: Recipe, folder: Path) -> Branch:
 
 
 def branched_from(place: str, folder: Path) -> bool:
-    """Whether the run in a folder branched off at ``place``, by what it says itself.
+    """Whether the run in a folder branched off at ``place``, according to the record in that folder.
 
     It has its own copy of the checkpoint: the other run may have deleted that one since, or be gone.
 
@@ -104,7 +104,7 @@ def branch_off(folder: Path, recipe: Recipe, found: Branch, model: CoLoGenTransf
     """Begin the new run in ``folder``; its recipe is written last. The model's experts are overwritten.
 
     Raises:
-        ValueError: the other run stands on another base, or its adapter is damaged.
+        ValueError: the other run was trained on another base, or its adapter is damaged.
     """
     refuse_other_base(found.run, fingerprint)
     stand_on(folder, fingerprint)
@@ -121,7 +121,7 @@ def branch_off(folder: Path, recipe: Recipe, found: Branch, model: CoLoGenTransf
             shutil.copyfile(picture, folder / SAMPLES / picture.name)
     write_sealed(folder / PARENT, _parent(found))
     record(folder, found.found, after=found.checkpoint.progress.name)
-    # Its rows may be drawn by another plan: there is none to be compared with.
+    # Its rows may be drawn by another plan, so no plan is stored to compare with.
     progress = replace(
         found.checkpoint.progress, recipe=recipe.model_dump(mode="json"), plan={}, stopped_nonfinite=False
     )

@@ -36,8 +36,9 @@ class Change:
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], *, finished: int, begun: int) -> list[Change]:
     """What changed between two recipes as plain values, the one that a run or a checkpoint was saved with first.
 
-    A run's first ``finished`` stages are never trained again, so nothing of them may change (``Effect.SHAPE``). Stages
-    from number ``begun`` on were not begun: there all may change, and stages may come and go (``Effect.FREE``).
+    A run's first ``finished`` stages are never trained again, so their fields may not change (``Effect.SHAPE``). Stages
+    from number ``begun`` on were not begun: all their fields may change, and stages may be added or removed
+    (``Effect.FREE``).
     """
     there, here = before["stages"], after["stages"]
     found = _between(Recipe, _without_stages(before), _without_stages(after), "")
@@ -54,7 +55,7 @@ def differences(before: Mapping[str, Any] | BaseModel, after: Mapping[str, Any] 
 
 
 def refused(found: Sequence[Change], *, remedies: bool, accepted: Collection[str] = ()) -> list[Change]:
-    """The changes that a run cannot go on with.
+    """The changes with which a run cannot continue.
 
     Args:
         remedies: whether the run stopped for losses that were not finite, whose message advises some changes.
@@ -74,7 +75,7 @@ def another_run(
     """The error that names what is ``wrong`` among all that was ``found``, and says what to do with the run.
 
     Args:
-        advice: what to do; None: what can be done with a run that was to go on.
+        advice: what to do; None: the choices for a run that was to be continued.
     """
     words = "".join(f"\n  {each}" for each in wrong)
     if allowed := [each for each in found if each not in wrong]:
@@ -86,7 +87,7 @@ def another_run(
 
 
 def _is_shape(change: object) -> bool:
-    """Whether it is a change that no branch can make either."""
+    """Whether it is a change that a new branch cannot make either."""
     return isinstance(change, Change) and change.effect is Effect.SHAPE
 
 
@@ -147,7 +148,7 @@ def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
 def _flat(
     values: Mapping[str, Any], inside: Callable[[str, Any], Mapping[str, Any]], prefix: str = ""
 ) -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``, where there is something ``inside`` of what is called "a"."""
+    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``, for values of which ``inside`` gives the parts."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         parts = inside(f"{prefix}{name}", value)

@@ -41,14 +41,14 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def train(options: TrainOptions) -> int:
-    """Train, or plan to; return the exit code of a run that ended, or was stopped, as it should."""
+    """Train, or print the forecast; return the exit code of a run that ended or was stopped without an error."""
     from cologen.trainer import launch
 
     return launch.train(options)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """As torch says it of a GPU, and of a CPU."""
+    """Whether the error is torch's, of a GPU or of a CPU, about memory."""
     return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 

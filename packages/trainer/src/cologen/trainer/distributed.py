@@ -1,6 +1,6 @@
 """The processes that train together: this rank, the model's wrapper, and collective operations.
 
-Plainly through torch: ``torchrun``, ``accelerate launch`` and Ray Train all set the same variables (RANK, WORLD_SIZE,
+It uses torch alone: ``torchrun``, ``accelerate launch`` and Ray Train all set the same variables (RANK, WORLD_SIZE,
 LOCAL_RANK, MASTER_ADDR), so one loop serves them all. Without them a single process trains.
 """
 
@@ -34,7 +34,7 @@ class Processes:
     device: torch.device
     patience: timedelta = field(default=PATIENCE, compare=False)
     _waiting: Any = field(default=None, compare=False, repr=False)
-    """The process group in which the others wait for the first, on whatever device they compute; None: the only one."""
+    """A process group on the CPU, in which the others wait for the first process; None: there is no other."""
 
     @property
     def first(self) -> bool:
@@ -59,7 +59,8 @@ class Processes:
             dist.barrier()
 
     def first_does(self, work: Callable[[], object], what: str) -> None:
-        """Have the first process do some work while the others wait, ``patience`` at most; ``what`` says which.
+        """Let the first process do some work while the others wait, at most ``patience``; ``what`` describes it in
+        messages.
 
         Raises:
             RuntimeError: in the others: it failed in the first one, whose own error says why, or took too long.
@@ -72,7 +73,7 @@ class Processes:
             try:
                 work()
             except BaseException:
-                with suppress(RuntimeError):  # a process that is gone needs no message
+                with suppress(RuntimeError):  # the other process may have ended
                     self._tell(done=False)
                 raise
             self._tell(done=True)
@@ -99,7 +100,7 @@ def joined(device: str = "auto", patience: timedelta = PATIENCE) -> Generator[Pr
 
     Args:
         device: cpu, cuda, or auto.
-        patience: how long they wait for the first one where it alone has something to do.
+        patience: how long they wait while the first one works alone.
 
     Raises:
         ValueError: a device that this machine does not have.
@@ -125,8 +126,9 @@ def wrapped(model: CoLoGenTransformer2DModel, processes: Processes, strategy: St
     Sharded, each block is a unit of its own, and so is its pool of experts, whose numbers have another precision.
 
     Raises:
-        ValueError: sharding without gradient checkpointing. A block's keys and values leave it beside its output, where
-            FSDP does not see them, so their gradient would find the weights gone; recomputed, the block is asked anew.
+        ValueError: sharding without gradient checkpointing. FSDP does not see the keys and values that a block returns
+            beside its output, so for their gradient the weights would be freed already. Checkpointing runs the block
+            again, which gathers them.
     """
     if strategy == "fsdp" and processes.size > 1:
         if not model.is_gradient_checkpointing:
@@ -161,7 +163,7 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def whole_experts(model: nn.Module) -> dict[str, Tensor]:
-    """Those weights of experts and routers that are sharded, in one piece on the CPU (collective)."""
+    """The sharded weights of experts and routers, unsharded on the CPU (collective)."""
     pool = {
         name: weight for name, weight in model.named_parameters() if ".prw." in name and isinstance(weight, DTensor)
     }
@@ -169,7 +171,7 @@ def whole_experts(model: nn.Module) -> dict[str, Tensor]:
 
 
 def sharded_like(tensor: Tensor, like: Tensor) -> Tensor:
-    """A whole tensor in the place, and the shards, of another of its shape."""
+    """A whole tensor, moved and sharded like another of its shape."""
     if isinstance(like, DTensor):
         return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
     return tensor.to(like.device)

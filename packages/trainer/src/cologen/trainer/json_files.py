@@ -23,10 +23,10 @@ def sealed(content: Mapping[str, Any]) -> bytes:
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write the values to ``path`` at once.
+    """Write the values to ``path`` atomically.
 
     Raises:
-        OSError: it cannot be written; what was there stays.
+        OSError: it cannot be written; the old file stays.
     """
     write_atomically(path, sealed(content))
 

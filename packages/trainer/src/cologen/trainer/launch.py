@@ -47,7 +47,7 @@ CONSOLE = console()
 
 
 def train(options: TrainOptions) -> int:
-    """Train, or plan to; return the exit code of a run that ended, or was stopped, as it should."""
+    """Train, or print the forecast; return the exit code of a run that ended or was stopped without an error."""
     recipe = load_recipe(options.recipe, options.set)
     folder = options.out or Path("runs") / recipe.name
     manifests = dict.fromkeys(name for stage in recipe.stages for name in stage.manifests)
@@ -69,12 +69,12 @@ def train(options: TrainOptions) -> int:
 
 
 def _forecast(options: TrainOptions, recipe: Recipe, folder: Path) -> int:
-    """Say what the run takes and what is missing; the exit code is 1 if it could not begin."""
+    """Print what the run needs and what is missing; the exit code is 1 if it could not begin."""
     branched = _branch(options, recipe, folder)
     if options.stage is None:
         finished = set[int]() if options.fresh else branched.finished if branched else None
         stages = stages_to_train(folder, recipe, None, finished=finished)
-    else:  # what it stands on is part of what may be missing
+    else:  # the stages before it may be missing too
         stages = [recipe.stages.index(recipe.stage(options.stage))]
     setup = Setup(
         gpu=gpu_named(options.gpu),
@@ -100,13 +100,13 @@ def _forecast(options: TrainOptions, recipe: Recipe, folder: Path) -> int:
 
 
 def _refuse_entry(options: TrainOptions, recipe: Recipe, folder: Path) -> None:
-    """Say what is wrong with the folder before anything is made; ``_enter`` asks again."""
+    """Raise an error if the run cannot use the folder, before anything is built; checked again when the run begins."""
     entry(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
     _branch(options, recipe, folder)
 
 
 def _refusals(options: TrainOptions, recipe: Recipe, folder: Path) -> list[str]:
-    """Why a run could not begin in its folder, or go on there; nothing is written."""
+    """Why a run cannot begin or continue in its folder; nothing is written."""
     home = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     if not home.is_dir():
         return [f"{home} is a file: choose another --out"]
@@ -120,7 +120,7 @@ def _refusals(options: TrainOptions, recipe: Recipe, folder: Path) -> list[str]:
 
 
 def _branch(options: TrainOptions, recipe: Recipe, folder: Path) -> Branch | None:
-    """Where the run is to branch off; None where it does not, or has done so already."""
+    """Where the run branches off; None if it does not, or has done so already."""
     if options.branch is None:
         return None
     if (folder / RECIPE).is_file():
@@ -164,7 +164,7 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
     tracker = stack.enter_context(Tracker(folder, recipe, processes, wandb=options.wandb, fresh=options.fresh))
 
     def enter() -> None:
-        # Only now, since a folder that holds a run is closed to any other: what could go wrong before has not.
+        # Only now, after everything that could fail: a folder that holds a run refuses any other.
         if branched is not None:
             branch_off(folder, recipe, branched, bundle.transformer, fingerprint)
             found = branched.found

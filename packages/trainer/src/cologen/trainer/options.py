@@ -1,4 +1,4 @@
-"""The options of ``train``. What they are given to takes seconds to import, so none of it is imported here."""
+"""The options of ``train``. The modules that use them take seconds to import, so they are not imported here."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ class TrainOptions:
     recipe: str = "world"
     """A recipe's name (world, world-base, world-small, cologen-flux, world-co-training …), or a .toml file."""
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Something else than the recipe says, by its dotted name: --set stages.control.learning_rate=5e-5."""
+    """Override a field of the recipe by its dotted name: --set stages.control.learning_rate=5e-5."""
     data: Path = Path("data")
     """The folder that holds the manifests; those of the synthetic dataset are built here if they are missing."""
     root: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Where a manifest's pictures lie, if not where they lay when it was built: --root inpaint-journeydb=/data/JDB."""
+    """The folder of a manifest's pictures, if they were moved since it was built: --root
+    inpaint-journeydb=/data/JDB."""
     base: Path | None = None
-    """The frozen base: a FLUX folder, or weights for a world-… preset. Default: the one that comes with the project."""
+    """The frozen base: a FLUX folder, or weights for a world-… preset. Default: the bundled one."""
     out: Path | None = None
     """The run's folder. Default: runs/RECIPE."""
     stage: str | None = None
-    """Only this stage, by number or task. Default: all that are not finished."""
+    """Train only this stage, by number or task. Default: all that are not finished."""
     resume: bool = False
-    """Go on with the run in this folder, from its newest whole checkpoint; begin if there is none."""
+    """Continue the run in this folder from its newest complete checkpoint; start one if there is none."""
     fresh: bool = False
     """Delete the run in this folder and start over."""
     branch: Annotated[str | None, tyro.conf.arg(name="from")] = None
     """Begin a new run at a checkpoint of another, with another recipe if you like: RUN (its newest checkpoint),
     RUN@STAGE:STEP, or RUN@STEP of its newest stage."""
     dry_run: bool = False
-    """Say what would be trained, what it takes and what is missing, and train nothing; the exit code is 1 if anything
-    is missing or does not fit. A stage that is begun counts as a whole one."""
+    """Print what would be trained, what it needs and what is missing, and train nothing; the exit code is 1 if anything
+    is missing or does not fit. A stage that was begun counts in full."""
     workers: int = 2
     """Processes that decode and render, beside each training process."""
     control_workers: int = 0
@@ -61,11 +62,11 @@ class TrainOptions:
     lineart_weights: str = HUB
     """sk_model.pth, likewise."""
     device: str = "auto"
-    """cpu, cuda, or auto: the GPU where there is one."""
+    """cpu, cuda, or auto: the GPU if there is one."""
     strategy: Strategy = "ddp"
-    """Of several processes: each holds the whole model (ddp), or a share of it (fsdp)."""
+    """How several processes hold the model: each all of it (ddp), or a share (fsdp)."""
     wait_minutes: float = PATIENCE.total_seconds() / 60
-    """How long the other processes wait while the first one builds data, opens manifests or writes files."""
+    """Minutes that other processes wait while the first one builds data, opens manifests or writes files."""
     wandb: bool = False
     """Log to Weights & Biases too."""
     gpu: str = "h100"

@@ -37,14 +37,14 @@ _TEMPORARY = {
     CHECKPOINTS: re.compile(r"\.\d+-[a-z_]+-\d{8,}\.[0-9a-f]{8}"),
     ADAPTER: re.compile(r"\.(adapter\.json|(expert|router)-\d+\.safetensors)\.[0-9a-f]{8}"),
 }
-"""The names under which files and checkpoints are written until they are whole, by their folder in a run's."""
+"""The temporary names of files and checkpoints that are not complete, by their folder inside the run's."""
 
 
 @contextmanager
 def held(folder: Path) -> Generator[None, None, None]:
-    """Keep every other process from training in the folder, until the block ends or this process does.
+    """Lock the folder against training by another process, until the block or this process ends.
 
-    What a process that was killed left half written there is deleted.
+    Incomplete files of a killed process are deleted.
 
     Raises:
         ValueError: another process trains there; the message names it. Or the folder cannot be written.
@@ -60,7 +60,7 @@ def begin(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool, stage: str
     """Prepare the folder for the first step: new, emptied (``fresh``), or continued (``resume``).
 
     Returns:
-        What is another in the recipe than in that of the run: each a change that may be made, now written down.
+        The allowed changes of the recipe since the run was saved, which are now recorded.
 
     Raises:
         ValueError: see ``entry``.
@@ -75,7 +75,7 @@ def begin(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool, stage: str
 
 
 def entry(folder: Path, recipe: Recipe, *, resume: bool, fresh: bool, stage: str | None = None) -> list[Change]:
-    """The changes with which a recipe would go on with the run in the folder; nothing is written.
+    """The changes of the recipe, if the run in the folder were continued with it; nothing is written.
 
     Args:
         stage: the stage that was asked for, if one was. One that was not begun is entered without ``resume``.
@@ -108,7 +108,7 @@ def stand_on(folder: Path, fingerprint: str) -> None:
     """Record the base of a run: adapters fit only the base they were trained on.
 
     Raises:
-        ValueError: the run stands on another base, or what remembers it is damaged.
+        ValueError: the run was trained on another base, or the record of it is damaged.
     """
     path = folder / STANDS_ON
     if not path.is_file():
@@ -137,7 +137,7 @@ def finished_stages(folder: Path) -> set[int]:
 
 
 def finish_stage(folder: Path, number: int) -> None:
-    """Remember that a stage was trained to its end."""
+    """Record that a stage was trained to its end."""
     write_sealed(folder / FINISHED, {"stages": sorted(finished_stages(folder) | {number})})
 
 
@@ -177,16 +177,16 @@ def _stopped_nonfinite(folder: Path) -> bool:
 
 
 def _empty(folder: Path) -> None:
-    """Delete all but the lock, which is held, and what belongs to others."""
+    """Delete everything except the lock and files of other programs."""
     for path in folder.iterdir():
         if path.name not in (LOCK_NAME, "wandb"):  # of Weights & Biases, whose run has begun already
             _delete(path)
 
 
 def _sweep(folder: Path) -> None:
-    """Delete what was written under a temporary name: only one process at a time writes here, and it is this one.
+    """Delete files and folders with temporary names; the lock makes sure that no other process writes them.
 
-    Only in a run's folder, at the places where a run writes: whatever else is there belongs to others.
+    It looks only where a run writes, and only in a run's folder: other files there are not touched.
     """
     if (folder / RECIPE).is_file():
         for place, names in _TEMPORARY.items():

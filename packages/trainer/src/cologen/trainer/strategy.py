@@ -1,4 +1,4 @@
-"""How several processes share a model, and how long they wait for each other: the words of the command line."""
+"""How several processes share a model, and how long they wait for each other: the values of the command line."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ Strategy = Literal["ddp", "fsdp"]
 """Each process holds the whole model (ddp), or a share of it (fsdp)."""
 
 PATIENCE = timedelta(hours=2)
-"""How long processes wait for the first one, while it builds data or writes files, unless told otherwise."""
+"""How long processes wait for the first one, while it builds data or writes files, by default."""

@@ -14,18 +14,18 @@ from cologen.model.conditions import HOLE
 from cologen.trainer.distributed import Processes
 
 Pictures = UInt8[Tensor, "batch 3 height width"]
-"""RGB in [0, 255]: bytes travel, floats are made where they are used."""
+"""RGB in [0, 255]: bytes are passed between processes, floats are made on the device."""
 Mask = UInt8[Tensor, "batch 1 height width"]
-"""1 where the target has to be made up, 0 elsewhere."""
+"""1 where the target has to be generated, 0 elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Samples of one size, in plan order.
 
-    ``source`` is None where a base learns to draw from text alone. ``mask`` is 1 where the target has to be made up:
-    everywhere in tasks that hide nothing. ``places`` are the samples' places in the stage's endless sequence, which key
-    all that is drawn for them.
+    ``source`` is None where a base is trained on text alone. ``mask`` is 1 where the target has to be generated:
+    everywhere in tasks without a mask. ``places`` are the samples' positions in the stage's endless sequence, by which
+    their random numbers are keyed.
     """
 
     source: Pictures | None
@@ -54,9 +54,9 @@ class LoadedStep:
     num_failed: int
     """Samples of this process that could not be loaded and were replaced."""
     waited: float
-    """Seconds that the loop stood still for it."""
+    """Seconds that the loop waited for it."""
     next_prompts: tuple[str, ...] = ()
-    """Prompts that the step after it will most likely have; only where they can be read ahead."""
+    """Prompts that the next step will most likely have; only where they can be read ahead."""
 
 
 @runtime_checkable
@@ -64,7 +64,7 @@ class StageData(Protocol):
     """The samples of one stage."""
 
     def facts(self) -> dict[str, Any]:
-        """All that decides which samples come when: saved with a run, and compared when it goes on."""
+        """Everything that decides which samples come when: saved with a run, and compared when it continues."""
         ...
 
     def steps(self, first_step: int, processes: Processes) -> Iterator[LoadedStep]:

@@ -18,7 +18,7 @@ from cologen.datagen.randomness import generator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Randomness:
-    """Standard normal numbers for a micro batch: of the latents' shape, one for each time, and for each logit."""
+    """Standard normal numbers for a micro batch: of the latents' shape, one per time, and one per router logit."""
 
     noise: Float[Tensor, "batch channels rows columns"]
     time: Float[Tensor, "batch"]
@@ -38,7 +38,7 @@ def draw(
     noise, time, logits = [], [], []
     for place in places:
         rng = generator(seed, "training", stage, place)
-        time.append(np.float32(rng.standard_normal(dtype=np.float32)))  # alone, it is one of Python's own
+        time.append(np.float32(rng.standard_normal(dtype=np.float32)))  # a single draw is a Python float
         logits.append(rng.standard_normal(tuple(routing), dtype=np.float32))
         noise.append(rng.standard_normal(tuple(latent), dtype=np.float32))
     numbers = (torch.from_numpy(np.stack(each)).to(device) for each in (noise, time, logits))
@@ -50,7 +50,7 @@ def with_captions_dropped(
 ) -> tuple[str, ...]:
     """The prompts of the samples at ``places``, a ``share`` of them, in expectation, replaced by the empty one.
 
-    Which samples these are is drawn apart from all else: another share changes no other draw.
+    Which samples these are is drawn from a stream of its own, so another share changes no other draw.
     """
     dropped = (generator(seed, "caption dropout", stage, place).random() < share for place in places)
     return tuple("" if drop else prompt for drop, prompt in zip(dropped, prompts, strict=True))

@@ -1,6 +1,6 @@
 """Rows to the pixels of a micro batch: a pure function of rows, stage and seed, in any process.
 
-A row that cannot be loaded is replaced by the next candidate for its place, and said so.
+A row that cannot be loaded is replaced by the next candidate for its place, and reported.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class OpenedComponent:
     rows: ManifestRows
     folder: Folder
     built: float = math.inf
-    """Seconds since the epoch; pictures that are newer may be others than those that its rows describe."""
+    """Seconds since the epoch; its rows may not describe pictures that are newer."""
 
     def changed(self, row: Mapping[str, Any]) -> str | None:
         """The address of a picture of a row whose file was written after the manifest."""
@@ -60,7 +60,7 @@ class SampleLabel:
     prompt: str
     task: str
     online: ConditionKind | None
-    """The extractor that has still to make the source out of the picture that stands there."""
+    """The extractor that still has to compute the source from the picture that is stored there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A stage's samples, from manifests to batches on the training device, in plan order, from any number of workers.
 
-A batch is a pure function of (recipe, manifests, step): neither the number of worker processes nor that of training
-processes, nor what has failed before, changes it.
+A batch is a pure function of (recipe, manifests, step): the number of worker processes, the number of training
+processes and earlier failures do not change it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loading:
-    """Where batches are made; it changes no batch."""
+    """Where batches are made; it does not change them."""
 
     num_workers: int = 0
     """Processes beside each training process; 0 makes batches in the training process itself."""
@@ -70,7 +70,7 @@ class StageSamples:
         """This process's micro batches from ``first_step`` to the end of the stage, on its device.
 
         Raises:
-            FileNotFoundError: an extractor's weights are nowhere.
+            FileNotFoundError: an extractor's weights are missing.
             ValueError: the global batch cannot be shared among the processes, all candidates for a place fail, or
                 worker processes die over and over.
         """
@@ -204,7 +204,7 @@ def _everywhere(target: Pictures) -> Mask:
 def _planes(
     pixels: UInt8[np.ndarray, "batch height width channels"], device: torch.device
 ) -> UInt8[torch.Tensor, "batch channels height width"]:
-    """The same bytes in torch's order of axes, not of memory."""
+    """A view with torch's order of axes; the bytes in memory stay as they are."""
     return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
 
 

@@ -37,8 +37,8 @@ def _unseen(_num_rows: int) -> None:
 class ManifestRows:
     """The rows of one manifest, in the order of parts and ids.
 
-    ``root`` is where the pictures lie; ``fingerprint`` is the same wherever the same rows were built. It travels to
-    worker processes as a few strings, and is mapped anew there.
+    ``root`` is where the pictures lie; ``fingerprint`` is the same wherever the same rows were built. It is pickled to
+    worker processes as a few strings, and mapped again there.
     """
 
     task: str
@@ -92,8 +92,8 @@ def open_manifest(
 ) -> ManifestRows:
     """The rows of a complete manifest of ``task`` (or of one of several), local or at a pyarrow filesystem URI.
 
-    ``root`` overrides where the manifest says that its pictures lay. The first opening copies the rows and reports
-    to ``progress``; concurrent ones wait for it.
+    ``root`` replaces the pictures' folder that the manifest records. The first opening copies the rows and reports to
+    ``progress``; concurrent ones wait for it.
 
     Raises:
         FileNotFoundError: there is no manifest, one of its parts is missing, or the pictures' root is.
@@ -158,7 +158,7 @@ def _copy_rows(folder: Folder, manifest: Manifest, into: Path, progress: RowsCop
             for batch in _even_batches(_part_rows(folder, part, schema, progress) for part in manifest.parts):
                 writer.write_table(batch)
     except OSError as error:
-        path.unlink(missing_ok=True)  # on a full disk, what was copied is in everyone's way
+        path.unlink(missing_ok=True)  # on a full disk the partial copy only takes space
         raise ValueError(
             f"cannot copy the rows of {folder} to {path}: {error}. Make room (some 500 bytes for each of "
             f"{manifest.rows:,} rows), or set COLOGEN_CACHE to a folder on another disk."
@@ -180,7 +180,7 @@ def _even_batches(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _part_rows(folder: Folder, part: PartReport, schema: pa.Schema, progress: RowsCopied) -> pa.Table:
-    """One part's rows, its bytes being those that were written."""
+    """One part's rows, after comparing its bytes with the recorded hash."""
     data = folder.read(part.file)
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise ValueError(f"{folder}/{part.file} is damaged: its bytes are not those that were written. {_VERIFY}")

@@ -32,7 +32,7 @@ Drawing = Callable[[Iterable[Numbered]], Iterator[Numbered]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A batch in progress: ``online`` names the extractor that has to make a sample's source."""
+    """A batch in progress: ``online`` names the extractor that still has to compute a sample's source."""
 
     batch: Batch
     online: tuple[ConditionKind | None, ...]
@@ -52,7 +52,7 @@ class OnlineControl:
     cluster: Cluster = Cluster()
 
     def load(self, kind: ConditionKind, device: str) -> partial[Extractor]:
-        """What loads a kind's extractor, here or elsewhere."""
+        """A function that loads a kind's extractor, in this process or another."""
         weights = {"hed": self.hed, "lineart": self.lineart}[kind]
         return partial(_loaded, kind, weights, device)
 
@@ -63,7 +63,7 @@ class OnlineControl:
         """The extractor of each kind, for the length of the block.
 
         Raises:
-            FileNotFoundError: the weights are nowhere.
+            FileNotFoundError: the weights are missing.
             ValueError: they are of another network.
         """
         if not self.num_actors:
@@ -89,7 +89,8 @@ def kinds_wanted(rows: ManifestRows) -> frozenset[ConditionKind]:
 
 
 def drawn(stream: Iterator[Prepared], kind: ConditionKind, drawing: Drawing) -> Generator[Prepared, None, None]:
-    """The same batches in the same order, with the sources that ``kind`` makes; fetched as far ahead as it fetches."""
+    """The same batches in the same order, with the sources that ``kind`` computes; as many are fetched ahead as it asks
+    for."""
     waiting = deque[Prepared]()
 
     def pictures() -> Iterator[tuple[int, Images]]:

@@ -1,6 +1,6 @@
 """Crops and resizes samples of any size, straight into the memory of a micro batch.
 
-Workers make these; they know nothing of torch, so that they are small and start at once.
+Workers run this; it does not import torch, so that they are small and start at once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Fractions = tuple[float, float]
 class Pixels:
     """A micro batch: RGB in [0, 255].
 
-    ``source`` is None where a base learns to draw from text alone. ``mask`` is 1 where the target has to be made up,
-    None being everywhere.
+    ``source`` is None where a base is trained on text alone. ``mask`` is 1 where the target has to be generated; None
+    means everywhere.
     """
 
     source: UInt8[np.ndarray, "batch height width 3"] | None
@@ -46,7 +46,7 @@ class Pixels:
 
 
 def fit(picture: Picture, into: Picture, at: Fractions, kind: ConditionKind | None = None) -> None:
-    """Write the largest crop of the proportions of ``into``, in its size, there.
+    """Crop the picture to the proportions of ``into``, as large as possible, and resize the crop into it.
 
     The colours of a segmentation (``kind``) never mix. Pictures of one size are cropped alike for the same ``at``;
     those of other sizes by the same fractions.

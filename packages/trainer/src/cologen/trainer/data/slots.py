@@ -1,7 +1,7 @@
 """Shared memory in which a worker makes arrays and this process reads them, without copies.
 
-A slot is an anonymous file of the reading process, which the writer opens by its number; it is gone when the reader is,
-however that ends, and shared-memory mounts that are too small do not matter. Only Linux has such files.
+A slot is an anonymous file of the reading process, which the writer opens by its number. It disappears with the reader,
+however that ends, and does not need a shared-memory mount. Only Linux has such files.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Writer:
     @contextmanager
     def writing(self, path: str) -> Generator[_Sheet, None, None]:
         """Within the block, ``empty`` gives memory of the slot at ``path``."""
-        global _current  # what a result is made of is allocated far below what sends it
+        global _current  # the arrays of a result are allocated deep inside the call that computes it
         if path not in self._sheets:
             self._sheets[path] = _Sheet(path)
         _current = self._sheets[path]
@@ -100,7 +100,7 @@ class _Sheet:
         self._lent = dict[int, int]()
 
     def clear(self) -> None:
-        """Begin anew: what was written before has been read."""
+        """Start again at the beginning: everything written before has been read."""
         self._filled = 0
         self._lent.clear()
 

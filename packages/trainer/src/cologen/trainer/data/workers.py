@@ -31,17 +31,18 @@ MOST_DEATHS = 3
 """Workers that may die over one task before it is given up."""
 
 _MUCH = 31 << 20
-"""Bytes: once so much was freed, glibc keeps what is freed of less, and maps none anew for every picture."""
+"""Bytes: after a block of this size was freed, glibc reuses smaller ones instead of mapping memory for every
+picture."""
 
 
 def in_order(
     work: Callable[[_Task], _Result], tasks: Iterable[_Task], num_workers: int, ahead: int = 2
 ) -> Generator[_Result, None, None]:
-    """The results of all tasks: made by ``num_workers`` processes, each up to ``ahead`` of them ahead.
+    """The results of all tasks, computed by ``num_workers`` processes, each up to ``ahead`` tasks ahead.
 
-    Without workers each is made in this process when it is asked for; and so is the first one, while they start.
-    ``work`` and the tasks are pickled. What ``work`` raises is raised here. Arrays of a result lie in memory that is
-    used again once they are gone; those that ``work`` makes by ``slots.empty`` are never copied.
+    Without workers each is computed in this process when it is asked for; so is the first one, while the workers start.
+    ``work`` and the tasks are pickled. What ``work`` raises is raised here. The memory of a result's arrays is reused
+    once they are freed; arrays that ``work`` allocates by ``slots.empty`` are never copied.
 
     Raises:
         ValueError: workers die over and over.
@@ -74,7 +75,7 @@ def in_order(
 
 
 class _Worker(Generic[_Task, _Result]):
-    """A process, and the tasks whose results were not taken yet, each with a slot for its arrays."""
+    """A process with the tasks whose results were not fetched yet, each with a slot for its arrays."""
 
     def __init__(self, work: Callable[[_Task], _Result]) -> None:
         self._work = pickle.dumps(work)
@@ -92,7 +93,7 @@ class _Worker(Generic[_Task, _Result]):
         self._send(task, slot)
 
     def take(self) -> _Result:
-        """The result of the oldest task; when the process has died, another begins its tasks anew."""
+        """The result of the oldest task; if the process has died, another one starts its tasks again."""
         for _ in range(MOST_DEATHS):
             try:
                 result = self._connection.recv()
@@ -124,7 +125,7 @@ class _Worker(Generic[_Task, _Result]):
         return slot
 
     def _send(self, task: _Task, slot: Slot | None) -> None:
-        with contextlib.suppress(OSError):  # it has died, as `take` will find
+        with contextlib.suppress(OSError):  # the process has died; `take` notices that
             self._connection.send((task, slot and slot.path))
 
     def _start(self) -> None:
@@ -142,7 +143,8 @@ class _Worker(Generic[_Task, _Result]):
 
 
 def serve(file: int) -> None:
-    """What a worker does: tasks from the connection of this number to results, until it is closed."""
+    """The main loop of a worker: reads tasks from the connection of this number and sends results, until it is
+    closed."""
     # Ctrl-C reaches all processes of a terminal; this one's parent wants its results for the step that it finishes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)

@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 
 def ensure_manifests(data: Path, names: Iterable[str], world: World, say: Say, workers: int = 1) -> None:
-    """Have each of these manifests under ``data``; those that are whole are left as they are.
+    """Build each of these manifests that is not complete under ``data``.
 
     Raises:
         ValueError: a name that is no manifest of the synthetic dataset, or a folder that holds another recipe's.

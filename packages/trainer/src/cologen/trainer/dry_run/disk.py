@@ -27,11 +27,11 @@ class Disk:
     checkpoint: float
     """The largest one."""
     num_checkpoints: int
-    """That are there at once: the last ones, the one being written, and the end of each stage before."""
+    """Checkpoints that exist at once: the last ones, the one being written, and the end of each earlier stage."""
     result: float
     """The adapter, or the base that is made."""
     data: float
-    """Manifests and pictures that are made first."""
+    """Manifests and pictures that are generated before training."""
     rows: float
     """Of the manifests that are there."""
     text: float | None
@@ -55,7 +55,7 @@ class Disk:
 
 
 def disk(recipe: Recipe, stages: Sequence[int], folder: Path, *, rows: Mapping[str, int], builds_data: bool) -> Disk:
-    """What these stages write into ``folder``, and beside it into the cache, whose caches stop by themselves.
+    """What these stages write into ``folder`` and into the cache, whose size is bounded.
 
     Args:
         rows: of the manifests that are there; text is counted once for each row.
@@ -81,7 +81,7 @@ def disk(recipe: Recipe, stages: Sequence[int], folder: Path, *, rows: Mapping[s
 
 
 def lacking(needed: Disk, recipe: Recipe, folder: Path) -> list[str]:
-    """What does not fit on the disks, and what makes it fit. Kept text and latents stop before a disk is full."""
+    """What does not fit on the disks, and what to do. The caches of text and latents stop before a disk is full."""
     found: list[str] = []
     written = needed.run + needed.data + (needed.rows if needed.one_disk else 0.0)
     if written > needed.free:
@@ -134,7 +134,7 @@ def _width(recipe: Recipe) -> int:
 
 
 def _existing(path: Path) -> Path:
-    """The folder itself, or the nearest above it that is there."""
+    """The folder itself, or its nearest parent that exists."""
     path = path.absolute()
     return next(each for each in (path, *path.parents) if each.is_dir())
 

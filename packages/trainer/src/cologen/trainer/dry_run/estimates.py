@@ -31,7 +31,7 @@ _FLUX_CODEC = 83_819_683
 """Parameters of FLUX's autoencoder."""
 
 _CUDA_BYTES = 1.5 * GIB
-"""What CUDA, its libraries and the allocator's waste take, about."""
+"""About what CUDA, its libraries and the allocator's fragmentation take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
     flux = preset(recipe.preset).family == "flux"
     activations = float(kept * recipe.micro_batch * _bytes_of_activations(recipe, stage))
     text = 2.0 * _FLUX_TEXT if flux else 0.0
-    if recipe.offload_text:  # they are there before the activations are, and in the same memory
+    if recipe.offload_text:  # they are on the GPU before the activations, and use the same memory
         text = max(0.0, text - activations)
     return Memory(
         base=found.base * _bytes_of_base(recipe, stage) * min(1.0, share + (2 / shape.num_blocks if share < 1 else 0)),

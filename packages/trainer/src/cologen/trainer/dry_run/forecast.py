@@ -1,4 +1,4 @@
-"""The forecast of a run: size, cost and time, and everything that is missing. No GPU is touched."""
+"""The forecast of a run: size, cost and time, and everything that is missing. No GPU is used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cologen.trainer.recipes.curriculum import Recipe, Stage
 from cologen.trainer.schedule.plan import Component, Plan
 
 WEIGHTS: Mapping[ConditionKind, str | Path] = MappingProxyType({"hed": HUB, "lineart": HUB})
-"""Where extractors' weights are looked for if nothing else is said."""
+"""Where extractors' weights are looked for by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +92,14 @@ def forecast_run(
     weights: Mapping[ConditionKind, str | Path] = WEIGHTS,
     wandb: bool = False,
 ) -> RunForecast:
-    """Plan to train the stages of these numbers, one after the other, into ``folder``.
+    """The forecast for training the stages of these numbers, one after the other, into ``folder``.
 
     Args:
         data: the folder of the manifests.
         roots: where the pictures of a manifest are, if not where they were when it was built, by its name.
         base: the folder of a FLUX base, or the weights of a small base; None: not given.
-        parent: the run that this one branches off from, which has the stages before; None: they are in ``folder``.
-        refusals: why the run could not begin in ``folder``, for whatever reason the caller knows.
+        parent: the run that this one branches off from, which holds the earlier stages; None: ``folder`` holds them.
+        refusals: reasons known to the caller why the run cannot begin in ``folder``.
         weights: of the extractors that draw conditions during training.
         wandb: whether Weights & Biases is to be logged to.
     """
@@ -161,7 +161,7 @@ def _stage_forecast(recipe: Recipe, number: int, found: Mapping[str, Manifest], 
 
 
 def _samples(recipe: Recipe, stage: Stage, found: Mapping[str, Manifest]) -> dict[str, int] | None:
-    """How many samples the stage draws from each manifest: the very numbers of its plan."""
+    """How many samples the stage draws from each manifest, as its plan counts them."""
     known = {name: (str(found[name].task), found[name].rows) for name in stage.manifests if name in found}
     if len(known) < len(stage.manifests) or not all(rows for _, rows in known.values()):
         return None

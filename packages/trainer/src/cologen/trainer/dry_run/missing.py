@@ -58,7 +58,7 @@ def whole_manifest(path: str, root: Path | None) -> Manifest:
 def from_rows(
     path: str, manifest: Manifest, root: Path | None, weights: Mapping[ConditionKind, str | Path]
 ) -> list[str]:
-    """What rows taken evenly from a manifest ask for and that is not there: pictures, and extractors' weights."""
+    """What rows taken evenly from a manifest need and is missing: pictures, and extractors' weights."""
     folder, pictures = Folder.open(path), root or Path(manifest.root)
     parts = _evenly(manifest.parts, _NUM_PARTS)
     try:
@@ -155,14 +155,14 @@ def from_base(recipe: Recipe, base: Path | None) -> list[str]:
 
 
 def _missing_tokenizer(folder: Path, names: Sequence[str]) -> list[Path]:
-    """A tokenizer is one file, or the files of before."""
+    """A tokenizer is one file, or the several files of the older format."""
     if (folder / "tokenizer.json").is_file():
         return []
     return [folder / name for name in names if not (folder / name).is_file()]
 
 
 def _missing_weights(folder: Path, name: str) -> list[str]:
-    """The files of weights that a folder's index names and that are not there; without an index, there is one."""
+    """The missing files of weights, as a folder's index names them; without an index there is one file."""
     indices = sorted(folder.glob("*.safetensors.index.json"))
     if not indices:
         return [] if any(folder.glob("*.safetensors")) else [str(folder / name)]

@@ -63,7 +63,8 @@ def _attempts(now: _Attempt) -> Iterator[_Attempt]:
 
 
 def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
-    """Some settings changed; several micro batches, the largest first; nothing where one is so already."""
+    """The attempt with these settings changed; micro batches in several sizes, the largest first. Nothing, if one is
+    set already."""
     recipe, setup = now.recipe, now.setup
     found = now
     if "offload_text" in names:
@@ -114,7 +115,7 @@ def undivided(recipe: Recipe, stages: Sequence[int], num_gpus: int) -> list[int]
 
 
 def for_division(recipe: Recipe, stages: Sequence[int], setup: Setup) -> str:
-    """What makes each global batch a whole number of micro batches on each GPU: any one of those named does."""
+    """Settings of which any one makes each global batch a whole number of micro batches on each GPU."""
     batches = [recipe.stages[number].global_batch for number in stages]
     sizes = [
         size

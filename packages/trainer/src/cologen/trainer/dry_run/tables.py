@@ -114,7 +114,7 @@ def _assumptions(plan: RunForecast) -> str:
 
 
 def _listed(title: str, lines: tuple[str, ...], style: str = "bold red") -> list[Text]:
-    """Each in one line, however long: printed without cropping, the terminal breaks it, and a path can be copied."""
+    """Each on one line, however long: the terminal wraps it, so that a path in it can be copied."""
     listed = [Text(f"  {line}", no_wrap=True, overflow="ignore") for line in lines]
     return [Text(f"{title}:", style=style), *listed] if listed else []
 

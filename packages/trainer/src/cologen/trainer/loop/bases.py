@@ -22,11 +22,11 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[
     """The model of a recipe without experts, and a fingerprint of its base.
 
     Args:
-        base: a FLUX folder, or a file of weights for a ``world-…`` preset. None: what comes with the project; or, for
-            recipes that make a base, weights drawn from the seed.
+        base: a FLUX folder, or a file of weights for a ``world-…`` preset. None: the bundled base; or, for recipes that
+            train a base, weights drawn from the seed.
 
     Raises:
-        FileNotFoundError: the base is not there, or nothing comes with the project for this preset.
+        FileNotFoundError: the base is missing, or none is bundled for this preset.
         ValueError: it is of another shape, or cannot be quantized here.
     """
     require_packages(recipe)
@@ -40,7 +40,7 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[
     elif base is None:
         raise FileNotFoundError(f"{recipe.name} stands on {recipe.preset}: give the folder of its weights with --base")
     else:
-        # The device has to hold what is trained on, and not the whole base before it is quantized.
+        # So that the device never has to hold the whole base before it is quantized.
         elsewhere = recipe.quantize_base != "none" or recipe.offload_text
         bundle = load(chosen, base, device="cpu" if elsewhere else device, dtype=dtype)
     fingerprint = _fingerprint(bundle.transformer)
@@ -60,7 +60,8 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[
 
 
 def _fingerprint(transformer: nn.Module) -> str:
-    """A hash of each weight's name and some of its values; unlike ``caching.identity``, of no precision and place."""
+    """A hash of each weight's name and some of its values, whatever their precision and device (``kept.identity``
+    differs)."""
     found = hashlib.sha256()
     for name, weight in sorted(transformer.named_parameters()):
         found.update(name.encode() + some_values(weight).float().cpu().numpy().tobytes())
@@ -68,7 +69,7 @@ def _fingerprint(transformer: nn.Module) -> str:
 
 
 def _placed(bundle: Bundle, device: torch.device, *, offload_text: bool) -> Bundle:
-    """All of FLUX on the device, its text encoders only while they encode if they are to be offloaded."""
+    """Moves all of FLUX to the device; offloaded text encoders are there only while they encode."""
     assert isinstance(bundle.text, nn.Module) and isinstance(bundle.codec, nn.Module)
     nn.Module.to(bundle.transformer, device)
     nn.Module.to(bundle.codec, device)
@@ -101,7 +102,8 @@ def missing_packages(recipe: Recipe) -> list[str]:
 
 
 def _quantize(transformer: nn.Module, kind: str, device: torch.device) -> None:
-    """Weights alone, by torchao, layer by layer on ``device``; products have the precision of the hidden states."""
+    """Quantize the weights by torchao, layer by layer on ``device``; products keep the precision of the hidden
+    states."""
     try:
         from torchao.quantization import (  # pyright: ignore[reportMissingImports]
             Float8WeightOnlyConfig,

@@ -3,8 +3,8 @@
     RUN/checkpoints/1-grounding-00000150/   state.json, adapter/ or base.safetensors, training.safetensors
     RUN/adapter/                            the finished stages, for inference: the moving average of each
 
-A checkpoint takes its name when it is whole, holds the hash of each of its files, and is resumed on any number of
-processes. It needs no random states, since all chance comes from the seed and a sample's place in the plan.
+A checkpoint gets its name when it is complete, holds the hash of each of its files, and can be resumed on any number of
+processes. It stores no random states, since all random numbers come from the seed and a sample's place in the plan.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class StageProgress:
     step: int
     recipe: Mapping[str, Any]
     plan: Mapping[str, Any]
-    """The facts of the stage's plan: rows drawn from other manifests would not be the ones that were to come. Empty
-    where a run branched off, which may draw others."""
+    """The facts of the stage's plan, compared when the run continues. Empty where a run branched off, which may draw
+    other rows."""
     num_skipped: int
     num_failed: int
     stopped_nonfinite: bool = False
@@ -65,7 +65,7 @@ class Checkpoint:
 
 
 def copy_checkpoint(checkpoint: Checkpoint, run: Path, progress: StageProgress) -> None:
-    """Copy a checkpoint into another run, which says other things of its ``progress``.
+    """Copy a checkpoint into another run, with that run's ``progress``.
 
     Raises:
         OSError: it could not be written.
@@ -89,7 +89,7 @@ def commit(folder: Path, progress: StageProgress, fill: Callable[[Path], None]) 
         write_sealed(beside / STATE, {"version": VERSION, **asdict(progress), "files": hashes})
         for path in (*beside.rglob("*"), beside):
             sync(path)
-        if folder.exists():  # the same step again, after going back to an earlier checkpoint
+        if folder.exists():  # the same step was saved before the run went back to an earlier checkpoint
             shutil.rmtree(folder)
         beside.rename(folder)
         sync(folder.parent)
@@ -117,7 +117,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def latest_checkpoint(run: Path, *, stage: int | None = None) -> Checkpoint | None:
-    """The newest checkpoint (of ``stage``) that is whole; what is damaged is named in the log and passed over.
+    """The newest complete checkpoint (of ``stage``); damaged ones are named in the log and skipped.
 
     Raises:
         ValueError: there are some, and all of them are damaged.

@@ -1,4 +1,5 @@
-"""Pictures to latents and prompts to embeddings for training: a step's prompts together, and from disk if wanted."""
+"""Encodes pictures to latents and prompts to embeddings for training: a step's prompts together, cached if asked
+for."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ def encode(bundle: Bundle, batch: Batch) -> Latents:
 
 
 class Encoder:
-    """The frozen halves of a model.
+    """The frozen codec and text encoder of a model.
 
     ``step`` encodes all prompts of a training step at once, so that they fill the batches; ``prompts`` then finds them.
     The empty prompt, which takes the place of dropped captions in every step, is encoded once.
@@ -46,7 +47,7 @@ class Encoder:
     def __init__(self, *, bundle: Bundle) -> None:
         self.bundle = bundle
         self._encoded: dict[str, tuple[Tensor, Tensor]] = {}
-        """On the CPU: those of a whole step would fill a gigabyte of a GPU."""
+        """Kept on the CPU: those of a whole step would take a gigabyte of GPU memory."""
         self._device = torch.device("cpu")
 
     @classmethod
@@ -72,7 +73,7 @@ class Encoder:
         self._encode([prompt for prompt in prompts if prompt not in self._encoded])
 
     def prompts(self, prompts: Sequence[str]) -> Prompts:
-        """Encoded one by one or together, they are the same."""
+        """The embeddings; they do not depend on which prompts are encoded together."""
         self._encode([prompt for prompt in prompts if prompt not in self._encoded])
         embeds, pooled = (torch.cat(each) for each in zip(*(self._encoded[prompt] for prompt in prompts), strict=True))
         return Prompts(embeds.to(self._device), pooled.to(self._device))

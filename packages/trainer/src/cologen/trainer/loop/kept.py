@@ -1,4 +1,4 @@
-"""Text embeddings and latents kept on disk by content: what was encoded once is read instead, bit for bit the same.
+"""Text embeddings and latents cached on disk by content: what was encoded before is read instead, bit for bit the same.
 
 A key is the hash of what is encoded, and each encoder has a folder of its own, named by what it is. What is kept does
 not depend on the batch: pictures are encoded one by one, and text encoders give the same for a prompt in any batch.
@@ -23,7 +23,7 @@ from cologen.trainer.loop.prompt_batches import FixedBatches, Offloaded
 
 _NUM_VALUES = 64
 _READERS = 4
-"""Threads that read ahead: reading, checking and decompressing leave the interpreter free for training."""
+"""Threads that read ahead; reading, checking and decompressing release the interpreter's lock."""
 
 
 class KeptText:
@@ -43,7 +43,7 @@ class KeptText:
         self._next: dict[str, Future[_Found]] = {}
 
     def ahead(self, prompts: Sequence[str]) -> None:
-        """Begin to read prompts that will be asked for next; those of the call before the last are given up."""
+        """Begin to read prompts that will be asked for next; those of the call before the last are dropped."""
         self._now = self._next
         self._next = {prompt: self._begun(prompt) for prompt in dict.fromkeys(prompts)}
 
@@ -51,7 +51,7 @@ class KeptText:
         """Read what the prompts were encoded to; all others are encoded in one call."""
         found, absent = dict[str, dict[str, Tensor]](), list[str]()
         for prompt, reading in {prompt: self._begun(prompt) for prompt in dict.fromkeys(prompts)}.items():
-            # What was not there when it was read ahead may have been encoded since.
+            # Prompts that were missing when they were read ahead may have been encoded since.
             if (kept := reading.result() or self._kept.read(_key(prompt))) is None:
                 absent.append(prompt)
             else:
@@ -80,7 +80,7 @@ _Found = dict[str, Tensor] | None
 class KeptLatents:
     """A codec whose latents are kept by the bytes of the picture: ``codecs.Codec``.
 
-    It saves work where the same pixels come again: pictures that fill their size, not those cropped anew each time.
+    It saves work only where the same pixels come again: not for pictures that are cropped differently each time.
     """
 
     def __init__(self, codec: Codec, folder: Path | None = None, *, limit: int | None = None) -> None:
@@ -133,7 +133,7 @@ def identity(encoder: TextEncoder | Codec) -> str:
         raise TypeError(f"only torch modules can be kept, got {type(encoder).__name__}")
     found = hashlib.sha256()
     for each in _layers(encoder):
-        # Flags are left out: whether it trains or has warned already is no part of what it is.
+        # Flags are left out: whether it trains, or has warned already, does not change its results.
         plain = {name: value for name, value in vars(each).items() if type(value) in (int, float, str)}
         found.update(repr((type(each).__qualname__, sorted(plain.items()))).encode())
     tensors = dict(encoder.named_parameters()) | dict(encoder.named_buffers())
@@ -150,7 +150,7 @@ def _layers(encoder: nn.Module) -> list[nn.Module]:
 
 
 def some_values(tensor: Tensor) -> Tensor:
-    """Values taken evenly from a tensor, by which 10 GB of weights are told apart in a second."""
+    """Values taken evenly from a tensor: enough to distinguish 10 GB of weights in a second."""
     values = tensor.detach().flatten()
     return values[:: max(1, len(values) // _NUM_VALUES)]
 

@@ -1,7 +1,7 @@
 """Tensors kept in files by key: compressed without loss, checked when read, and bounded on disk.
 
 A file is a safetensors file of compressed bytes. Its metadata holds each tensor's form and a sum over everything, so
-that a file that was changed, cut or copied to another key is made again and never used.
+that a file that was changed, truncated or copied to another key is never used, but made again.
 
 Compression matters for text: FLUX attends to the padding of a prompt, and T5 gives every padded position a vector of
 its own, so none of them may be left out. Neighbouring ones are nearly equal, so each row is stored as what differs
@@ -55,7 +55,7 @@ class Kept:
         folder: of the files.
         bounded: the folder that ``limit`` applies to, if several share one; default: ``folder``.
         limit: bytes that it may take on disk; None: no bound. A file that would exceed it is not written. The count is
-            shared by all processes of the machine, and taken anew from the disk at the first write of each.
+            shared by all processes of the machine; each process counts the disk anew at its first write.
     """
 
     folder: Path
@@ -200,7 +200,7 @@ def _used_by(folder: Path) -> int:
         for name in names:
             try:
                 total += _on_disk(Path(parent, name).stat().st_size)
-            except FileNotFoundError:  # deleted by somebody meanwhile
+            except FileNotFoundError:  # deleted by another process meanwhile
                 continue
     return total
 

@@ -32,7 +32,7 @@ class StepReport:
     """U_t, hard; None where no source was seen."""
     gradient_norm: float
     skipped: bool
-    """The loss or the gradient was not finite, so nothing was changed."""
+    """Whether the step was skipped, since the loss or the gradient was not finite."""
     routing: Routing | None
     """Of this process's last micro batch."""
     per_task: Mapping[str, tuple[float, int]]
@@ -62,7 +62,7 @@ class Learner:
         """Steps of the optimizer that were not skipped, those before a checkpoint counted in."""
         self.num_skipped = 0
         self.num_skipped_in_row = 0
-        """Up to now, in this process's life: a run that goes on from a checkpoint gets as many tries again."""
+        """Counted in this process only: a run that continues from a checkpoint gets as many tries again."""
 
     def step(self, micro_losses: Sequence[MicroLoss], learning_rate: float) -> StepReport:
         """Descend L_task + L_veteran of a global batch, of which these micro batches, all equally large, are a part."""
@@ -74,7 +74,7 @@ class Learner:
                 (losses.task / count).backward()
             found.append(losses)
             named.extend(tasks)
-        # Only now are numbers asked for: the GPU has its next micro batch before it is done with this one.
+        # Numbers are read only now, so that the GPU gets the next micro batch before it has finished this one.
         values: list[float] = torch.cat([losses.per_sample for losses in found]).tolist()
         for task, value in zip(named, values, strict=True):
             total, samples = per_task.get(task, (0.0, 0))
@@ -104,7 +104,7 @@ class Learner:
         )
 
     def _supervise(self, routings: Sequence[Routing | None]) -> tuple[float | None, float]:
-        """U_t and L_veteran of the global batch, whose gradient joins that of L_task."""
+        """U_t and L_veteran of the global batch; adds the gradient of L_veteran to that of L_task."""
         known = [routing for routing in routings if routing is not None]
         if not known:
             return None, 0.0
@@ -122,7 +122,7 @@ class Learner:
 
 
 def decay_at(num_updates: int, decay: float) -> float:
-    """The moving average's decay after so many updates: small at first, so that little is left of where training began.
+    """The moving average's decay after so many updates: small at first, so that the initial weights are soon forgotten.
 
     ``min(decay, (1 + n) / (10 + n))``, as in TensorFlow's ``ExponentialMovingAverage`` with ``num_updates``.
     """

@@ -74,6 +74,6 @@ def losses(
 
 
 def _guidance(bundle: Bundle, like: Tensor) -> Tensor | None:
-    """Distilled bases are told guidance 1 in training: the plain conditional velocity is what is learned."""
+    """Distilled bases get guidance 1 in training, so that they learn the plain conditional velocity."""
     config: Any = bundle.transformer.config
     return torch.ones(len(like), device=like.device, dtype=like.dtype) if config.guidance_embeds else None

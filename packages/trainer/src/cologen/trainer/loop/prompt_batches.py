@@ -19,7 +19,7 @@ class FixedBatches(nn.Module):
     """A text encoder that always reads ``size`` prompts at once, empty ones where there are too few.
 
     Products of another shape are computed by another kernel and differ in the last bits. With one shape, a prompt's
-    embedding does not depend on the prompts beside it, so neither does what is kept of it nor a run that goes on.
+    embedding does not depend on the prompts beside it, so cached embeddings and continued runs are the same to the bit.
     """
 
     def __init__(self, encoder: nn.Module, size: int = BATCH) -> None:
@@ -50,7 +50,7 @@ class Offloaded(nn.Module):
                 tensor.data = tensor.data.pin_memory()
 
     def encode(self, prompts: Sequence[str]) -> Prompts:
-        """Bring the weights to the device, encode, and give the device's memory back."""
+        """Copy the weights to the device, encode, and free the device's memory."""
         encoder: Any = self.encoder
         with self._brought():
             return encoder.encode(prompts)

@@ -24,7 +24,7 @@ from cologen.trainer.strategy import Strategy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run: its folder, its recipe, and what it trains on which processes."""
+    """One run: its folder, its recipe, its model and its processes."""
 
     folder: Path
     recipe: Recipe
@@ -50,7 +50,7 @@ def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
     if recipe.compile:
         _compile(model)
     wrapped_model = wrapped(model, run.processes, run.strategy)
-    named = dict(model.named_parameters())  # sharding puts others in their place
+    named = dict(model.named_parameters())  # sharding replaces the parameters
     learner = Learner(
         wrapped_model,
         {name: named[name] for name in trained},
@@ -66,10 +66,10 @@ def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
 
 
 def _compile(model: CoLoGenTransformer2DModel) -> None:
-    """Each block by itself, which takes minutes less than all of them at once, and can be sharded.
+    """Compile each block by itself, which is minutes faster than the whole model, and works with sharding.
 
-    A block knows its number, so that blocks share their kernels but not their graphs: there are some for each, as its
-    pass over the source, that over the target, and a bias that changes and one that stays.
+    A block holds its number, so blocks share kernels but not graphs. Each has several graphs: for the source, for the
+    target, and for a newcomer's bias that changes and one that does not.
     """
     room = 8 * model.num_blocks
     dynamo: Any = torch._dynamo.config  # pyright: ignore[reportPrivateUsage], the limits have no public place

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, out of a learner and back into it: weights, optimizer state and moving average."""
+"""Writes a learner's weights, optimizer state and moving average to a checkpoint, and reads them back."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from cologen.trainer.loop.checkpoint import ADAPTER, BASE, CHECKPOINTS, TRAINING
 from cologen.trainer.loop.learner import Learner
 
 _NUMBER = ":number"
-"""Marks what an optimizer keeps as a plain number and not as a tensor."""
+"""Suffix of the optimizer's values that are plain numbers, not tensors."""
 
 
 def save_checkpoint(
     run: Path, progress: StageProgress, model: CoLoGenTransformer2DModel, learner: Learner, processes: Processes
 ) -> None:
-    """Write a checkpoint; all processes have to ask, the first one writes.
+    """Write a checkpoint; all processes have to call this, the first one writes.
 
     Raises:
         OSError: it could not be written: the checkpoints before it are as they were.
@@ -47,7 +47,7 @@ def save_base(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def load_training(checkpoint: Checkpoint, learner: Learner) -> None:
-    """Put optimizer and moving average back; the weights themselves are the adapter's or the base's.
+    """Load optimizer state and moving average; the weights themselves are loaded from the adapter or the base.
 
     Raises:
         ValueError: they are of other weights.
@@ -62,7 +62,7 @@ def load_training(checkpoint: Checkpoint, learner: Learner) -> None:
             key.removesuffix(_NUMBER): value.item() if key.endswith(_NUMBER) else _placed(value, weight)
             for key, value in state.items()
         }
-        if learner.average and f"average.{name}" in found:  # a run that branched off may be the first to average
+        if learner.average and f"average.{name}" in found:  # the parent of a branched run may have had no average
             learner.average[name].copy_(sharded_like(found[f"average.{name}"], weight))
     learner.num_skipped = checkpoint.progress.num_skipped
     learner.num_updates = checkpoint.progress.step - checkpoint.progress.num_skipped

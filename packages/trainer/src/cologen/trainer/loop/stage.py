@@ -42,7 +42,7 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
         num_skipped=0,
         num_failed=0 if checkpoint is None else checkpoint.progress.num_failed,
     )
-    failed_before = progress.num_failed  # what made a run stop may be mended when it goes on
+    failed_before = progress.num_failed  # the cause may have been repaired when the run continues
     if checkpoint is not None:
         _refuse_other(run.folder, checkpoint.progress, progress)
     learner = learner_of(run, number, checkpoint)
@@ -116,7 +116,7 @@ def _routing_shape(bundle: Bundle, latents: Latents) -> tuple[int, ...]:
 
 
 def _refuse_other(folder: Path, before: StageProgress, now: StageProgress) -> None:
-    """Name what changed since a checkpoint was made and may not change: its run would become another."""
+    """Refuse changes since the checkpoint that are not allowed; the message names them."""
     found = changes(before.recipe, now.recipe, finished=now.stage, begun=now.stage + 1)
     wrong = [
         *refused(found, remedies=before.stopped_nonfinite, accepted=recorded(folder)),
@@ -148,7 +148,7 @@ def _trouble(
 
 
 _FEW_FAILURES = 8
-"""Failed samples that say nothing yet about their share."""
+"""Up to this many failed samples, their share is not checked."""
 
 
 def _save(run: Run, progress: StageProgress, learner: Learner) -> None:
@@ -165,7 +165,7 @@ def _save(run: Run, progress: StageProgress, learner: Learner) -> None:
 
 
 def _finish(run: Run, number: int, learner: Learner) -> None:
-    """A finished stage is its moving average: that is what is kept, and what the next stage stands on."""
+    """Save the moving average as the finished stage; the next stage builds on it."""
     final = learner.average or learner.trained
     experts = whole_experts(run.bundle.transformer)
     weights = experts | {name: whole(value.detach()).cpu() for name, value in final.items()}

@@ -27,7 +27,7 @@ def stopped_by_signals() -> Generator[Stopping, None, None]:
 
     A second SIGINT ends the process with one line and code 130; a second SIGTERM does what it did before.
 
-    Beside the main thread, where Ray Train runs a loop, signals cannot be heard: stopping is Ray's business then.
+    Outside of the main thread, as under Ray Train, signals cannot be received; Ray stops the run then.
     """
     if threading.current_thread() is not threading.main_thread():
         yield Stopping()

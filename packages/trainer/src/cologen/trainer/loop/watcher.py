@@ -29,7 +29,7 @@ class Watcher(Protocol):
 
 
 class Watchers:
-    """Calls each in turn: an observer that reads another's files comes after it."""
+    """Calls each in turn; an observer that reads another's files must come after it."""
 
     def __init__(self, watchers: Sequence[Watcher]) -> None:
         self._watchers = tuple(watchers)

@@ -1,4 +1,4 @@
-"""Variants of a recipe that answer what a part of it is worth: the rows of table 5, the curves of figure 4."""
+"""Ablations, as variants of a recipe: the rows of table 5 and the curves of figure 4."""
 
 from __future__ import annotations
 

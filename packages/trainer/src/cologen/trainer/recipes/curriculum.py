@@ -1,8 +1,8 @@
 """The curriculum as values: what each stage trains on, for how long and how, and the recipe of a whole run.
 
-Table 1 and section 3.1 of the paper give five stages; ``recipes`` holds their numbers. A recipe is all that decides a
-run apart from where files lie; the resolved one is saved with the run. Each field declares whether it may change when
-the run goes on (``effects``).
+Table 1 and section 3.1 of the paper give five stages; ``recipes`` holds their numbers. A recipe decides everything
+about a run except the paths of files; the resolved one is saved with the run. Each field declares whether it may change
+when the run continues (``effects``).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Stage(RecipePart):
     alpha: Numbers[Float32] = Field(ge=0)
     """α of eq. 9: the weight of the veteran gate loss."""
     new_expert: Shape[bool]
-    """Whether the stage adds the expert it trains, or goes on with the newest one there is."""
+    """Whether the stage adds the expert that it trains, or continues with the newest one."""
     newcomer_bias: Numbers[Float32] = Field(default=NEWCOMER_BIAS, le=0)
     """What is added to a new expert's router logit at first, so that it changes the function little (see
     docs/design.md)."""
@@ -149,7 +149,7 @@ class Optimizer(RecipePart):
 
 
 class Recipe(RecipePart):
-    """All that decides a run, apart from where files lie and how many processes share the work."""
+    """Everything that decides a run, except the paths of files and the number of processes."""
 
     name: Free[str] = Field(pattern=r"^[\w+-][\w.+-]*$")
     preset: Shape[str]
@@ -170,8 +170,8 @@ class Recipe(RecipePart):
     clip: Remedy[Float32] = Field(default=1.0, gt=0)
     """The largest norm of the gradient over all trained parameters."""
     ema_decay: Numbers[float] = Field(default=0.999, ge=0, lt=1)
-    """Of the moving average of what trains, per step, after a warm-up (``learner.decay_at``); 0 keeps the last
-    weights."""
+    """The decay per step of the trained weights' moving average, after a warm-up (``learner.decay_at``); 0 keeps the
+    last weights."""
     caption_dropout: Numbers[float] = Field(default=0.1, ge=0, le=1)
     """The share of samples that train with the empty prompt, as classifier-free guidance needs."""
     micro_batch: Free[int] = Field(ge=1)
@@ -184,7 +184,7 @@ class Recipe(RecipePart):
     cache_latents: Free[bool] = False
     """Keep latents of pictures on disk."""
     cache_gb: Free[float] = Field(default=50.0, gt=0, allow_inf_nan=False)
-    """The most that kept text may take on disk, and kept latents likewise, in GB (10⁹); then no more is kept."""
+    """The most that the cache of text may take on disk, and that of latents likewise, in GB (10⁹)."""
     offload_text: Free[bool] = False
     """Have the text encoders' weights on the GPU only while they encode: FLUX's take 10 GB."""
 

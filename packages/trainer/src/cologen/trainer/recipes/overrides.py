@@ -89,7 +89,7 @@ def _put(values: dict[str, Any], override: str) -> None:
 
 
 def _inside(place: Any, name: str, where: str) -> Any:
-    """What stands under ``name`` in ``place``, which is called ``where``: a stage by task or number, else a field."""
+    """The value of ``name`` in ``place``, whose own name is ``where``: a stage by task or number, else a field."""
     named = _named(place)
     if name in named:
         return named[name]
@@ -100,7 +100,7 @@ def _inside(place: Any, name: str, where: str) -> Any:
 
 
 def _named(place: Any) -> dict[str, Any]:
-    """The named things in a field's plain value; none in a number, a text or a list of them."""
+    """The named values inside a field's plain value; none in a number, a text or a list of them."""
     if isinstance(place, dict):
         return place
     stages = by_task(place)

@@ -1,1 +1,1 @@
-"""Which row comes at which step and in which size: pure, seekable, the same for any number of processes."""
+"""Which row comes at which step and in which size: pure functions of the step, the same for any number of processes."""

@@ -1,8 +1,8 @@
 """Size buckets: one size per global batch, and its rows, in closed form at any step.
 
-Every row belongs to the bucket whose proportions are nearest to its own. Steps are mixed of buckets as samples are of
-components (``mixing``), each bucket by the weight of its rows, and the steps of a bucket are those of a plan of its own
-over its rows; so training state stays one integer. With a single bucket, that plan is ``Plan`` over all rows.
+Every row belongs to the bucket whose proportions are nearest to its own. Steps are a mix of buckets as samples are of
+components (``mixing``), each bucket by the weight of its rows. The steps of a bucket come from its own plan over its
+rows, so training state stays one integer. With a single bucket, that plan is ``Plan`` over all rows.
 
 The law of shares: a bucket's steps are within ``max_deviation`` of its share of all steps at every prefix, and within
 a bucket every component is within its plan's ``max_deviation`` of its share of the bucket's samples. A component's
@@ -78,7 +78,7 @@ class Bucket:
     def _spares(self, draws: Draws) -> Int64[np.ndarray, "attempts draws"]:
         """Rows that stand in for one that fails, spread evenly: attempt k permutes the rows anew, keyed by k.
 
-        They depend on the place alone, so that what failed elsewhere, or how often, does not matter.
+        They depend only on the place, not on failures elsewhere.
         """
         num_rows = np.array([component.num_rows for component in self.plan.components], np.uint64)[draws.component]
         epoch, index = np.divmod(draws.place.astype(np.uint64), num_rows)
@@ -177,7 +177,7 @@ def _bucket(plan: Plan, size: Size, rows: Sequence[Int64[np.ndarray, "_rows"]]) 
 
 
 def _part(component: Component, num_rows: int) -> Component:
-    """A component of which only some rows are meant: its weight shrinks with them."""
+    """A component reduced to some of its rows, its weight in proportion."""
     return replace(component, num_rows=num_rows, weight=component.weight * num_rows / component.num_rows)
 
 

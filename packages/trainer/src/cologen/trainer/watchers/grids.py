@@ -1,7 +1,7 @@
 """Sample grids: a PNG of source, target and the model's output, with the prompt under each row.
 
-The samples are those of the stage's first step, kept beside the picture, so that a run that was interrupted draws what
-any other would have drawn. They were trained on: the picture shows whether a task is understood, not how well.
+The samples are those of the stage's first step, stored beside the picture, so that an interrupted run draws the same
+ones. They are training samples: the picture shows whether a task was learned, not how well.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Made = Float[Tensor, "batch 3 height width"]
 class Grids:
     """Draws ``RUN/samples/0-inpaint.png`` … at the end of each stage.
 
-    Every process draws, since a sharded model answers only when all of them ask; the first one writes.
+    Every process draws, since a sharded model needs all of them in each call; the first one writes.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, processes: Processes) -> None:
@@ -49,7 +49,7 @@ class Grids:
         self._batch: Batch | None = None
 
     def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
-        """Take up the samples of a stage that goes on."""
+        """Load the samples of a stage that continues."""
         kept = self._folder / f"{number}-{stage.task}.safetensors"
         self._batch = _read(kept) if first_step and kept.exists() else None
 

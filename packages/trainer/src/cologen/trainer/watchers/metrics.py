@@ -3,7 +3,7 @@
     RUN/metrics.jsonl    StepMetrics, each the mean of up to ``log_every`` steps
     RUN/routing.jsonl    RoutingMetrics, some twenty of each stage
 
-A run that goes on from a checkpoint forgets what came after it, so no step is there twice.
+A run that continues from a checkpoint deletes the records of later steps, so no step occurs twice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ METRICS, ROUTING = "metrics.jsonl", "routing.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepMetrics:
-    """The mean of the last ``num_steps`` steps; None where there is none, as for U_t without a source."""
+    """The mean of the last ``num_steps`` steps; None for a value that does not exist, as U_t without a source."""
 
     stage: int
     task: str
@@ -31,7 +31,7 @@ class StepMetrics:
     """Optimizer steps of the stage that are done."""
     num_steps: int
     loss: float | None
-    """L_task over the global batches, steps that were skipped left aside; so for the next three."""
+    """L_task over the global batches, without skipped steps; the next three likewise."""
     veteran: float | None
     usage: float | None
     """U_t, hard."""
@@ -41,7 +41,7 @@ class StepMetrics:
     samples_per_second: float
     seconds: float
     waited: float
-    """Of ``seconds``, those in which the loop stood still for its data."""
+    """The part of ``seconds`` in which the loop waited for data."""
     skipped: int
     failed: int
     """Samples of these steps that could not be loaded and were replaced, over all processes."""
@@ -80,7 +80,7 @@ def append(path: Path, record: Record) -> None:
 
 
 def read(path: Path, kind: type[Kind]) -> list[Kind]:
-    """The records of a log, in order; none if there is no log. What is no whole record of the kind is left out."""
+    """The records of a log, in order; none if there is no log. Incomplete records are left out."""
     fields = {each.name for each in dataclasses.fields(kind)}
     return [kind(**values) for values in read_lines(path) if values.keys() == fields]
 
@@ -96,7 +96,7 @@ def forget_after(path: Path, stage: int, step: int) -> int:
 
 
 def _is_later(values: Mapping[str, Any], stage: int, step: int) -> bool:
-    """Whether a record is of a later step; one that does not say which is of no use, and counts as such."""
+    """Whether a record is of a later step; a record without a step counts as one."""
     found = values.get("stage"), values.get("step")
     return not all(isinstance(each, int) for each in found) or found > (stage, step)
 

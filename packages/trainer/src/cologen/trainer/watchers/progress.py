@@ -21,13 +21,13 @@ _RECENT_SECONDS = 30.0
 """Over which the speed is measured."""
 
 _ROOM_FOR_BAR = 120
-"""Letters in a line, from which on there is a bar."""
+"""The width of the terminal, in characters, from which on there is a bar."""
 
 
 class LiveProgress:
     """Shows stage, step, loss, U_t, samples per second and the time that is left: of the stage, and of all ``stages``.
 
-    For the first process alone. Whatever else is said meanwhile has to go to the same console.
+    For the first process only. All other output has to go to the same console meanwhile.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class LiveProgress:
         return "  ".join(facts)
 
     def _left(self, number: int, done: int, rate: float) -> str:
-        """How long it takes at this rate; all stages are thought to be equally fast."""
+        """The time left at this rate, assuming that all stages are equally fast."""
         stage = self._recipe.stages[number]
         if done == stage.iterations:
             return f"done in {duration(self._clock() - self._begun)}"

@@ -110,7 +110,7 @@ def _section(folder: Path, recipe: Recipe, number: int, steps: Sequence[StepMetr
 
 
 def _gate_note(recipe: Recipe, number: int) -> Markup:
-    """Why the loss of a stage with a new expert can rise at first; nothing where the gate has nowhere to move."""
+    """Why the loss of a stage with a new expert can rise at first; empty where the gate has no other expert."""
     stage = recipe.stages[number]
     if not stage.new_expert or not stage.alpha or recipe.num_experts(number) == 1:
         return Markup()

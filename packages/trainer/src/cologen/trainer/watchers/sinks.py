@@ -47,8 +47,8 @@ class TensorBoard:
 class WeightsAndBiases:
     """One run of Weights & Biases for all stages, the scalars of each under its name.
 
-    A run that goes on is the same run there: ``wandb-id`` in its folder names it. One that goes back behind what was
-    logged is another run of the same group, since points that are there cannot be taken back.
+    A run that goes on is the same run there: ``wandb-id`` in its folder names it. One that goes back to before what was
+    logged becomes another run of the same group, since logged points cannot be deleted.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, *, fresh: bool = False) -> None:
@@ -74,9 +74,9 @@ class WeightsAndBiases:
         return _Section(self._run, name)
 
     def rewound(self) -> None:
-        """Leave the present run there, in which steps stand that were forgotten, and begin another in its group.
+        """End the present run there, which holds steps that were deleted here, and begin another in its group.
 
-        What is kept is to be written again: points cannot be taken back there.
+        The remaining steps have to be logged again by the caller.
         """
         self._run.finish()
         self._run = self._begun(secrets.token_hex(8))

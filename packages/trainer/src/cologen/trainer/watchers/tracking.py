@@ -32,7 +32,7 @@ class _Window:
 
     begun: float
     reports: list[StepReport] = field(default_factory=list[StepReport])
-    """Without their routing, which keeps gradients alive."""
+    """Reports without their routing, which would keep gradients in memory."""
     waited: float = 0.0
     num_failed: int = 0
     chosen: dict[str, Chosen] = field(default_factory=dict[str, Chosen])
@@ -72,7 +72,7 @@ class Tracker:
             self._wandb.finish(failed=kind is not None)
 
     def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
-        """Go on with the stage's log after ``first_step`` steps, and forget what was logged beyond them."""
+        """Continue the stage's log after ``first_step`` steps, and delete what was logged beyond them."""
         if self._processes.first:
             self._folder.mkdir(parents=True, exist_ok=True)
             num_forgotten = forget_after(self._folder / METRICS, number, first_step)
@@ -92,7 +92,7 @@ class Tracker:
                 shutil.rmtree(path)
 
     def _write_again(self, wandb: WeightsAndBiases) -> None:
-        """All that is still in the log, to another run, in place of the one that holds what was forgotten."""
+        """Log everything that is still in the log to a new run, which replaces the one with deleted steps."""
         wandb.rewound()
         sections: dict[str, Sink] = {}
         for metrics in read(self._folder / METRICS, StepMetrics):
@@ -101,7 +101,7 @@ class Tracker:
             sink.write(_scalars(metrics), metrics.step)
 
     def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
-        """Count a step in, and log the mean of the last few when there are ``log_every``."""
+        """Add a step, and log the mean when there are ``log_every``."""
         window, stage, done = self._window, self._recipe.stages[number], loaded.step + 1
         window.reports.append(replace(report, routing=None))
         window.waited += loaded.waited
