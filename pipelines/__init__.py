@@ -1,7 +1,7 @@
 """Command lines: each composes modules of `packages/` into one job and holds no logic of its own.
 
-For ``python -m pipelines.NAME``, Ctrl-C is one line from here on, while the command's imports still take seconds.
-``console.run`` puts its own handler over it. Nothing is changed for anyone else who imports this package.
+Under ``python -m pipelines.NAME``, Ctrl-C ends the process with one line already while the command's imports take
+seconds; ``console.run`` then installs its own handler. Other importers of this package are not affected.
 """
 
 import signal

@@ -57,7 +57,7 @@ def _heartbeat(line: Callable[[], str]) -> AbstractContextManager[None]:
 
 
 class BuildProgress:
-    """What is known of a build's progress: parts, samples, rejections, and what is at work; told by ``build``."""
+    """A build's progress, as ``build`` reports it: parts, samples, rejections, and the parts at work."""
 
     def __init__(self, num_parts: int, shown: Callable[[BuildProgress], None]) -> None:
         self._num_parts, self._shown = num_parts, shown
@@ -73,7 +73,7 @@ class BuildProgress:
         self._shown(self)
 
     def on_status(self, status: Status) -> None:
-        """Remember what is at work."""
+        """Store which parts are at work."""
         self._status = status
         self._shown(self)
 

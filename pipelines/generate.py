@@ -89,7 +89,7 @@ class Options:
         require_picture(self, "out")
 
     def _refuse_useless(self) -> None:
-        """What would be ignored, for lack of something else."""
+        """Refuse options that would be ignored."""
         if self.base is not None and self.weights is not None:
             raise ValueError("--weights are for a --preset: a --base brings its own")
         if self.base is not None:
@@ -102,7 +102,7 @@ class Options:
             raise ValueError("--paste-known keeps what is around a hole: give the --mask of one")
 
     def _refuse_lacking(self) -> None:
-        """What the task needs, or does not take."""
+        """Refuse a call that lacks what its task needs, or gives what it does not take."""
         task = None if self.task is None else task_named(self.task)
         if task is None and self.image:
             raise ValueError(f"say what the --image is for: --task is one of {', '.join(TASKS)}")
@@ -188,7 +188,7 @@ def _spec(options: Options) -> PipelineSpec:
 
 
 def _open(path: Path) -> Image.Image:
-    """A decoded picture; what it means is the pipeline's to say."""
+    """A decoded picture, as stored; the pipeline interprets it (EXIF, transparency)."""
     if not path.is_file():
         raise FileNotFoundError(f"no picture at {path}")
     try:

@@ -37,9 +37,9 @@ def run_phases(phases: Phases, options: BuildOptions, root: Path) -> int:
 
 
 def _warned(manifest: Manifest, folder: Folder) -> int:
-    """Say which rejections are no fault of the data, and return the exit code.
+    """Print which rejections are not the data's fault, and return the exit code.
 
-    0, since all else is whole; 1 if nothing is left, so that no training starts on it.
+    0, since all other samples are usable; 1 if there are none, so that no training starts on it.
     """
     errors, unreadable = (manifest.rejected.get(reason, 0) for reason in (Reason.INTERNAL_ERROR, Reason.UNREADABLE))
     where = f"see the rows of that reason in {folder}/rejected-*.parquet, column detail"

@@ -1,8 +1,8 @@
 """``python -m pipelines.train_on_ray --workers 8 -- --recipe cologen-flux …``: the command ``train`` on a Ray cluster.
 
-Ray Train starts the processes and tells them of each other; when one is lost, all are started again, and go on from the
-newest checkpoint, as ``train`` does. A mistake in the command ends it at the first try. Paths are the nodes' own: give
-absolute ones, and a folder for the run (--out) that all of them see.
+Ray Train starts the processes and connects them. When one is lost, all are started again and continue from the newest
+checkpoint, as ``train --resume`` does. A mistake in the command ends it at the first try. Paths are the nodes' own:
+give absolute ones, and a folder for the run (--out) that all of them see.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _train(options: RayTrainOptions, arguments: Sequence[str]) -> int:
 
 
 def _refuse(arguments: Sequence[str]) -> None:
-    """Say what is wrong with the arguments of ``train`` as far as this machine can tell, before Ray is started."""
+    """Refuse wrong arguments of ``train``, as far as this machine can check them, before Ray is started."""
     from cologen.trainer import cli  # here and not above: torch takes seconds to import, and --help needs none of it
     from cologen.trainer.recipes.catalog import load_recipe
 
@@ -119,7 +119,7 @@ def _fit(options: RayTrainOptions, arguments: Sequence[str]) -> None:
 
 
 def _worker(config: dict[str, Any]) -> None:
-    """One training process: the same command, in the process group that Ray Train has made, its errors handed on."""
+    """One training process: the same command, in the process group that Ray Train has made; its errors are raised."""
     from cologen.trainer import cli
 
     cli.train(cli.parsed(config["arguments"]))

@@ -20,8 +20,8 @@ def quotas(
 
     ``feasible`` says for each sample of the part which kinds it can become; ``first`` is the place of the part's first
     sample among all. Of n samples from ``first`` on, those up to the cumulative share c are
-    ⌊(first + n) c⌋ − ⌊first c⌋: part by part they add up to the exact shares. Where fewer are usable the parts do not
-    join, and ``shift``, uniform in [0, 1), makes each right in the mean.
+    ⌊(first + n) c⌋ − ⌊first c⌋: part by part they add up to the exact shares. Where fewer samples are usable, the parts
+    do not add up exactly; ``shift``, uniform in [0, 1), then makes each part right on average.
     """
     usable = _num_usable(feasible, shares)
     shift = _EPSILON if usable == len(feasible) else shift
@@ -31,7 +31,8 @@ def quotas(
 
 
 def _num_usable(feasible: Sequence[Collection[Kind]], shares: Mapping[Kind, float]) -> float:
-    """The most samples that keep the shares: any group of kinds needs as many samples that can become one of them."""
+    """The largest number of samples for which the shares can hold: each group of kinds needs that many feasible
+    samples."""
     able = Counter(frozenset(kinds) for kinds in feasible)
     usable = float(len(feasible))
     for size in range(1, len(shares)):

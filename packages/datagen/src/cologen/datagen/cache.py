@@ -1,7 +1,7 @@
 """The folder of what is built once from a dataset and shared by every process of a machine: listings, seek tables.
 
-What is kept there is not trusted: its sizes and checksums are written beside it and compared once per process, and
-what does not agree is built anew.
+The files there are not trusted: their sizes and checksums are written beside them and compared once per process. Files
+that differ are built again.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def built_once(kind: str, key: str, build: Callable[[Path], None]) -> Path:
     """The folder ``<cache>/<kind>/<hash of key>``, filled by ``build`` if no process has done so before.
 
     ``build`` gets an empty folder under another name, which takes its final name when all of it is on disk; other
-    processes wait meanwhile, and what a failed or killed one left is removed. A folder whose files are not those that
-    were written is built again.
+    processes wait meanwhile, and leftovers of a failed or killed one are removed. A folder whose files are not those
+    that were written is built again.
 
     Raises:
         ValueError: the cache folder cannot be written.
@@ -51,7 +51,7 @@ def built_once(kind: str, key: str, build: Callable[[Path], None]) -> Path:
                 _write_sums(partial, final)
                 partial.rename(final)
             except BaseException:
-                shutil.rmtree(partial, ignore_errors=True)  # a full disk is not kept full by what is of no use
+                shutil.rmtree(partial, ignore_errors=True)  # an incomplete folder must not fill the disk
                 raise
     return final
 
@@ -88,7 +88,7 @@ def _size_and_sum(path: Path) -> list[int]:
 
 @lru_cache(maxsize=1024)
 def _checksum(path: str, _inode: int, _size: int, _changed_ns: int) -> int:
-    """CRC-32: it notices every single changed bit, at a third of the time that a digest takes."""
+    """CRC-32: it detects every single changed bit, in a third of a digest's time."""
     total, block = 0, bytearray(_BLOCK_BYTES)
     with Path(path).open("rb", buffering=0) as file:
         while count := file.readinto(block):

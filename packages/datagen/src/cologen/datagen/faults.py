@@ -1,8 +1,8 @@
 """Classifies exceptions: a picture's fault (the picture is rejected) or the machine's (the part is tried again).
 
-Nothing about one picture may end a build: whatever is raised while it is read, decoded, marked or compared becomes a
-counted rejection, ``internal_error`` where it was unforeseen. A failing disk, too many open files or a GPU without
-memory would meet every other picture too, so these go up unchanged, for the part to be tried again.
+One picture must not end a build: an exception while it is read, decoded, marked or compared becomes a counted
+rejection, ``internal_error`` if it was not foreseen. A failing disk, too many open files or a GPU without memory would
+affect every other picture too, so these errors are raised unchanged, and the part is tried again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def attempt(function: Callable[[], _Result], *, skip_unreadable: bool = False) -
         return function()
     except RejectedError as error:
         return error
-    except Exception as error:  # the one place that takes any: see above
+    except Exception as error:  # the only place that catches all: see above
         if skip_unreadable and isinstance(error, OSError) and error.errno in _UNREADABLE:
             return RejectedError(Reason.UNREADABLE, _said(error))
         if is_fault_of_machine(error):
@@ -62,7 +62,7 @@ def attempt_each(
 
 
 def is_fault_of_machine(error: Exception) -> bool:
-    """Whether other pictures would meet this error too, here and now: the system's own, or the accelerator's."""
+    """Whether other pictures would raise this error too, here and now: an error of the system or of the accelerator."""
     if isinstance(error, OSError):
         return not is_fault_of_file(error)
     return is_fault_of_accelerator(error)

@@ -19,9 +19,10 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 @contextmanager
 def second_one_ends(words: str) -> Generator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt once; while that is cleaned up after, a second one ends the process.
+    """Let Ctrl-C raise KeyboardInterrupt once; during the cleanup, a second one ends the process.
 
-    Its last line is ``words``, its code 130. Beside the main thread, signals cannot be heard, and nothing is changed.
+    Its last line is ``words``, its code 130. Outside of the main thread signals cannot be received, and nothing is
+    changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

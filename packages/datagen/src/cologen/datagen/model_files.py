@@ -1,7 +1,7 @@
 """Published files of weights: resumable, checksummed downloads.
 
-Nothing here needs more than the standard library. One process at a time may download into a folder; the caller sees to
-that.
+Nothing here needs more than the standard library. Only one process at a time may download into a folder; the caller has
+to make sure of that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 TRIES = 5
-"""Times that a download is tried in a row without a byte farther."""
+"""How often a download is tried in a row without receiving a byte."""
 TIMEOUT = 30.0
 """Seconds without a word from the server after which a try has failed."""
 CHUNK = 1 << 20
@@ -69,7 +69,7 @@ class ModelFile:
         return folder / self.filename
 
     def part(self, folder: Path) -> Path:
-        """Where the bytes gather until all of them are there."""
+        """Where the bytes are collected until the file is complete."""
         return self._beside(folder, ".part")
 
     def etag(self, folder: Path) -> Path:
@@ -162,7 +162,7 @@ def _fetch(file: ModelFile, folder: Path, progress: Progress, pause: float) -> N
         try:
             _attempt(file, folder, progress)
         except _TRANSIENT as error:
-            # A server that drops the line and knows no ranges starts anew each time: that is not getting farther.
+            # A server that drops the connection and supports no ranges starts again each time: that is no progress.
             reached = _size(file.part(folder))
             tries, farthest = (0, reached) if reached > farthest else (tries + 1, farthest)
             if tries >= TRIES:
@@ -203,7 +203,8 @@ def _copy(response: http.client.HTTPResponse, out: BufferedWriter, done: int, pr
 
 
 def _resume(file: ModelFile, folder: Path) -> dict[str, str]:
-    """The headers that ask for the rest, if it is sure to belong to what is there or a hash will tell."""
+    """The headers that ask for the rest, if it surely belongs to the bytes that are there, or if a hash will check
+    it."""
     have, etag = _size(file.part(folder)), file.etag(folder)
     name = etag.read_text() if etag.exists() else ""
     if have and name.startswith('"'):  # a weak one, W/"…", may name other bytes (RFC 9110, 13.1.5)

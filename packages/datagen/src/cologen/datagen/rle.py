@@ -1,8 +1,8 @@
 """Masks to and from COCO run lengths (pycocotools), the only form in which a manifest stores a mask.
 
 A mask is ``UInt8[height width]`` of {0, 1}; its run lengths are COCO's compressed counts: runs down the columns,
-starting with zeros. Counts do not hold their size: every reader passes ``height`` and ``width``, in that order.
-Only ``check`` and ``decode`` doubt the counts they are given; the others trust them.
+starting with zeros. Counts do not hold their size: functions that need it take ``height`` and ``width``, in that order.
+Only ``check`` and ``decode`` validate the counts; the others trust them.
 """
 
 from __future__ import annotations

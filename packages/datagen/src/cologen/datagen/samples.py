@@ -30,11 +30,11 @@ from cologen.pictures.masks import HOLE_GREY
 class Sample:
     """One training sample in pixels: RGB in [0, 255].
 
-    ``mask`` is 1 where the target has to be made up; None where the task has no such place.
+    ``mask`` is 1 where the target has to be generated; None for tasks without a mask.
 
-    ``online`` names the extractor (``control.hed``, ``control.lineart``) that has still to make the source: until then
-    ``source`` is the picture itself. The batch's maker crops and resizes it as the target, and then replaces it
-    by ``extractor(source)``, batched and in RGB in [0, 1].
+    ``online`` names the extractor (``control.hed``, ``control.lineart``) that still has to compute the source: until
+    then ``source`` is the picture itself. Batching crops and resizes it as the target, and then replaces it by
+    ``extractor(source)``, batched and in RGB in [0, 1].
     """
 
     source: Picture

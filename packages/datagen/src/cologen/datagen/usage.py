@@ -63,7 +63,8 @@ def require_device(options: object, name: str = "device", kinds: tuple[str, ...]
 
 
 def require_unused(options: Any, *names: str, without: str) -> None:
-    """Each of these fields of a dataclass has its default, since nothing would come of another ``without`` something.
+    """Each of these fields of a dataclass has its default, since another value would have no effect ``without``
+    something.
 
     Raises:
         ValueError: one has another value, which would be ignored.

@@ -7,7 +7,7 @@ from jaxtyping import Float32, UInt8
 
 _SIXTEEN_BITS = 65535
 _ROUNDING = 1e-6
-"""So far beyond [0, 1] numbers may be that were computed in float32, and by one step in a smaller type."""
+"""Numbers may exceed [0, 1] by this rounding error of float32, or by one step of a smaller type."""
 
 
 def eight_bits(values: np.ndarray) -> UInt8[np.ndarray, "..."]:

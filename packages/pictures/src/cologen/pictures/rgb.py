@@ -56,7 +56,8 @@ def orientation(image: PIL.Image.Image) -> int:
 
 
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The picture as it is to be seen, without what said how; a TIFF is turned by Pillow when it is loaded."""
+    """The picture turned upright, without the orientation in its metadata; Pillow turns a TIFF itself when loading
+    it."""
     image.load()
     turn = _TURNS.get(orientation(image))
     if turn is None:

@@ -18,10 +18,10 @@ Points = Sequence[tuple[float, float]]
 def curve(
     points: Points, *, end: int, low: float | None = None, high: float | None = None, reference: float | None = None
 ) -> str:
-    """Values over the steps from 0 to ``end``: pale as they are, and full their running mean where they are many.
+    """Values over the steps from 0 to ``end``: pale, with their running mean in full colour where they are many.
 
-    The axis goes from ``low`` to ``high``, or over what is there. ``reference`` is a dashed line at a value that was
-    asked for. Long logs are drawn as means of neighbours.
+    The axis goes from ``low`` to ``high``, or over the range of the values. ``reference`` is a dashed line at a value
+    that was asked for. Long logs are drawn as means of neighbours.
     """
     thin = _thinned(points)
     values = [value for _, value in thin] + ([] if reference is None else [reference])
@@ -44,7 +44,7 @@ def curve(
 
 
 class _Frame:
-    """Where values stand in the picture."""
+    """The position of values in the picture."""
 
     def __init__(self, end: int, low: float, high: float) -> None:
         self._end, self._low, self._high = max(1, end), low, high

@@ -1,8 +1,8 @@
 """Text from data made safe to show: control characters escaped, for terminals, logs and Markdown.
 
 A caption, an edit type or a path may hold anything: terminal escape sequences, rich's ``[markup]``, HTML, Markdown.
-``console`` prints none of it as markup; ``markdown`` escapes it for a file. HTML pages escape it in ``pages``. A
-message is never broken into lines, so that a path in it can be copied from a terminal and searched for in a log.
+``console`` prints none of it as markup; ``markdown`` escapes it for a file. HTML pages escape it in ``page``. A message
+is never broken into lines, so that a path in it can be copied from a terminal and searched for in a log.
 """
 
 from __future__ import annotations

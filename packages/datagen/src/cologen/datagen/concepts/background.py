@@ -37,7 +37,8 @@ def contrast(patches: Superpixels, foreground: Float64[np.ndarray, "patches"]) -
 
 
 def _surface_distances(patches: Superpixels) -> Float64[np.ndarray, "patches patches"]:
-    """The least sum of colour steps on the way between any two patches; those at the border are all neighbours."""
+    """The smallest sum of colour steps along a path between any two patches; patches at the border count as
+    neighbours."""
     colors = _distances(patches.colors)
     i, j = patches.pairs.T
     adjacent = np.zeros(colors.shape, dtype=bool)

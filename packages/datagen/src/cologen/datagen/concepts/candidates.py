@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from cologen.datagen.concepts.superpixels import Superpixels
 
 _FOREGROUND_STEP = 30.0
-"""What a full step from background to foreground weighs beside CIELAB units."""
+"""The weight of a full step from background to foreground, in CIELAB units."""
 _SIZE_EXPONENT = 0.25
 """Small groups merge earlier: their dissimilarity is multiplied by their share of the picture to this power."""
 _LEVELS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
@@ -56,7 +56,7 @@ def _islands(patches: Superpixels, foreground: Float64[np.ndarray, "patches"]) -
 
 
 def _merged(patches: Superpixels, foreground: Float64[np.ndarray, "patches"]) -> Groups:
-    """What arises when the two most alike neighbours are merged until one group is left."""
+    """All groups that arise when the two most similar neighbours are merged until one group is left."""
     forest = _Forest(patches, foreground)
     num = len(foreground)
     nodes = np.eye(2 * num - 1, num, dtype=bool)
@@ -67,7 +67,8 @@ def _merged(patches: Superpixels, foreground: Float64[np.ndarray, "patches"]) ->
 
 
 class _Forest:
-    """The groups not merged yet, with their neighbours and a queue of alike pairs (plain Python: tiny steps)."""
+    """The groups not merged yet, with their neighbours and a queue of similar pairs (plain Python, since each step is
+    tiny)."""
 
     def __init__(self, patches: Superpixels, foreground: Float64[np.ndarray, "patches"]) -> None:
         marks = np.concatenate([patches.colors, _FOREGROUND_STEP * foreground[:, None]], axis=1)
@@ -82,7 +83,7 @@ class _Forest:
         heapq.heapify(self._queue)
 
     def merge(self, node: int) -> tuple[int, int]:
-        """Make ``node`` of the two most alike neighbours, and say which they were."""
+        """Merge the two most similar neighbours into ``node``, and return them."""
         a = b = 0
         while b not in self._neighbours[a]:
             _, a, b = heapq.heappop(self._queue)

@@ -2,7 +2,7 @@
 
 Captions are plain English ("a man in a red shirt is riding a horse"), so one pass from left to right suffices: a word
 is judged by the readings its form allows, by the part of speech of the word before and by whether a noun can follow.
-The lists of ``vocabulary`` settle what neighbours cannot.
+The lists of ``vocabulary`` decide the cases that neighbours cannot.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NOUNS = frozenset({_Part.NOUN, _Part.PLURAL})
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """What stands after the word judged."""
+    """What follows the word that is classified."""
 
     noun: bool
     determiner: bool

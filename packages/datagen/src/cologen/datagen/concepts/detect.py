@@ -30,7 +30,7 @@ from cologen.datagen.weights import device_named
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 PATCH = 4
-"""Pixels to a side of what the backbone reads as one: a strip thinner than that, once resized, holds no object."""
+"""Pixels along a side of the backbone's patches: a resized picture that is narrower than one holds no object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,8 @@ class Detector:
         height: int,
         width: int,
     ) -> list[Detection]:
-        """What the queries say of one picture; ``boxes`` are centre x, centre y, width, height as shares of it."""
+        """The detections in the queries of one picture; ``boxes`` are centre x, centre y, width, height as shares of
+        it."""
         per_noun = torch.stack([probabilities[:, start:end].amax(dim=1) for start, end in prompt.spans], dim=1)
         scores, best = per_noun.max(dim=1)
         kept = (probabilities.amax(dim=1) > self.settings.box_threshold) & (scores > self.settings.text_threshold)

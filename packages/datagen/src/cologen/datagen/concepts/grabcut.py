@@ -19,15 +19,15 @@ _BAND_OUTSIDE, _BAND_INSIDE = 0.15, 0.10
 """Of the object's size: how far the outline may move."""
 _ITERATIONS = 2
 _MIN_AGREEMENT = 0.5
-"""Below this IoU with the guess the cut has run off to something else."""
+"""Below this IoU with the guess, the cut has found something else and is not used."""
 _SEED = 1
 
 
 def refined(picture: Picture, guess: Mask, taken: Mask) -> Mask:
     """The mask of what ``guess`` covers roughly; pixels of ``taken`` belong to other objects.
 
-    The guess itself where there is nothing to cut or the cut leaves it. The same input gives the same mask: OpenCV's
-    own random numbers are seeded anew each time.
+    It returns the guess itself where there is nothing to cut, or where the cut differs too much from it. The same input
+    gives the same mask: OpenCV's own random numbers are seeded anew each time.
     """
     window = _window(guess)
     hints = _hints(guess[window], taken[window])

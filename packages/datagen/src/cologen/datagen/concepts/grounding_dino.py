@@ -1,7 +1,7 @@
 """The network of GroundingDINO out of ``groundingdino-py``, from its original configuration and checkpoint files.
 
 The package was written for transformers 4 and for one picture at a time. Here it gets a text encoder that works with
-transformers 5, and the one correction without which captions in a batch read each other's masks.
+transformers 5, and one correction: without it, captions of a batch would use each other's masks.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def build_grounding_dino(config: Path, text_encoder: str) -> nn.Module:
     """The network as first initialised; see :func:`load_grounding_dino`."""
     from groundingdino.models import build_model
 
-    # Checkpointing trades time for memory in the backward pass, which never comes.
+    # Checkpointing trades time for memory in the backward pass, and there is none.
     args = SimpleNamespace(**read_config(config) | {"use_checkpoint": False, "use_transformer_ckpt": False})
     with _given(*_text_encoder(text_encoder)):
         try:
@@ -61,7 +61,7 @@ def read_config(config: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: something else than assignments of literals stands in it.
+        ValueError: it holds something else than assignments of literals.
     """
     if not config.is_file():
         raise FileNotFoundError(f"no configuration at {config}")
@@ -115,7 +115,7 @@ def _text_encoder(name: str) -> tuple[PreTrainedTokenizerBase, PhraseBert]:
 
 @contextmanager
 def _given(tokenizer: PreTrainedTokenizerBase, bert: PhraseBert) -> Generator[None]:
-    """While the network is built, its module takes these two instead of downloading weights that the checkpoint holds.
+    """While the network is built, its module uses these two instead of downloading weights that the checkpoint holds.
 
     Nor does it wrap BERT in a class that relies on methods removed in transformers 5: ``PhraseBert`` needs no wrapper.
     """
@@ -135,8 +135,8 @@ def _given(tokenizer: PreTrainedTokenizerBase, bert: PhraseBert) -> Generator[No
 def _masks_per_sample(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Repeat each text's mask over the attention heads in the order in which attention reads them: sample by sample.
 
-    The layer itself repeats the whole batch of masks head by head, so that with several texts in a batch each is read
-    through the masks of its neighbours. For a single text the two orders are one.
+    The layer itself repeats the whole batch of masks head by head, so with several texts in a batch each text would get
+    its neighbours' masks. For a single text the two orders are equal.
     """
     masks = kwargs["src_mask"].repeat_interleave(cast(Any, layer).nhead, dim=0)
     return args, kwargs | {"src_mask": masks}

@@ -1,7 +1,7 @@
 """The nouns of captions, which are the words the detector looks for: by a trained spaCy tagger, or by tables and rules.
 
 The paper extracts nouns from global captions with spaCy. Where no trained pipeline is installed, spaCy's own tokenizer
-and lemma tables with the rules of ``caption_grammar`` stand in; the name of the way taken goes into the recipe.
+and lemma tables are used with the rules of ``caption_grammar``; the recipe records which method was used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class NounExtractor(Protocol):
 
     @property
     def name(self) -> str:
-        """The way and its version, for the recipe: ``en_core_web_sm 3.8.0`` or ``lookups 1.0.5``."""
+        """The method and its version, for the recipe: ``en_core_web_sm 3.8.0`` or ``lookups 1.0.5``."""
         ...
 
     def __call__(self, captions: Sequence[str]) -> list[tuple[str, ...]]:
@@ -65,7 +65,7 @@ class TableNouns:
         return [self._nouns(caption) for caption in captions]
 
     def _nouns(self, caption: str) -> tuple[str, ...]:
-        # A hyphen joins words, a dash parts them; only the spaces around tell which it is.
+        # A hyphen joins words and a dash separates them; only the spaces around it show which it is.
         words = [token.text for token in self._tokenize(caption.replace(" - ", " – ")) if not token.is_space]
         return _compounds(words, common_nouns(words, self._forms), self._forms)
 
@@ -98,7 +98,8 @@ class TrainedNouns:
 
 
 def _compounds(words: Sequence[str], flags: Sequence[bool], forms: WordForms) -> tuple[str, ...]:
-    """Neighbouring nouns as one: ``stop sign``, its last word in the singular; each once, what is no thing left out."""
+    """Neighbouring nouns as one: ``stop sign``, its last word in the singular; each once, without words that name no
+    thing."""
     found: dict[str, None] = {}
     run: list[str] = []
     for word, flag in zip([*words, "."], [*flags, False], strict=True):

@@ -14,7 +14,8 @@ _USUAL_SPREAD = 3.0
 """CIELAB units, about the noise of an even surface: keeps the separation of two even surfaces finite."""
 
 _FAINT_STEP = 8.0
-"""CIELAB units across the outline, in the mean; a fainter outline, as between two parts of a slope, bounds nothing."""
+"""CIELAB units across the outline, in the mean; a fainter outline, as between two parts of a gradient, is no object's
+border."""
 
 # What each measure adds to the log odds that a group covers an object with an IoU of about 0.6 or more: a logistic
 # regression over the candidates of 150 scenes of the synthetic dataset, 100 COCO photographs (instances of more than 1%
@@ -39,7 +40,7 @@ def objectness(
     contrast: Float64[np.ndarray, "patches"],
     groups: Groups,
 ) -> _PerGroup:
-    """A score in [0, 1) for each group: 0 where hardly an outline is seen."""
+    """A score in [0, 1) for each group: 0 where there is hardly an outline."""
     inside, ring = _Zones(patches, groups), _Zones(patches, _rings(patches, groups))
     i, j = patches.pairs.T
     outline, outline_step = _border(patches, groups[:, i] != groups[:, j])

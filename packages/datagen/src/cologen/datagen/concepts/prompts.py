@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerBase
 
 MAX_TOKENS = 256
-"""GroundingDINO cuts longer prompts off without a word."""
+"""GroundingDINO silently truncates longer prompts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Prompt:
 def write_prompts(
     nouns: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int = MAX_TOKENS
 ) -> tuple[Prompt, ...]:
-    """As few prompts as hold all nouns, in order, none over ``max_tokens``; a noun asked twice stands once.
+    """As few prompts as can hold all nouns, in order, none over ``max_tokens``; a repeated noun is written once.
 
     A noun that alone is longer than ``max_tokens`` is left out: the network could not read it to its end.
     """
@@ -47,7 +47,7 @@ def write_prompts(
 def _phrases(nouns: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[tuple[str, str, int]]:
     """Each noun with its words as the prompt writes them, and the number of their tokens."""
     for noun in dict.fromkeys(nouns):
-        # The full stop and the question mark part phrases, in the network itself.
+        # The network itself splits phrases at full stops and question marks.
         phrase = " ".join(noun.lower().replace(".", " ").replace("?", " ").split())
         length = len(tokenizer.tokenize(phrase))
         if length:

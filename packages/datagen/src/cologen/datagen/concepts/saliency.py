@@ -23,7 +23,7 @@ from cologen.datagen.records import ObjectMask
 from cologen.datagen.rle import Mask
 
 _MIN_SIDE = 16
-"""Pixels of the working picture, so that a very narrow one still has an inside."""
+"""The shortest side of the working picture in pixels, so that even a very narrow one has inner pixels."""
 _MAX_OVERLAP = 0.15
 """Of the smaller of two groups, for both to be objects."""
 _INSIDE = 0.9
@@ -69,7 +69,7 @@ class SaliencySettings:
 
 
 class SaliencySegmenter:
-    """``Segmenter`` without weights; ``noun`` is None in all it finds, and what it finds follows from pixels alone."""
+    """A ``Segmenter`` without weights; it uses pixels alone, and ``noun`` is None in all its objects."""
 
     name = "saliency+grabcut"
 
@@ -125,7 +125,7 @@ def _cut_out(picture: Picture, settings: SaliencySettings) -> list[tuple[Mask, f
 def _chosen(
     patches: Superpixels, groups: Groups, scores: Float64[np.ndarray, "groups"], settings: SaliencySettings
 ) -> list[int]:
-    """The best groups that do not overlap, each fallen into its parts where these are objects of their own."""
+    """The best groups that do not overlap, each replaced by its parts where these are objects of their own."""
     shared = (groups * patches.areas) @ groups.T.astype(np.float64)
     areas = np.diagonal(shared)
     order = [int(i) for i in np.argsort(-scores, kind="stable") if scores[i] >= settings.min_score]
@@ -152,7 +152,7 @@ def _is_apart(i: int, others: Sequence[int], shared: Float64[np.ndarray, "groups
 
 
 def _tidied(mask: Mask) -> Mask:
-    """The mask without ragged pixels, loose fragments and pinholes."""
+    """The mask with a smooth outline, without small fragments and holes."""
     whole = _without_pieces(cv2.medianBlur(mask, 5), lambda areas: areas < _LEAST_FRAGMENT * areas.max())
     largest_pinhole = _LARGEST_PINHOLE * np.count_nonzero(whole)
     return 1 - _without_pieces(1 - whole, lambda areas: areas <= largest_pinhole)

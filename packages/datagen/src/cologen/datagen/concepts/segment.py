@@ -26,7 +26,7 @@ from cologen.datagen.records import Box
 from cologen.datagen.weights import StateDict, device_named, fill, named, read_state_dict, refuse_other
 
 DECODER_HEADS = 8
-"""Attention heads of the mask decoder, which no tensor's shape tells; the same in all published models."""
+"""Attention heads of the mask decoder, which no tensor's shape shows; the same in all published models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Sam:
         """
         state = read_state_dict(checkpoint)
         with named(checkpoint, "is no checkpoint of Segment Anything"):
-            # Without memory at first: a tensor of odd shape could ask for a network of any size.
+            # Without memory at first: a tensor of a wrong shape could ask for a network of any size.
             with torch.device("meta"):
                 try:
                     shapes = build_sam(state)
@@ -120,7 +120,7 @@ def build_sam(state: StateDict) -> SamNetwork:
     """A network without weights in the shape of ``state``'s tensors.
 
     Raises:
-        KeyError: a tensor that tells the shape is missing.
+        KeyError: a tensor that determines the shape is missing.
     """
     encoder = _image_encoder(state)
     grid = encoder.img_size // state["image_encoder.patch_embed.proj.weight"].shape[-1]

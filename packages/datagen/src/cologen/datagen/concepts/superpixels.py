@@ -47,7 +47,7 @@ class Superpixels:
 
 
 def superpixels(picture: Picture, count: int) -> Superpixels:
-    """About ``count`` patches by watershed from a grid of markers, each moved to the calmest place of its cell."""
+    """About ``count`` patches by watershed from a grid of markers, each moved to the smoothest place of its cell."""
     smooth = cv2.medianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB), _MEDIAN)
     labels = _flood(smooth, _markers(smooth, count))
     pairs, lengths, steps = _borders(labels, smooth)

@@ -1,7 +1,7 @@
 """Lookups in the lemma tables of spacy-lookups-data: an English word's possible parts of speech and its singular.
 
-The tables (WordNet's lemmas) know forms, not use: in them ``riding`` and ``white`` are nouns too. ``caption_grammar``
-decides which of the possible readings a word has where it stands.
+The tables (WordNet's lemmas) list every possible form, however rare: in them ``riding`` and ``white`` are nouns too.
+``caption_grammar`` decides which of the possible readings a word has where it stands.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Size = tuple[int, int]
 
 
 def stretch(image: Size, condition: Size) -> float:
-    """By which factor the proportions of a condition differ from its picture's, less 1: 0 where they are the same.
+    """The factor by which the proportions of a condition differ from its picture's, minus 1: 0 where they are the same.
 
     ``(640, 427)`` and ``(768, 512)``: 0.0008. ControlNet's annotators bring the shorter side to 512 pixels and round
     the other to a multiple of 64, so that ``(640, 480)`` becomes ``(704, 512)``: 0.031, and 0.0625 is the most.

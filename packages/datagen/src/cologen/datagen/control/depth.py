@@ -20,7 +20,7 @@ MEAN = STD = 0.5
 
 
 MOST_LAYERS = 1000
-"""A configuration of more is damaged; they would be made one by one until memory is full."""
+"""A configuration with more is damaged: building them would fill the memory."""
 
 
 def normalise(nearness: Float[Tensor, "batch height width"]) -> Images:

@@ -22,8 +22,8 @@ def extract(network: Callable[[Images], GreyMaps], images: Images, device: torch
     """The maps of ``images`` by a network on ``device`` that wants sides divisible by ``multiple``.
 
     Other sides are extended to the right and below by their last pixels, and the maps are cut back: nothing is
-    resampled, so that pixel (y, x) of a map is about pixel (y, x) of its picture. The network never learns what
-    precision the caller trains in, and on the CPU it sees one picture at a time, which stays in its caches.
+    resampled, so that pixel (y, x) of a map is about pixel (y, x) of its picture. The network runs in float32 whatever
+    the caller's autocast says, and on the CPU it gets one picture at a time, which stays in its caches.
     """
     height, width = images.shape[-2:]
     with torch.no_grad(), torch.autocast(device.type, enabled=False):

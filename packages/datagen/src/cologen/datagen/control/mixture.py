@@ -17,7 +17,7 @@ def deal(
 
     ``able`` says of each sample id which kinds it can have, and ``first`` is the place of the first sample among all
     that are asked for. The kinds that fewest samples can have are dealt first. A sample for whose kinds no share is
-    left gets none: any other rule would bend the mix.
+    left gets none: any other rule would change the mix.
     """
     shares, dealt = mix.shares(), dict[str, ConditionKind]()
     left = quotas(list(able.values()), shares, first, shift=generator(seed, "quotas", first).random())

@@ -2,8 +2,8 @@
 
 Parts travel, pixels do not: workers get a part's number, read pictures themselves and commit the part's files. Every
 part is a pure function of (part, recipe), so any number of workers, order, retry or restart gives the same bytes; the
-driver counts commits, so that nothing can end early unnoticed. A part that fails is tried again and then set aside, and
-the build ends with an error that names such parts when all others are committed.
+driver counts commits, so that a build cannot end early unnoticed. A part that fails is tried again and then set aside,
+and the build ends with an error that names such parts when all others are committed.
 """
 
 from __future__ import annotations

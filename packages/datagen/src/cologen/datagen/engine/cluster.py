@@ -18,11 +18,11 @@ _TOKEN_FILE = Path(".ray", "auth_token")  # in the home folder; a constant of Ra
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailurePolicy:
-    """What is done about parts that fail.
+    """How parts that fail are treated.
 
-    An error of the disk or the network, and a worker that dies, are no reason to end a build: a part is tried ``tries``
-    times, with a pause that doubles from ``pause`` seconds on, and then set aside while the others go on. A build in
-    which more than ``max_failed_parts`` were set aside (None: a twentieth of all, at least 10) ends at once.
+    An error of the disk or the network, and a worker that dies, do not end a build: a part is tried ``tries`` times,
+    with a pause that doubles from ``pause`` seconds on, and then set aside while the others go on. A build in which
+    more than ``max_failed_parts`` were set aside (None: a twentieth of all, at least 10) ends at once.
     """
 
     tries: int = 3

@@ -1,7 +1,7 @@
 """Dispatches the parts of a build to Ray's workers: each part through all passes in order, and again where one failed.
 
-The driver knows of every part at work since when and where. It ends no work for being slow unless a limit is set, so a
-build takes as long as its slowest part; what it cannot get done after the policy's tries is handed back as failed.
+The driver knows when and where each part was started. It ends slow work only if a limit is set, so a build takes as
+long as its slowest part. A part that still fails after the policy's tries is returned as failed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Any, no_type_check
 from cologen.datagen.engine.cluster import FailurePolicy, first_line
 
 Row = dict[str, Any]
-"""What travels: ``id``, the part's number; ``failure``, empty or why it failed; and whatever the passes add."""
+"""What is sent to workers and back: ``id``, the part's number; ``failure``, empty or why it failed; and what passes
+add."""
 
 Work = Callable[[Row], Row]
-"""One pass's work on a part, picklable; it raises only what no try in the same process can mend."""
+"""One pass's work on a part, picklable; it raises only errors that a retry in the same process cannot fix."""
 
 _TICK = 1.0  # seconds between two looks at what is at work
 
@@ -47,7 +48,7 @@ class AtWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What is going on while no part ends: parts at work, the longest first, and how many wait for a free worker."""
+    """Progress between finished parts: the parts at work, the longest first, and how many wait for a free worker."""
 
     at_work: tuple[AtWork, ...]
     num_waiting: int
@@ -103,7 +104,7 @@ class _Crew:
     _remote: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        # No retries by Ray: it knows no pause, and would try a part that kills its worker for ever.
+        # No retries by Ray: it would not pause, and would retry a part that kills its worker for ever.
         options = {"num_cpus": 1, "max_retries": 0, "num_returns": "streaming", "scheduling_strategy": "SPREAD"}
         self._remote = self.ray.remote(**options)(_run_pass)
         self.waiting = [deque() for _ in self.passes]
@@ -165,7 +166,7 @@ class _Crew:
         return 2 * max(1, cpus) - sum(task.actor is None for task in self._running.values())
 
     def _ready(self) -> list[Any]:
-        """The results that have something to say, waited for as long as there is nothing else to do."""
+        """The results that are ready; waits for them while there is nothing else to do."""
         if not self._running:
             due = min((task.not_before for task in self._pausing), default=0.0)
             time.sleep(min(_TICK, max(0.0, due - time.monotonic())))
@@ -173,7 +174,8 @@ class _Crew:
         return self.ray.wait(list(self._running), num_returns=1, timeout=_TICK)[0]
 
     def _advanced(self, result: Any) -> Row | None:
-        """Take what a task says: that it has begun, or its row. Returns the row of a part that is through."""
+        """Take a task's next message: that it has begun, or its row. Returns the row of a part that has passed all
+        passes."""
         task = self._running[result]
         try:
             said = self.ray.get(next(result))

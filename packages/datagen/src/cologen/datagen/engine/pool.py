@@ -1,6 +1,6 @@
 """A pool of extractors for training: batches of pictures in, their maps out in the same order, here or on Ray.
 
-A pool of actors and this process alone give the same maps, so the place does not matter.
+A pool of actors gives the same maps as this process alone.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Throughput:
 
 
 class Extraction(Protocol):
-    """What training asks for maps, wherever they are made."""
+    """What training gets maps from, wherever they are computed."""
 
     def maps(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The maps of every batch under its index, in order; batches are fetched a few ahead and no further.
@@ -101,7 +101,7 @@ class InProcess:
 class PoolSize:
     """Actors, what each reserves, and how many batches may be on their way at once (in Ray's memory, as float32).
 
-    A batch survives the death of ``retries`` actors, since one that kills every actor must not do so for ever.
+    A batch is retried after the death of up to ``retries`` actors, so that one which kills its actors is given up.
     """
 
     num_actors: int = 1
@@ -213,7 +213,7 @@ class RayPool:
 
 
 class _ControlActor:
-    """A process of its own for an extractor, loaded with the first batch so that its errors reach who asked.
+    """A process of its own for an extractor, loaded with the first batch, so that its errors reach the caller.
 
     On the CPU the last bits of a sum depend on how many threads share it: it has as many as the process that asks.
     """

@@ -28,8 +28,8 @@ _UNREADABLE_SHARE = 16  # at most one picture of so many may be skipped as unrea
 def run_part(row: dict[str, Any], pass_: Pass, policy: FailurePolicy = _POLICY) -> dict[str, Any]:
     """Commit the part unless it is committed already; ``done`` grows by this pass's report.
 
-    What went wrong travels as ``failure``, since Ray would bury its message; ``fatal`` where it is the pass that does
-    not open. Errors of the machine are tried again here, an accelerator's in another process.
+    Errors are returned as ``failure``, since Ray would hide the message; with ``fatal`` if the pass does not open.
+    Errors of the machine are tried again here, an accelerator's in another process.
 
     Raises:
         Exception: the accelerator's; this process cannot use it any more.
@@ -82,7 +82,7 @@ def _content(pass_: Pass, index: int, *, last_try: bool) -> PartContent:
 
 
 def _why(error: Exception) -> str:
-    """A user's mistake and the system's errors in their own words, ours with their place."""
+    """The message: of a user's mistake or a system error as it is, of an error in our code with its place."""
     return str(error) if isinstance(error, (ValueError, OSError)) else described(error)
 
 

@@ -1,6 +1,6 @@
 """Instruction texts: a phrase for the objects, a mark and its colour, combined by many templates.
 
-Negative samples take the same words as all others, or the words would give away that nothing is to be marked.
+Negative samples use the same words as all others; otherwise the words would show that nothing is to be marked.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ class GroundingPolicy(BaseModel):
     all_instances: float = Field(default=0.2, ge=0, le=1)
     """How often a whole class is meant ("all dogs") in box and mask samples of pictures that have expressions too."""
     negative: float = Field(default=0.0, ge=0, le=1)
-    """How often a picture known to lack something is asked for just that, and stays as it is."""
+    """How often a picture that is known to lack something is asked for it: a negative sample, whose target is the
+    picture itself."""
     inverse: float = Field(default=0.0, ge=0, le=1)
     """How often the marks are to be removed: source and target change places. Negatives have no marks to remove."""
     min_object_area: float = Field(default=0.002, ge=0, lt=1)

@@ -52,7 +52,7 @@ def draw_referrals(
 
     ``samples`` are pictures by sample id and ``first`` is the place of the first among all that are asked for. Samples
     that can serve fewer tasks choose first. Where a task has no picture left, samples are rejected: any other rule
-    would bend the mix.
+    would change the mix.
     """
     ids = list(samples)
     order: list[int] = generator(seed, "referrals", first).permutation(len(ids)).tolist()

@@ -1,4 +1,4 @@
-"""An image's address to bytes, bytes to pixels, and every way in which a file can be damaged."""
+"""From an image's address to its bytes and pixels; a damaged file is rejected with a reason."""
 
 from cologen.datagen.images.decoding import (
     MAX_PIXELS,

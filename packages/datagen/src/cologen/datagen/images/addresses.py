@@ -1,11 +1,11 @@
 """From an ``image_uri`` to an open file under the dataset's root, or a rejection that says why not.
 
 The one place that decides which errors of the operating system reject a picture (``is_fault_of_file``); every other
-``OSError`` is the machine's and goes up unchanged, for the part to be tried again.
+``OSError`` is the machine's fault and is raised unchanged, so that the part is tried again.
 
-Text from a dataset never leaves the root: addresses with ``..`` or an absolute path are rejected before the disk is
-asked. Symbolic links on the disk are followed wherever they lead, since the user made them: folders that are spread
-over disks and the hub's cache consist of links. Links inside an archive never leave the archive.
+Text from a dataset never leaves the root: addresses with ``..`` or an absolute path are rejected without a look at the
+disk. Symbolic links on the disk are followed wherever they lead, since the user made them: folders that are spread over
+disks and the hub's cache consist of links. Links inside an archive never leave the archive.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Random access to members of tar files, plain or gzip, by name: a file is scanned once and its table is kept.
 
-Gzip cannot be entered in the middle, so ``indexed_gzip`` notes a point every few megabytes from which to go on. The
-notes and the table of members are kept in the cache folder; going through 16 GB takes minutes, once per machine. What
-a file is compressed with is read from its first bytes, not from its name.
+Gzip cannot be read from the middle, so ``indexed_gzip`` stores a seek point every few megabytes. The seek points and
+the table of members are kept in the cache folder; scanning 16 GB takes minutes, once per machine. What a file is
+compressed with is read from its first bytes, not from its name.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _build(file: _File, is_gzip: bool, folder: Path) -> None:
 
 @contextmanager
 def _faults_of_gzip(name: str) -> Generator[None]:
-    """An error of the file below comes out of gzip as its cause."""
+    """Within the block, errors of reading gzip are raised as those of the file itself, or as rejections."""
     try:
         yield
     except indexed_gzip.ZranError as error:

@@ -1,9 +1,9 @@
 """Zeros in the middle of a JPEG: a hole in the file, or the code of a flat picture.
 
-A part of a file that was never written reads as zeros. Zeros are valid entropy-coded data, so the decoder goes on, and
-each block behind the hole may become another one. What zeros mean is read from the file's Huffman tables: mostly each
-is a coefficient of -1, and no encoder writes a long run of those. Where they mean flat blocks, the decoder is asked
-whether the data ends at exactly the byte where the picture ends.
+A part of a file that was never written reads as zeros. Zeros are valid entropy-coded data, so the decoder continues,
+and each block behind the hole may be wrong. The file's Huffman tables say what zeros stand for: mostly each is a
+coefficient of -1, and no encoder writes a long run of those. Where they stand for flat blocks, a trial with the decoder
+shows whether the data ends at exactly the byte where the picture ends.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Iterates over the members of a tar file with the standard library, guarded against files that would hang it.
 
-``tarfile`` believes the sizes in an archive: a negative one sends it back to where it was, for ever, and headers are
-read whole however long they claim to be. Here it reads through a file that only goes forward, and little at a time.
+``tarfile`` trusts the sizes in an archive: a negative one makes it loop for ever, and headers are read whole, however
+long they claim to be. Here it reads from a file that only moves forward, in small pieces.
 
-It also takes a header that is damaged, or a block of zeros, for the end of an archive. Here the reading goes on at the
-next header, and what was passed over is an error once all members have come.
+``tarfile`` also takes a damaged header, or a block of zeros, for the end of an archive. Here reading continues at the
+next header, and skipped data is an error after the last member.
 """
 
 from __future__ import annotations

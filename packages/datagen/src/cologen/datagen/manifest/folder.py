@@ -1,7 +1,7 @@
 """A folder to write into, on a local disk or any pyarrow filesystem URI: atomic files, and a lock on the whole.
 
-A file appears under its name only when all of its bytes are there; what a killed process leaves behind carries a name
-that starts with a dot and is swept away by the next one that holds the lock.
+A file gets its name only when it is complete. Leftovers of a killed process have names that start with a dot, and are
+removed by the next process that holds the lock.
 """
 
 from __future__ import annotations

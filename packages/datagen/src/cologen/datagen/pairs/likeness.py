@@ -24,7 +24,7 @@ Thumbnail = UInt8[np.ndarray, "side side 3"]
 
 
 class Likeness(NamedTuple):
-    """What is kept of a picture to know it again."""
+    """What is stored of a picture to recognise it."""
 
     thumbnail: Thumbnail
     hash: int

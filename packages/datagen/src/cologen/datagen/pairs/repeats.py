@@ -1,8 +1,8 @@
 """Repeated pairs: the same two pictures, equal or nearly so, in the same roles.
 
 A pair repeats another when no cell of their thumbnails differs by ``min_change`` levels, source by source and target by
-target; two edits of one picture are no repetition, nor is a pair turned round. Whether a pair goes is decided by the
-pairs before it whether they stay or not, so that every part of a dataset decides for itself, in any order.
+target; two edits of one picture are no repetition, nor is a pair turned round. Whether a pair is rejected depends on
+all pairs before it, rejected or not, so every part of a dataset can decide alone, in any order.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What happens to one part of a source: the passes that the engine runs, each a pure function of (part, recipe)."""
+"""What happens to one part of a dataset: the passes that the engine runs, each a pure function of (part, recipe)."""

@@ -28,7 +28,7 @@ from cologen.datagen.records import Reason, RejectedError, Rejection
 
 
 class ControlRecipe(BaseModel):
-    """All that decides the rows of a control manifest."""
+    """Everything that decides the rows of a control manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -80,7 +80,7 @@ def control(
 ) -> tuple[list[dict[str, Any]], list[Rejection]]:
     """The rows of these conditions, and all rejections; ``rejections`` are earlier ones, passed on.
 
-    A row that waits for a network's map is as it would be without that network.
+    A row that still waits for a network's map is the same as without that network.
     """
     samples = {f"{image_key(recipe.source.name, one.condition_id)}#0": one for one in conditions}
     kinds = {sample_id: attempt(partial(_kinds, one, recipe)) for sample_id, one in samples.items()}

@@ -29,7 +29,7 @@ from cologen.datagen.records import Image, RejectedError, Rejection
 
 
 class InpaintRecipe(BaseModel):
-    """All that decides the rows of an inpainting manifest; ``concepts`` is None where the source is annotated."""
+    """All that decides the rows of an inpainting manifest; ``concepts`` is None where the dataset has object masks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

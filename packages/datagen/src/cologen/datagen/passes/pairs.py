@@ -1,4 +1,4 @@
-"""The pass of customized generation and of editing: one row per pair that is worth learning from, seen by itself.
+"""The pass of customized generation and of editing: one row per pair that passes the filters, each looked at alone.
 
 A part sees its own pairs alone. Rows carry the hashes of both pictures, by which ``distinct`` finds repetitions.
 """

@@ -1,6 +1,6 @@
 """The dataset card, a ``README.md`` beside each manifest: contents, source, terms of use, recipe.
 
-Text from data (kinds, names) is escaped, so that a card never holds markup that it was not meant to.
+Text from data (kinds, names) is escaped, so that it never becomes markup.
 """
 
 from __future__ import annotations

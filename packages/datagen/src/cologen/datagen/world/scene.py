@@ -119,7 +119,7 @@ def with_depths(objects: Sequence[SceneObject], draw: np.random.Generator) -> tu
 
 
 def _sample_cast(draw: np.random.Generator, ground: str) -> list[SceneObject]:
-    """Who appears, larger ones mostly first and so behind; sometimes one is the twin of another."""
+    """The scene's objects, larger ones mostly first and so behind; sometimes one equals another."""
     cast: list[SceneObject] = []
     for _ in range(1 + int(draw.choice(MAX_OBJECTS, p=_NUM_OBJECTS_WEIGHTS))):
         newcomer = sample_object(draw, ground)

@@ -23,7 +23,7 @@ from cologen.datagen.datasets.files.index import Listing, Row
 from cologen.datagen.records import RejectedError
 
 MISSING_ID = -1
-"""Stands for a picture's id that is none."""
+"""Stands for a missing or invalid picture id."""
 _ORPHANS_PER_ROW = 256
 
 

@@ -15,7 +15,7 @@ ORPHANS = "~orphans"
 """How the keys of their rows begin; they sort behind the pictures' numbers."""
 
 NAMES: Mapping[str, str] = MappingProxyType({"annotations": "", "captions": "caption-"})
-"""What stands before the id of an element of each section where it is rejected."""
+"""The prefix of an element's id in its rejection, by section."""
 
 
 class Orphan(NamedTuple):

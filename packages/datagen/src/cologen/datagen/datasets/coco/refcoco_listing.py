@@ -45,7 +45,7 @@ def list_referred(instances: Path, refs: Path, split: str) -> Listing:
 
 
 def _refuse_unfolding(loaded: list[Any], path: Path) -> None:
-    """A pickle can name one list a thousand times, each of which would become rows and words of its own."""
+    """Refuse a pickle that refers to one list thousands of times, each of which would become rows of its own."""
     size = path.stat().st_size
     weight = 0
     for ref in loaded:

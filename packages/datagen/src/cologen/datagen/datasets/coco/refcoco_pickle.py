@@ -1,6 +1,6 @@
 """Opens RefCOCO's pickles with an unpickler that admits only containers, text and numbers.
 
-A pickle from outside is code: it may name any function and call it. This one may name nothing at all.
+A pickle is code: it may name any function and call it. This unpickler refuses every name.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ def load(path: Path) -> Any:
 
 
 def _refuse_hostile(data: bytes) -> None:
-    """What the unpickler itself would do unasked.
+    """Refuse what the unpickler does without calling ``find_class``.
 
-    An extension code that the process has met before is taken from a cache, past ``find_class``. The table of what may
-    be named again is made as long as the largest number in it: 12 bytes could ask for gigabytes.
+    An extension code that the process has met before is taken from a cache, past ``find_class``. The memo table is
+    allocated as long as the largest index in it: 12 bytes could ask for gigabytes.
     """
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name in _EXTENSIONS:

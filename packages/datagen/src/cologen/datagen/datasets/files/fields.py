@@ -14,17 +14,17 @@ from cologen.datagen.records import Reason, RejectedError
 Record = dict[str, Any]
 
 _REJECTED = "~rejected"
-"""The one field of a record that stands for JSON which cannot be used: the reason and its detail."""
+"""The only field of a record that replaces unusable JSON: the reason and its detail."""
 _MOST_NESTED = 64
-"""Levels of brackets: what is nested deeper would exhaust the stack of what compares, prints or writes it."""
+"""Levels of brackets: deeper values would overflow the stack when they are compared, printed or written."""
 _LARGEST_ID = 1 << 62
 _LARGEST_NUMBER = 1e300  # JSON may write integers that no float holds
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
 
-# What shows nothing: control and format characters, and four letters that are blank by definition.
+# Invisible characters: control and format characters, and four letters that are blank by definition.
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _NO_WIDTH = re.compile("[\u00ad\u200b\u2060-\u2064\ufeff\ufff9-\ufffb]")
-# What stands where a value is missing, as pandas, other programs and people write it, and nothing else beside it.
+# The whole text where a value is missing, as pandas, other programs and people write it.
 _PLACEHOLDER = re.compile(
     r"\\n|[\W_]*(?:n\W?a(?:\W+n\W?a)?|nan|nat|none|null|nil|undefined|1\.#(?:ind|qnan)"
     r"|no (?:caption|description)|not (?:available|applicable))[\W_]*",

@@ -16,7 +16,7 @@ from cologen.datagen.datasets.files import text_files
 
 _WINDOW_BYTES = 8 << 20
 _MOST_VALUE_BYTES = 256 << 20
-"""An element is one picture or annotation; what is longer than this would be gone through again and again."""
+"""Bytes; an element is one picture or annotation, and a longer one would be parsed again and again."""
 _SPACE = re.compile(r"[ \t\n\r]*")
 _decode = json.JSONDecoder().raw_decode
 

@@ -14,7 +14,7 @@ _MARKS = (
     (b"\xfe\xff", "UTF-16"),
 )
 MOST_LINE_BYTES = 1 << 20
-"""No list of the datasets has lines of more than some kilobytes; a longer one is cut, and so can be no JSON."""
+"""The datasets' lists have lines of a few kilobytes; a longer one is truncated, so it is not valid JSON."""
 
 
 def foreign_encoding(head: bytes) -> str | None:

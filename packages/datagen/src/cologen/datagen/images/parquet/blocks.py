@@ -1,8 +1,8 @@
 """Parts of a page without the rest of it: pages as they are, and pages that snappy compressed.
 
-A snappy block is a string of literals and copies from before. Its writers begin anew every 64 KB of raw bytes and never
-copy from beyond, so that what is between two such places is a block of its own; nothing in the format says so, but a
-copy that did reach further is noticed. Pictures do not compress, so there are but few literals to step over.
+A snappy block is a sequence of literals and of copies of earlier bytes. Its writers start again every 64 KB of raw
+bytes and never copy from before that, so each such piece can be decoded alone. The format does not guarantee this, but
+a copy that reaches further is noticed. Pictures do not compress, so there are only few literals to step over.
 Source: snappy's ``format_description.txt``.
 """
 

@@ -1,8 +1,8 @@
 """The position of each binary cell in a column chunk, so that one is read without the others.
 
-Writers put a row group's pictures into one or few pages, often all into the dictionary: smaller than pages only the
-parts of a block are. Columns of lists, other codecs than snappy and other encodings are refused, and left to Arrow,
-for which ``check_pages`` sees that what the pages claim can be true.
+Writers put a row group's pictures into one or a few pages, often all into the dictionary, so a cell is read as a part
+of a page's block. Columns of lists, other codecs than snappy and other encodings are left to Arrow, for which
+``check_pages`` first checks that the sizes in the page headers are possible.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def locate_cells(file: int, schema: pq.ParquetSchema, group: Group, path: str) -
 
 
 def check_pages(file: int, group: Group, names: Sequence[str]) -> tuple[int, int]:
-    """See that no page of these columns (each with all that is in it) claims more than it can hold.
+    """Check that no page of these columns (nested ones included) claims more than it can hold.
 
     Returns:
         the bytes that the columns take in the file, and those of the largest page of which several rows may be made.

@@ -161,7 +161,7 @@ def _in_processes(run: Callable[[range], list[Row]], chunks: Iterable[range], wo
 
 @contextmanager
 def _interrupts_held() -> Generator[None]:
-    """Processes that start in this block never see Ctrl-C, which is their parent's to handle once the block ends."""
+    """Processes that start in this block never receive Ctrl-C; their parent handles it when the block ends."""
     resource_tracker.ensure_running()  # or starting it would end the block's effect
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -171,7 +171,7 @@ def _interrupts_held() -> Generator[None]:
 
 
 def _begin_worker() -> None:
-    """One thread of OpenCV's; and a parent that is killed takes its workers along."""
+    """Use one thread of OpenCV, and end with the parent, even if it is killed."""
     cv2.setNumThreads(1)
     parent = multiprocessing.parent_process()
     if parent is not None:
