@@ -20,6 +20,9 @@ class Benchmark:
     silently. ``protocol`` holds everything that decides a figure and is the same for all items: reference, CLIP model,
     caption set, resizing, sampling settings, the dataset's fingerprint. ``tables`` names the paper's tables that the
     figures belong beside (keys of ``paper.toml``).
+
+    ``networks`` are the weights that the protocol asks for, by the name of a ``Need``. Where ``shareable`` is False,
+    the dataset's pictures may not be passed on: a report leaves them out unless it is asked for them.
     """
 
     name: str
@@ -32,5 +35,7 @@ class Benchmark:
     rejected: tuple[Rejection, ...] = ()
     tables: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    networks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    shareable: bool = True
     sampling: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """The protocol's sampling settings, by ``CoLoGenPipeline``'s names (num_inference_steps, true_cfg_scale)."""

@@ -32,6 +32,11 @@ Slot = Literal["output", "source", "target", "references", "texts"]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,180}")
 
 
+def is_item_id(text: str) -> bool:
+    """Whether an item can have this id: safe as a file's name, 181 characters at most."""
+    return _ID.fullmatch(text) is not None
+
+
 class ScoreError(Exception):
     """One output cannot be scored: counted under ``reason`` where outputs are looped over, never a number.
 
@@ -85,7 +90,7 @@ class Item:
     output_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if _ID.fullmatch(self.item_id) is None:
+        if not is_item_id(self.item_id):
             raise ValueError(f"an item's id is letters, digits and ._+- (181 at most), got {self.item_id!a}")
         if self.num_outputs < 1:
             raise ValueError(f"num_outputs must be at least 1, got {self.num_outputs}")
@@ -96,6 +101,7 @@ class Question:
     """What a model is asked: everything that it may see of an item.
 
     ``width`` and ``height`` are the output's in pixels; None leaves them to the pipeline (the source's size).
+    ``earlier`` are prompts that come first, each applied to the result of the one before (MagicBrush's multi-turn).
     """
 
     task: TaskName | None
@@ -105,6 +111,7 @@ class Question:
     width: int | None = None
     height: int | None = None
     negative_prompt: str | None = None
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

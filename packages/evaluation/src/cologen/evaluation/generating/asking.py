@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -88,6 +88,16 @@ class PipelineGenerator:
         return list(calls.values())
 
     def _generate(self, batch: Sequence[Asked]) -> list[Picture]:
+        """Questions of one form; earlier prompts come first, each applied to the result of the one before."""
+        for turn in range(len(batch[0].question.earlier)):
+            results = self._call([_turn(asked, turn) for asked in batch])
+            batch = [
+                replace(asked, question=replace(asked.question, pictures=(result,)))
+                for asked, result in zip(batch, results, strict=True)
+            ]
+        return self._call(batch)
+
+    def _call(self, batch: Sequence[Asked]) -> list[Picture]:
         questions = [asked.question for asked in batch]
         first = questions[0]
         cfg = self.settings.get("true_cfg_scale", 1.0)
@@ -117,4 +127,11 @@ def open_generator(spec: PipelineSpec, settings: Mapping[str, Any]) -> PipelineG
 def _form(question: Question) -> object:
     """What questions of one call have in common."""
     sizes = tuple(picture.shape for picture in question.pictures)
-    return question.task, sizes, question.mask is None, question.width, question.height
+    turns = len(question.earlier)
+    return question.task, sizes, question.mask is None, question.width, question.height, turns
+
+
+def _turn(asked: Asked, turn: int) -> Asked:
+    """An earlier prompt as a question, with a seed of its own."""
+    question = replace(asked.question, prompt=asked.question.earlier[turn])
+    return Asked(question=question, seed=derived_seed(asked.seed, "turn", turn))
