@@ -9,7 +9,7 @@ import pytest
 
 from cologen.datagen.world.formats import magicbrush, multigen, omniedit, subjects200k, triplets
 from cologen.datagen.world.formats.drawing import World
-from cologen.datagen.world.formats.parquet_files import FILES, write_rows
+from cologen.datagen.world.formats.parquet_files import FILES, write_file, write_rows
 
 pytestmark = pytest.mark.slow
 
@@ -81,3 +81,11 @@ def test_rows_keep_their_order_across_groups_and_scenes_without_a_row_leave_none
     found = {split: pq.read_table(tmp_path / "data" / FILES[split])["number"].to_pylist() for split in FILES}
     assert found["train"] == [i for i in range(100) if i % 10 != 1 and i != 5]
     assert found["val"] == list(range(1, 100, 10))
+
+
+def test_one_file_holds_its_rows_in_groups(tmp_path: Path) -> None:
+    schema = pa.schema([("number", pa.int64())])
+    write_file(tmp_path / "data/x.parquet", schema, ({"number": number} for number in range(70)))
+    file = pq.ParquetFile(tmp_path / "data/x.parquet")
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [32, 32, 6]
+    assert file.read()["number"].to_pylist() == list(range(70))

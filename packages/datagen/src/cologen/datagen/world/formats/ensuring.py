@@ -20,6 +20,11 @@ from cologen.datagen.world.formats import (
     ade20k_challenge,
     ade20k_full,
     coco,
+    control_eval,
+    dreambench,
+    emu_edit,
+    gedit_bench,
+    imgedit_bench,
     journeydb,
     lvis,
     magicbrush,
@@ -58,6 +63,13 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "multigen_parquet": multigen.write_plain,
         "multigen_depth": multigen.write_depth,
         "captioned_cocostuff": multigen.write_captioned_cocostuff,
+        "emu_edit": emu_edit.write,
+        "dreambench": dreambench.write,
+        "multigen_canny_eval": control_eval.write_canny,
+        "multigen_depth_eval": control_eval.write_depth,
+        "captioned_cocostuff_eval": control_eval.write_cocostuff,
+        "gedit_bench": gedit_bench.write,
+        "imgedit_bench": imgedit_bench.write,
     }
 )
 

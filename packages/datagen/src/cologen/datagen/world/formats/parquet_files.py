@@ -1,9 +1,10 @@
-"""Writes the synthetic dataset's rows into one Parquet file per split, by row groups, for all Parquet formats."""
+"""Writes the synthetic dataset's rows into Parquet files, one per split or one alone, by row groups."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -42,3 +43,12 @@ def write_rows(
                 waiting[split] = []
         for split in SPLITS:
             writers[split].write_table(pa.Table.from_pylist(waiting[split], schema=schema))
+
+
+def write_file(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> None:
+    """One file with all rows in the order they come, and its parent folders."""
+    path.parent.mkdir(parents=True)
+    waiting = iter(rows)
+    with pq.ParquetWriter(path, schema) as writer:
+        while group := list(islice(waiting, _ROWS_PER_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
