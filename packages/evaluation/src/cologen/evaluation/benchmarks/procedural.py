@@ -1,0 +1,131 @@
+"""Edits of drawn scenes whose right result is known to the pixel: no judge, no download, no test picture to protect.
+
+The scenes are those of the synthetic dataset, of a seed of their own, so that no training set holds them. Each kind of
+edit takes its turn: recolor, add, remove, replace, move. What an edit may change is where source and target differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from cologen.datagen.randomness import derived_seed
+from cologen.datagen.world.edits import EDIT_KINDS, Edit, edit
+from cologen.datagen.world.formats.drawing import SIDE_LIMITS
+from cologen.datagen.world.render import render
+from cologen.datagen.world.scene import sample_scene
+from cologen.evaluation.benchmark import Benchmark
+from cologen.evaluation.benchmarks.options import Options, refuse_others
+from cologen.evaluation.metrics.catalog import change_iou, delta_e, edit_accuracy, l1, preservation_accuracy
+from cologen.evaluation.records import Expected, Item, Question
+
+NAME = "procedural"
+TITLE = "Procedural edits with exact targets"
+OPTIONS = frozenset({"size", "seed", "limit"})
+NUM_ITEMS, SIZE = 500, 512
+
+_SCENES_PER_ITEM = 64
+"""Scenes that may be tried for an item: not every scene allows every kind of edit."""
+
+
+def open_procedural(root: Path | None, options: Options) -> Benchmark:
+    """Drawn as they are asked for: there is no folder.
+
+    Raises:
+        ValueError: a folder or an option that it does not have, or a size that cannot be drawn.
+    """
+    refuse_others(options, NAME, OPTIONS)
+    if root is not None:
+        raise ValueError(f"{NAME} is drawn and has no dataset: leave out the folder {root}")
+    low, high = SIDE_LIMITS
+    size, seed = options.size or SIZE, options.seed or 0
+    if not low <= size <= high:
+        raise ValueError(f"{NAME}: size is {low} to {high} pixels, got {size}")
+    num_items = options.limit or NUM_ITEMS
+    return Benchmark(
+        name=NAME,
+        title=TITLE,
+        items=_Items(seed, num_items),
+        question=partial(_question, seed, size),
+        expected=partial(_expected, seed, size),
+        metrics=(
+            edit_accuracy(),
+            preservation_accuracy(),
+            change_iou(),
+            delta_e(region="inside"),
+            delta_e(region="outside"),
+            l1(reference="target", region="inside"),
+            l1(reference="target", region="outside"),
+        ),
+        protocol={
+            "reference": "target, drawn exactly",
+            "region": "the pixels in which source and target differ",
+            "size": f"{size} x {size}",
+            "seed": str(seed),
+            "items": f"{num_items:,}, of {', '.join(EDIT_KINDS)} in turn",
+        },
+    )
+
+
+class _Items(Sequence[Item]):
+    """Drawn when they are asked for: some 20 ms each."""
+
+    def __init__(self, seed: int, count: int) -> None:
+        self._seed, self._count = seed, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        places = range(self._count)[index]
+        return (
+            _item(self._seed, places) if isinstance(places, int) else tuple(_item(self._seed, each) for each in places)
+        )
+
+
+@lru_cache(maxsize=4096)
+def drawn_edit(seed: int, index: int) -> Edit:
+    """The edit of item ``index``, of the kind whose turn it is, of the first of the item's scenes that allows it.
+
+    Raises:
+        RuntimeError: none of them does, of which no case is known.
+    """
+    own, kind = derived_seed(seed, NAME), EDIT_KINDS[index % len(EDIT_KINDS)]
+    scenes = (sample_scene(own, index * _SCENES_PER_ITEM + attempt) for attempt in range(_SCENES_PER_ITEM))
+    found = next((made for scene in scenes if (made := edit(scene, kind, own)) is not None), None)
+    if found is None:
+        raise RuntimeError(f"no scene of seed {seed}, item {index} allows the edit {kind!r}: take another seed")
+    return found
+
+
+def _item(seed: int, index: int) -> Item:
+    made = drawn_edit(seed, index)
+    item_id = f"{index:06d}-{made.kind}"
+    return Item(
+        item_id=item_id, cluster=item_id, prompt=made.instruction, task="editing", group=made.kind,
+        output_names=(f"{item_id}.png",),
+    )  # fmt: skip
+
+
+def _question(seed: int, size: int, item: Item) -> Question:
+    source = render(_edit_of(seed, item).before, size, size).picture
+    return Question(task="editing", prompt=item.prompt, pictures=(source,), width=size, height=size)
+
+
+def _expected(seed: int, size: int, item: Item) -> Expected:
+    made = _edit_of(seed, item)
+    source, target = (render(scene, size, size).picture for scene in (made.before, made.after))
+    region = (source != target).any(axis=2).astype(np.uint8)
+    return Expected(source=source, target=target, region=region)
+
+
+def _edit_of(seed: int, item: Item) -> Edit:
+    return drawn_edit(seed, int(item.item_id.partition("-")[0]))
