@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import PIL.Image
 
@@ -29,6 +29,7 @@ class Answer:
     ending: Ending
 
 
+@runtime_checkable
 class VisionModel(Protocol):
     """Answers a question about pictures; threads may ask at the same time."""
 

@@ -113,7 +113,7 @@ class Endpoint:
 
     def _attempt(self, body: bytes) -> Answer:
         try:
-            status, headers, content = self._send(body)
+            status, asked, content = self._send(body)
         except httpx.TimeoutException as error:
             raise UnusableError(f"no answer within {self._settings.timeout:g} s") from error
         except httpx.RequestError as error:
@@ -121,10 +121,10 @@ class Endpoint:
         content = self._key.hide_bytes(content)
         if status == HTTPStatus.OK:
             return read_reply(content, day=today())
-        return self._not_ok(status, content, _wait(headers))
+        return self._not_ok(status, content, _wait(asked))
 
-    def _send(self, body: bytes) -> tuple[int, httpx.Headers, bytes]:
-        """One request within ``timeout`` as a whole: httpx's own limits are from one byte to the next."""
+    def _send(self, body: bytes) -> tuple[int, str, bytes]:
+        """Status, ``Retry-After`` and content, within ``timeout`` as a whole: httpx's limits are from byte to byte."""
         end = time.monotonic() + self._settings.timeout
         content = bytearray()
         headers = {"Content-Type": "application/json"}
@@ -135,7 +135,7 @@ class Endpoint:
                     raise httpx.ReadTimeout("the answer comes too slowly")
                 if len(content) > MAX_REPLY_BYTES:
                     raise UnusableError(f"the reply is longer than {MAX_REPLY_BYTES:,} bytes")
-            return response.status_code, response.headers, bytes(content)
+            return response.status_code, response.headers.get("Retry-After", "").strip(), bytes(content)
 
     def _not_ok(self, status: int, content: bytes, wait: float) -> Answer:
         """What a status other than 200 means: try again, stop the run, or no answer to this question."""
@@ -159,9 +159,8 @@ def _data_uri(picture: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
 
 
-def _wait(headers: httpx.Headers) -> float:
+def _wait(asked: str) -> float:
     """``Retry-After`` in seconds from now; 0 without one, or where it is malformed (RFC 9110, 10.2.3)."""
-    asked = headers.get("Retry-After", "").strip()
     if asked.isascii() and asked.isdigit():
         return float(asked)
     with suppress(ValueError):
