@@ -91,7 +91,7 @@ def test_a_damaged_entry_is_asked_again_and_said(
     path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
     with caplog.at_level(logging.WARNING):
         assert cached.ask("p", ()).text == "answer 3"
-    assert f"{path} is damaged" in caplog.text
+    assert caplog.text.count(f"{path} is damaged and removed") == 1
     assert cached.ask("p", ()).text == "answer 3"
 
 
@@ -101,6 +101,19 @@ def test_threads_with_the_same_question_get_the_same_answer(tmp_path: Path) -> N
     with ThreadPoolExecutor(8) as pool:
         answers = set(pool.map(lambda _: cached.ask("p", (b"x",)), range(16)))
     assert len(answers) == 1 and len(model.asked) == 2
+
+
+def test_of_two_processes_with_the_same_question_the_first_to_answer_is_kept(tmp_path: Path) -> None:
+    faster, slower = Counting(), Counting()
+    open_cached(faster, tmp_path)
+
+    def overtaken(prompt: str, pictures: Sequence[bytes]) -> Answer:
+        open_cached(faster, tmp_path).ask(prompt, pictures)
+        return Answer(text="too late", model="m-1", day="2026-11-29", ending="complete")
+
+    cached = open_cached(slower, tmp_path)
+    slower.ask = overtaken  # type: ignore[method-assign]
+    assert cached.ask("p", ()).text == "answer 2"
 
 
 def test_an_entry_can_be_read_by_people_and_leaves_no_other_file(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def _ask(model: VisionModel, folder: Path, prompt: str, pictures: Sequence[bytes
     if (kept := _kept(path)) is not None:
         return kept
     answer = model.ask(prompt, pictures)
+    if (kept := _kept(path)) is not None:
+        return kept  # another process was faster: its answer is the one
     question = {
         "fingerprint": model.fingerprint,
         "prompt": prompt,
@@ -114,5 +116,6 @@ def _kept(path: Path) -> Answer | None:
         return None
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         pass  # said below, as a wrong checksum is
-    _log.warning("%s is damaged: the judge is asked this question again", path)
+    _log.warning("%s is damaged and removed: the judge is asked this question again", path)
+    path.unlink(missing_ok=True)
     return None
