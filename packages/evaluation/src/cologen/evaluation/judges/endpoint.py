@@ -163,7 +163,7 @@ def _wait(asked: str) -> float:
     """``Retry-After`` in seconds from now; 0 without one, or where it is malformed (RFC 9110, 10.2.3)."""
     if asked.isascii() and asked.isdigit():
         return float(asked)
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         date = parsedate_to_datetime(asked)
         zoned = date if date.tzinfo else date.replace(tzinfo=UTC)
         return max(0.0, (zoned - datetime.now(UTC)).total_seconds())
