@@ -55,7 +55,7 @@ class JudgeOptions:
 def open_judge(name: JudgeName, options: JudgeOptions) -> GEditJudge | ImgEditJudge | None:
     """The benchmark's judge, which has answered a first question, now or earlier; None where none is given.
 
-    Whoever gets None reports ``NOT_GIVEN``.
+    Without a judge, the caller reports ``NOT_GIVEN``.
 
     Raises:
         ValueError: it does not answer, refuses the key, or does not know the model.
