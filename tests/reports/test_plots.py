@@ -86,3 +86,13 @@ def test_heat_maps_are_darkest_at_their_maximum_and_fill_the_square():
 def test_a_heat_map_of_nothing_is_pale():
     cells = elements(plots.heat_map(np.zeros((4, 4))), "rect")
     assert [number(cell, "fill-opacity") for cell in cells] == [0.0] * 16
+
+
+def test_marks_stand_at_their_values_and_beyond_the_ends_at_the_edge():
+    svg = plots.histogram({"": np.array([1, 1])}, 0.0, 2.0, marks={"model": 0.5, "oracle": 2.0, "far": 9.0})
+    marks = [line for line in elements(svg, "line") if "stroke-dasharray" in line.attrib]
+    left, right = 28.0, 320.0 - 28.0
+    np.testing.assert_allclose(
+        [number(mark, "x1") for mark in marks], [left + (right - left) / 4, right, right], atol=0.06
+    )
+    assert {text.text for text in elements(svg, "text")} >= {"model", "oracle", "far"}

@@ -67,7 +67,7 @@ def test_without_a_worst_value_the_figure_is_withheld(tmp_path: Path) -> None:
         found = figure(tmp_path / str(macro), ITEMS, metric(worst=None, macro=macro), scores)
         assert found.figure is None
         assert found.interval is None
-        assert "1 outputs have problems" in found.withheld
+        assert found.withheld.startswith("1 output has a problem")
         assert found.mean_of_scored == pytest.approx(0.7)
         assert found.groups["x"].figure == pytest.approx(0.7)
 
@@ -144,7 +144,7 @@ def test_a_set_metric_is_withheld_while_an_output_is_missing(tmp_path: Path) -> 
     items = [item("a"), item("b"), item("c")]
     found = figure(tmp_path, items, set_metric(), [numbered("a", fid=2.0), numbered("c", fid=3.0)])
     assert found.figure is None
-    assert found.withheld.startswith("1 outputs have problems")
+    assert found.withheld.startswith("1 output has a problem")
     assert found.mean_of_scored == pytest.approx(6.0)
 
 

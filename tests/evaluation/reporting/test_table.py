@@ -15,7 +15,9 @@ ITEMS = [item("a", num_outputs=2), item("b"), item("c")]
 
 def test_every_expected_output_has_a_code_and_the_absent_ones_are_missing(tmp_path: Path) -> None:
     scores = [scored("a", 1, clip_i=0.5), scored("c", clip_i=None)]
-    column = table(tmp_path, ITEMS, [metric()], scores).columns["clip_i"]
+    made = table(tmp_path, ITEMS, [metric()], scores)
+    assert made.examples == {"missing": ["output 0 of a: not in the log", "output 0 of b: not in the log"]}
+    column = made.columns["clip_i"]
     missing = REASON_CODES["missing"]
     assert column.codes.tolist() == [missing, SCORED, missing, NOT_APPLICABLE]
     np.testing.assert_array_equal(column.values, [np.nan, 0.5, np.nan, np.nan])

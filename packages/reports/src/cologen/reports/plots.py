@@ -29,8 +29,13 @@ def shares(asked: Mapping[str, float], achieved: Mapping[str, int]) -> Markup:
     return _svg(bars)
 
 
-def histogram(counts: Mapping[str, Int[np.ndarray, " num_bins"]], low: float, high: float) -> Markup:
-    """One line per name over equal bins from ``low`` to ``high``, each scaled to its own sum."""
+def histogram(
+    counts: Mapping[str, Int[np.ndarray, " num_bins"]], low: float, high: float, *, marks: Mapping[str, float] = {}
+) -> Markup:
+    """One line per name over equal bins from ``low`` to ``high``, each scaled to its own sum.
+
+    ``marks`` are values with a dashed upright line each.
+    """
     lines = [_text(_MARGIN, _HEIGHT - 10, f"{low:g}"), _text(_WIDTH - _MARGIN, _HEIGHT - 10, f"{high:g}")]
     parts = {name: values / max(1, values.sum()) for name, values in counts.items()}
     top = max([1e-9, *(float(values.max(initial=0)) for values in parts.values())])
@@ -41,6 +46,11 @@ def histogram(counts: Mapping[str, Int[np.ndarray, " num_bins"]], low: float, hi
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
         lines.append(_LINE.format(points=points, color=color))
         lines.append(_text(_WIDTH - _MARGIN, 14.0 + 14 * index, name, anchor="end", color=color))
+    for index, (name, value) in enumerate(marks.items(), start=len(counts)):
+        color, share = COLORS[index % len(COLORS)], (value - low) / max(1e-12, high - low)
+        x = _MARGIN + min(1.0, max(0.0, share)) * (_WIDTH - 2 * _MARGIN)
+        lines.append(_MARK.format(x=x, top=_MARGIN, floor=_HEIGHT - _MARGIN, color=color))
+        lines.append(_text(x, _MARGIN - 3 - 9.5 * (index % 3), name, color=color))  # neighbours do not overlap
     return _svg(lines)
 
 
@@ -80,6 +90,7 @@ _BAR = Markup(
 )
 _TEXT = Markup('<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}" font-size="9.5">{words}</text>')
 _LINE = Markup('<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.6"/>')
+_MARK = Markup('<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:g}" y2="{floor:g}" stroke="{color}" stroke-dasharray="4 3"/>')
 _CELL = Markup(
     '<rect x="{x:.2f}" y="{y:.2f}" width="{side:.2f}" height="{side:.2f}" fill="#4269d0" fill-opacity="{opacity:.3f}"/>'
 )

@@ -13,7 +13,7 @@ from cologen.evaluation.records import ScoreError
 from cologen.evaluation.reporting.bootstrap import Bootstrap, ClusterSums, interval, macro_means, resampled_means
 from cologen.evaluation.reporting.figures import Counts, Figure, Interval, Mean
 from cologen.evaluation.reporting.sets import set_figure
-from cologen.evaluation.reporting.table import NOT_APPLICABLE, REASON_CODES, SCORED, ScoreTable
+from cologen.evaluation.reporting.table import NOT_APPLICABLE, REASON_CODES, SCORED, ScoreTable, unit_of
 
 NO_SET_INTERVAL = "a number of all outputs together: each resample would have to be computed anew"
 ONE_CLUSTER = "all outputs are of one cluster"
@@ -88,7 +88,7 @@ def _of_mean(metric: Metric | ItemMetric, table: ScoreTable, bootstrap: Bootstra
         **mean.model_dump(),
         metric=metric.name,
         title=metric.title,
-        unit="output" if isinstance(metric, Metric) else "item",
+        unit=unit_of(metric),
         better=metric.better,
         best=metric.best,
         worst=metric.worst,
@@ -128,7 +128,7 @@ def _mean(
 ) -> Mean:
     withheld = ""
     if counts.num_problems and metric.worst is None:
-        withheld = f"{counts.num_problems:,} outputs have problems, and the metric has no worst value to count them as"
+        withheld = f"{with_problems(counts)}, and the metric has no worst value to count in their place"
     elif np.isnan(pessimistic).all():
         withheld = "the metric applies to no output"
     return Mean(
@@ -166,7 +166,7 @@ def _of_set(metric: SetMetric, table: ScoreTable) -> Figure:
         except ScoreError as error:
             withheld = str(error)
     if counts.num_problems:
-        withheld = f"{counts.num_problems:,} outputs have problems, and a figure of all outputs needs each of them"
+        withheld = f"{with_problems(counts)}, and a figure of all outputs together needs each of them"
     elif not counts.scored:
         withheld = "the metric applies to no output"
     return Figure(
@@ -197,6 +197,11 @@ def counts_of(codes: UInt8[np.ndarray, " outputs"]) -> Counts:
         not_applicable=int(counted[NOT_APPLICABLE]),
         problems=problems,
     )
+
+
+def with_problems(counts: Counts) -> str:
+    """How many outputs have problems, in words."""
+    return "1 output has a problem" if counts.num_problems == 1 else f"{counts.num_problems:,} outputs have problems"
 
 
 def _nanmean(values: np.ndarray) -> float:

@@ -7,7 +7,7 @@ part of the log.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,14 @@ from jaxtyping import Float64, Int64, UInt8
 
 from cologen.evaluation.metric import AnyMetric, ItemMetric, Metric, Statistic
 from cologen.evaluation.records import REASONS, Item, ScoreError
+from cologen.evaluation.reporting.figures import Unit
 from cologen.evaluation.scoring.log import OutputScore, read_log
 
 SCORED, NOT_APPLICABLE = 0, 1
 REASON_CODES = {reason: number for number, reason in enumerate(REASONS, start=2)}
 """The codes of outputs with a problem."""
+NUM_EXAMPLES = 3
+"""Outputs that are shown for each reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,11 @@ class Layout:
         """Of all items together."""
         return int(self.starts[-1])
 
+    def place_of(self, row: int) -> tuple[int, int]:
+        """The item's number and the output's of a row."""
+        place = int(np.searchsorted(self.starts, row, side="right")) - 1
+        return place, row - int(self.starts[place])
+
     @property
     def item_of_output(self) -> Int64[np.ndarray, " outputs"]:
         """The item's number of each output."""
@@ -53,20 +61,33 @@ class Column:
     """A metric's numbers.
 
     ``codes`` says of each output whether it is scored, does not apply, or which problem it has. ``values`` has one
-    number for each output, or for each item of an ``ItemMetric``; NaN where there is none. A ``SetMetric`` has none.
+    number for each output, or for each item of an ``ItemMetric`` (``unit`` says which); NaN where there is none. A
+    ``SetMetric`` has none.
     """
 
+    unit: Unit
     codes: UInt8[np.ndarray, " outputs"]
     values: Float64[np.ndarray, " outputs_or_items"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreTable:
-    """A candidate's whole log, without statistics; ``columns`` are by metric."""
+    """A candidate's whole log, without statistics; ``columns`` are by metric.
+
+    ``examples`` are the first outputs with each reason, as ``output 0 of ball-1: no PNG``.
+    """
 
     folder: Path
     layout: Layout
     columns: dict[str, Column]
+    examples: dict[str, list[str]]
+
+
+def unit_of(metric: AnyMetric) -> Unit:
+    """What the metric has one number of."""
+    if isinstance(metric, Metric):
+        return "output"
+    return "item" if isinstance(metric, ItemMetric) else "set"
 
 
 def layout_of(items: Sequence[Item]) -> Layout:
@@ -106,11 +127,14 @@ def read_table(folder: Path, items: Sequence[Item], metrics: Sequence[AnyMetric]
     of_items = [metric for metric in metrics if isinstance(metric, ItemMetric)]
     columns = {
         metric.name: Column(
+            unit=unit_of(metric),
             codes=np.full(layout.num_outputs, REASON_CODES["missing"], dtype=np.uint8),
-            values=np.full(_num_values(metric, layout), np.nan),
+            values=np.full(_NUM_VALUES[unit_of(metric)](layout), np.nan),
         )
         for metric in metrics
     }
+    examples: dict[str, list[str]] = {}
+    absent = np.ones(layout.num_outputs, dtype=bool)
     gathered = _ItemStatistics(of_items, layout, columns)
     statistics = len(means) < len(metrics)
     for row, score in rows_of_log(folder, layout, statistics=statistics):
@@ -119,9 +143,16 @@ def read_table(folder: Path, items: Sequence[Item], metrics: Sequence[AnyMetric]
         for metric in means:
             if (value := score.values.get(metric.name)) is not None and score.problem(metric.name) is None:
                 columns[metric.name].values[row] = value
+        for problem in score.problems.values():
+            if len(shown := examples.setdefault(problem.reason, [])) < NUM_EXAMPLES:
+                shown.append(f"output {score.output} of {score.item_id}: {problem.detail}")
         gathered.add(row, score)
+        absent[row] = False
     gathered.finish()
-    return ScoreTable(folder=folder, layout=layout, columns=columns)
+    for row in np.flatnonzero(absent)[:NUM_EXAMPLES]:
+        place, output = layout.place_of(int(row))
+        examples.setdefault("missing", []).append(f"output {output} of {items[place].item_id}: not in the log")
+    return ScoreTable(folder=folder, layout=layout, columns=columns, examples=examples)
 
 
 def rows_of_log(folder: Path, layout: Layout, *, statistics: bool) -> Iterator[tuple[int, OutputScore]]:
@@ -200,7 +231,8 @@ def _code(score: OutputScore, metric: str, folder: Path, *, needs_value: bool) -
     )
 
 
-def _num_values(metric: AnyMetric, layout: Layout) -> int:
-    if isinstance(metric, Metric):
-        return layout.num_outputs
-    return len(layout.items) if isinstance(metric, ItemMetric) else 0
+_NUM_VALUES: Mapping[Unit, Callable[[Layout], int]] = {
+    "output": lambda layout: layout.num_outputs,
+    "item": lambda layout: len(layout.items),
+    "set": lambda layout: 0,
+}
