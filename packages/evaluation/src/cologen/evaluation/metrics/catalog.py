@@ -240,52 +240,30 @@ def imgedit_scores() -> tuple[Metric, ...]:
 
 def edit_accuracy(*, tolerance: float = TOLERANCE, name: str = "edit_accuracy") -> Metric:
     """The share of the pixels that had to change which have the target's colour."""
-    return kinds.exact(
-        name,
-        "Edit accuracy",
-        f"share of the pixels changed in the target that are within CIEDE2000 {tolerance:g} of it",
-        lambda edit: changes.share_right(edit, edit.asked(), tolerance),
-    )
+    what = "share of the pixels changed in the target that have its colour"
+    return kinds.exact(name, "Edit accuracy", what, changes.edit_accuracy, tolerance)
 
 
 def preservation_accuracy(*, tolerance: float = TOLERANCE, name: str = "preservation_accuracy") -> Metric:
     """The share of the pixels that had to stay which have the target's colour."""
-    return kinds.exact(
-        name,
-        "Preservation accuracy",
-        f"share of the pixels unchanged in the target that are within CIEDE2000 {tolerance:g} of it",
-        lambda edit: changes.share_right(edit, ~edit.asked(), tolerance),
-    )
+    what = "share of the pixels unchanged in the target that have its colour"
+    return kinds.exact(name, "Preservation accuracy", what, changes.preservation_accuracy, tolerance)
 
 
 def change_iou(*, tolerance: float = TOLERANCE, name: str = "change_iou") -> Metric:
     """IoU of what the output changed and what it should have, whatever the colours."""
-    return kinds.exact(
-        name,
-        "Change IoU",
-        f"IoU of pixels changed from the source (by over CIEDE2000 {tolerance:g}) and pixels that had to change",
-        lambda edit: changes.iou_of_changes(edit, tolerance),
-    )
+    what = "IoU of the pixels changed in the output and in the target"
+    return kinds.exact(name, "Change IoU", what, changes.change_iou, tolerance)
 
 
 def edit_iou(*, tolerance: float = TOLERANCE, name: str = "edit_iou") -> Metric:
-    """PaintBench's IoU: right changes, divided by those asked for and those made elsewhere."""
-    return kinds.exact(
-        name,
-        "Edit IoU",
-        f"IoU of pixels changed to the target's colour (within CIEDE2000 {tolerance:g}), as PaintBench",
-        lambda edit: changes.iou_of_right_changes(edit, tolerance),
-    )
+    """PaintBench's IoU: right changes, divided by those asked for and what went wrong elsewhere."""
+    what = "pixels rightly changed / pixels to be changed or wrong elsewhere"
+    return kinds.exact(name, "Edit IoU", what, changes.edit_iou, tolerance)
 
 
-def delta_e(*, region: Part | None = None, name: str | None = None) -> Metric:
+def delta_e(*, region: Part | None = None, tolerance: float = TOLERANCE, name: str | None = None) -> Metric:
     """The mean CIEDE2000 between output and target: everywhere, in the pixels that had to change, or outside them."""
-
-    def value(case: Case) -> float | None:
-        edit = kinds.edit(case)
-        asked = edit.asked()
-        return changes.mean_difference(edit, {None: None, "inside": asked, "outside": ~asked}[region])
-
     where = {None: "all pixels", "inside": "pixels changed in the target", "outside": "pixels unchanged in the target"}
     return Metric(
         name=name or kinds.named("delta_e", region),
@@ -294,5 +272,5 @@ def delta_e(*, region: Part | None = None, name: str | None = None) -> Metric:
         best=0.0,
         worst=None,
         protocol=f"mean CIEDE2000 (sRGB, D65) between output and target over {where[region]}",
-        value=value,
+        value=lambda case: changes.mean_difference(kinds.edit(case, tolerance), region),
     )

@@ -77,7 +77,9 @@ def judged(
     )
 
 
-def exact(name: str, title: str, protocol: str, share: Callable[[changes.Edit], float | None]) -> Metric:
+def exact(
+    name: str, title: str, protocol: str, share: Callable[[changes.Edit], float | None], tolerance: float
+) -> Metric:
     """A share in [0, 1] of an edit with an exact target."""
     return Metric(
         name=name,
@@ -85,12 +87,12 @@ def exact(name: str, title: str, protocol: str, share: Callable[[changes.Edit], 
         better="higher",
         best=1.0,
         worst=0.0,
-        protocol=protocol,
-        value=lambda case: share(edit(case)),
+        protocol=f"{protocol} (colours equal within CIEDE2000 {tolerance:g})",
+        value=lambda case: share(edit(case, tolerance)),
     )
 
 
-def edit(case: Case) -> changes.Edit:
+def edit(case: Case, tolerance: float) -> changes.Edit:
     """The output beside source and target.
 
     Raises:
@@ -99,7 +101,7 @@ def edit(case: Case) -> changes.Edit:
     source, target = case.expected.source, case.expected.target
     if source is None or target is None:
         raise ScoreError("bad_input", f"{case.item.item_id} lacks a source or a target")
-    return changes.edit_of(case.output, source, target)
+    return changes.edit_of(case.output, source, target, tolerance)
 
 
 def named(stem: str, region: Part | None) -> str:

@@ -19,8 +19,8 @@ Form = Literal["corrected", "wrapped"]
 
 WINDOW = 11
 """Pixels of the Gaussian window's side, of which half is reflected at a border."""
-LEAST_SIDE = 161
-"""Pixels: the window has to fit into a map halved four times."""
+LEAST_SIDE = 176
+"""Pixels: the window has to fit into a map halved four times (176 / 16 = 11)."""
 
 
 def ssim(output: Picture, reference: Picture, pixels: Pixels | None = None) -> float | None:
@@ -53,7 +53,7 @@ def ms_ssim(found: ConditionMap, expected: ConditionMap) -> float:
     ControlNet++'s "SSIM" of HED and lineart. The found map is resized to the expected one's size (bicubic).
 
     Raises:
-        ScoreError: ``wrong_size``: a side is 160 pixels or shorter.
+        ScoreError: ``wrong_size``: a side is shorter than 176 pixels.
     """
     import torch
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
@@ -62,7 +62,7 @@ def ms_ssim(found: ConditionMap, expected: ConditionMap) -> float:
         width, height = size_of(expected)
         raise ScoreError(
             "wrong_size",
-            f"multi-scale SSIM needs sides over {LEAST_SIDE - 1} pixels, the map has {width} x {height}: "
+            f"multi-scale SSIM needs sides of {LEAST_SIDE} pixels or more, the map has {width} x {height}: "
             "generate larger pictures (the protocol's are 512 x 512)",
         )
     if found.shape != expected.shape:

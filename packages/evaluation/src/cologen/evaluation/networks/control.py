@@ -43,7 +43,7 @@ class Control:
 
     def read(self, pictures: Sequence[Picture]) -> list[np.ndarray]:
         """A map for each picture, in its size: white on black in [0, 1]."""
-        inputs = (torch.from_numpy(np.moveaxis(each, -1, 0).astype(np.float32) / 255) for each in pictures)
+        inputs = (torch.from_numpy(np.moveaxis(each, -1, 0).astype(np.float32, order="C") / 255) for each in pictures)
         return passed(self._maps, inputs, self.device)
 
     def _maps(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch height width"]:

@@ -6,6 +6,7 @@ Pillow's bicubic filter, with its antialiasing and without rounding to 8 bits.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,9 @@ def load_inception(source: str, path: Path, device: torch.device) -> Inception:
     Raises:
         ValueError: it is damaged, or another network.
     """
-    with named(path, "is not clean-fid's TorchScript file"):
+    with named(path, "is not clean-fid's TorchScript file"), warnings.catch_warnings():
+        # Torch deprecates the format in which alone these weights are published.
+        warnings.filterwarnings("ignore", message="`torch.jit.load` is deprecated", category=FutureWarning)
         scripted: Any = torch.jit.load(path, map_location="cpu")
         network = scripted.eval().to(device)
         network.layers  # noqa: B018, an AttributeError of another network

@@ -27,7 +27,7 @@ def passed(
     """
     found: list[np.ndarray] = []
     with exactly(device):
-        for group in _groups(inputs, 1 if device.type == "cpu" else batch):
+        for group in grouped(inputs, 1 if device.type == "cpu" else batch):
             outputs = network(torch.stack(group).to(device))
             found += list(outputs.to("cpu", torch.float32).numpy())
     return found
@@ -46,7 +46,8 @@ def exactly(device: torch.device) -> Generator[None]:
             torch.set_num_threads(threads)
 
 
-def _groups(inputs: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
+def grouped(inputs: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
+    """Neighbours of one shape, at most ``most`` together, in order."""
     group: list[Tensor] = []
     for each in inputs:
         if group and (len(group) == most or group[0].shape != each.shape):

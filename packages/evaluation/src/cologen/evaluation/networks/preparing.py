@@ -29,8 +29,8 @@ class Normalisation:
 
     def __call__(self, pixels: Picture) -> Input:
         """8-bit pixels to an input, with torchvision's order of operations in float32."""
-        values = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).to(torch.float32).div_(255)
-        return values.sub_(_column(self.mean)).div_(_column(self.std))
+        values = torch.from_numpy(np.moveaxis(pixels, -1, 0).astype(np.float32, order="C"))
+        return values.div_(255).sub_(_column(self.mean)).div_(_column(self.std))
 
 
 IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
