@@ -1,10 +1,11 @@
-"""The tiny networks, made once."""
+"""The tiny networks, made once, and pictures of odd sizes."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.evaluation.tiny_networks import write_all
+from tests.evaluation.tiny_networks import pictures_of, write_all
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +15,10 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def folder(request: pytest.FixtureRequest, sources: dict[str, str]) -> Path:
-    """Of the network that the test module is named after."""
-    return Path(sources[Path(request.fspath).stem.removeprefix("test_")])
+def clip_folder(sources: dict[str, str]) -> Path:
+    return Path(sources["clip"])
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[np.ndarray]:
+    return pictures_of((100, 80), (81, 64), (64, 64), (50, 91))

@@ -106,7 +106,7 @@ def fitted(picture: Picture) -> Picture:
     return picture if size == (width, height) else cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
 
 
-def _padded(values: Input) -> Input:
+def _padded(values: Input) -> Float[Tensor, "3 rows columns"]:
     """To the right and below, with the mean colour."""
     height, width = values.shape[-2:]
     return F.pad(values, (0, -width % MULTIPLE, 0, -height % MULTIPLE))

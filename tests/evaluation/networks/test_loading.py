@@ -1,0 +1,81 @@
+"""All networks by name, and the laws that hold for each of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cologen.evaluation.network import PictureNetwork, TextNetwork
+from cologen.evaluation.networks.loading import DEFAULTS, load_networks, missing_networks
+
+
+@pytest.fixture(scope="module")
+def networks(sources: dict[str, str]) -> dict[str, PictureNetwork]:
+    return load_networks(DEFAULTS, sources, "cpu")
+
+
+def test_every_name_is_there(networks: dict[str, PictureNetwork]) -> None:
+    assert set(networks) == set(DEFAULTS)
+    for name, network in networks.items():
+        assert isinstance(network, PictureNetwork)
+        assert isinstance(network, TextNetwork) == (name == "clip")
+        assert " sha256:" in network.identity and "/" not in network.identity
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_readings_depend_on_nothing_but_their_picture(
+    networks: dict[str, PictureNetwork], pictures: list[np.ndarray], name: str
+) -> None:
+    """Bit for bit: alone, together, in another order, beside copies, and on any number of threads around it."""
+    read = networks[name].read
+    alone = [read([each])[0] for each in pictures]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        together = read([*pictures, *pictures[::-1]])
+    finally:
+        torch.set_num_threads(threads)
+    for found, expected in zip(together, alone + alone[::-1], strict=True):
+        assert found.dtype == np.float32
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["clip", "dino", "depth"])
+def test_nan_is_passed_on(sources: dict[str, str], pictures: list[np.ndarray], name: str) -> None:
+    network = load_networks([name], sources, "cpu")[name]
+    with torch.no_grad():
+        for weight in network.network.parameters():  # type: ignore[attr-defined]
+            weight.fill_(torch.nan)
+    assert np.isnan(network.read(pictures[:1])[0]).all()
+
+
+def test_none_of_nothing(networks: dict[str, PictureNetwork]) -> None:
+    assert all(network.read([]) == [] for network in networks.values())
+
+
+def test_what_is_missing_is_one_line_with_the_option(
+    sources: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    some = {name: source for name, source in sources.items() if name not in ("dino", "hed", "inception")}
+    some["inception"] = str(tmp_path / "nothing.pt")
+    missing = missing_networks(DEFAULTS, some)
+    assert set(missing) == {"dino", "hed", "inception"}
+    assert missing["dino"].startswith("the network 'dino' is not there: facebook/dino-vits16")
+    assert missing["dino"].endswith("Give --network dino=PATH, or --download to fetch it")
+    assert all("\n" not in words for words in missing.values())
+    with pytest.raises(FileNotFoundError, match=r"the network 'dino' is not there: .* Give --network dino=PATH"):
+        load_networks(["clip", "dino"], some, "cpu")
+
+
+def test_an_unknown_name_is_refused(sources: dict[str, str]) -> None:
+    for ask in (lambda: load_networks(["judge"], sources), lambda: missing_networks(["judge"], sources)):
+        with pytest.raises(ValueError, match=r"no network is called 'judge': there are clip, dino"):
+            ask()
+
+
+def test_texts_are_cut_only_if_asked_for(sources: dict[str, str]) -> None:
+    cutting = load_networks(["clip"], sources, "cpu", truncate_texts=True)["clip"]
+    assert isinstance(cutting, TextNetwork)
+    assert len(cutting.read_texts(["a" * 200])) == 1
