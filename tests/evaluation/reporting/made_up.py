@@ -90,7 +90,7 @@ def table(
 
 
 def benchmark(items: Sequence[Item], metrics: Sequence[AnyMetric], **facts: Any) -> Benchmark:
-    options = {"name": "made-up", "title": "Made up", "protocol": {"reference": "source", "fingerprint": "abc"}} | facts
+    options = {"name": "made-up", "title": "Made up", "protocol": {"reference": "source", "dataset": "abc"}} | facts
     return Benchmark(items=items, metrics=tuple(metrics), question=_no_question, expected=_nothing, **options)
 
 

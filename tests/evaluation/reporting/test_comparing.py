@@ -51,7 +51,7 @@ def test_figures_of_other_networks_do_not_compare(tmp_path: Path) -> None:
 
 
 def test_results_of_another_protocol_are_refused(tmp_path: Path) -> None:
-    other = results(tmp_path / "2", protocol={"reference": "target", "fingerprint": "abc"})
+    other = results(tmp_path / "2", protocol={"reference": "target", "dataset": "abc"})
     with pytest.raises(ValueError, match=r"do not compare: protocol is .*source.* in the first and .*target"):
         compare(results(tmp_path / "1"), other)
 

@@ -32,7 +32,7 @@ def test_protocol_settings_networks_versions_and_rejected_rows(tmp_path: Path) -
         pairs.items()
         >= {
             "reference": "source",
-            "fingerprint": "abc",
+            "dataset": "abc",
             "items": "2",
             "clusters": "1",
             "seed": "42",

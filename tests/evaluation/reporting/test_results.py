@@ -21,7 +21,7 @@ def made(folder: Path) -> Results:
     scores = [scored("a", clip_i=0.5), failed("b", reason="unreadable"), scored("c", clip_i=1.0)]
     figures = figures_of(table(folder, ITEMS, [metric()], scores), [metric()], Bootstrap(resamples=20))
     rejected = (Rejection(sample_id="x", stage="open", reason=Reason.NULL_CAPTION, detail="no caption"),)
-    asked = benchmark(ITEMS, [metric()], rejected=rejected, protocol={"z": "1", "fingerprint": "abc"})
+    asked = benchmark(ITEMS, [metric()], rejected=rejected, protocol={"z": "1", "dataset": "abc"})
     return results_of(asked, RUN, Bootstrap(resamples=20), {"model": figures})
 
 
@@ -36,7 +36,7 @@ def test_it_names_everything_that_decides_a_figure(tmp_path: Path) -> None:
     content = json.loads(encoded(made(tmp_path)))
     assert list(content) == ["format", "benchmark", "run", "bootstrap", "candidates"]
     assert content["benchmark"]["fingerprint"] == "abc"
-    assert list(content["benchmark"]["protocol"]) == ["fingerprint", "z"]
+    assert list(content["benchmark"]["protocol"]) == ["dataset", "z"]
     assert content["benchmark"]["rejected"][0]["reason"] == "null_caption"
     assert content["run"]["seed"] == 7
     assert content["run"]["networks"] == {"clip": "clip@1"}

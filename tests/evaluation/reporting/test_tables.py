@@ -102,9 +102,14 @@ def test_groups_have_rows(tmp_path: Path) -> None:
 
 
 def test_our_lines_stand_above_the_papers_in_its_scale(tmp_path: Path) -> None:
-    lines = [scored(name, ms_ssim=0.7712) for name in "abc"]
+    lines = [scored(name, ms_ssim=0.7712, ms_ssim_wrapped=0.7) for name in "abc"]
     (grid,) = beside_the_paper(
-        results(tmp_path, [metric("ms_ssim")], facts={"tables": ("table-3-lineart",)}, model=lines)
+        results(
+            tmp_path,
+            [metric("ms_ssim"), metric("ms_ssim_wrapped")],
+            facts={"tables": ("table-3-lineart",)},
+            model=lines,
+        )
     )
     assert texts(grid) == [
         ["This run"],
@@ -115,6 +120,7 @@ def test_our_lines_stand_above_the_papers_in_its_scale(tmp_path: Path) -> None:
         ["As printed in the paper: Generalist models"],
         ["CoLoGen", "77.96"],
     ]
+    assert grid.rows[1][1].note == "[77.12, 77.12] · ms_ssim_wrapped 70.00"
     assert any("wraps around" in note for note in grid.notes)
     assert "SSIM is 100 times the metric." in grid.notes
 

@@ -162,7 +162,7 @@ section{margin:1.2rem 0;border:1px solid #8884;border-radius:10px;padding:1rem 1
 .banner{border:2px solid #cf222e;background:#cf222e14}.banner>b{color:#cf222e}
 .banner ul{margin:.3rem 0 0;padding-left:1.2rem}
 .wide{overflow-x:auto}table{border-collapse:collapse}
-td,th{padding:.25rem 1.2rem .25rem 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+td,th{padding:.25rem 1.2rem .25rem 0;text-align:left;vertical-align:top;overflow-wrap:break-word}
 td{border-top:1px solid #8883}.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 th,small,.note{color:#6a737d;font-weight:400}th{white-space:nowrap}.family{padding-top:.8rem;font-style:italic}
 small{display:block;font-size:12px}.note{margin:.4rem 0 0;font-size:13px;max-width:70rem}

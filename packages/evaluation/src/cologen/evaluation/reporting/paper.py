@@ -21,12 +21,16 @@ DASH = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperColumn:
-    """A column: the benchmark's metric that it stands beside. The paper prints ``scale`` times the metric's value."""
+    """A column: the benchmark's metric that it stands beside. The paper prints ``scale`` times the metric's value.
+
+    ``also`` are metrics that measure the same by another protocol, to be shown with it.
+    """
 
     metric: str
     title: str
     better: Better
     scale: float = 1.0
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,7 @@ def all_paper_tables() -> Mapping[str, PaperTable]:
 
 
 def _table(key: str, section: Mapping[str, Any]) -> PaperTable:
-    columns = tuple(PaperColumn(**column) for column in section["columns"])
+    columns = tuple(_column(**column) for column in section["columns"])
     doubts: dict[str, str] = section.get("doubts", {})
     rows = tuple(_row(key, columns, doubts, **row) for row in section["rows"])
     if strangers := doubts.keys() - {row.method for row in rows}:
@@ -98,6 +102,10 @@ def _table(key: str, section: Mapping[str, Any]) -> PaperTable:
         rows=rows,
         notes=tuple(section["notes"]),
     )
+
+
+def _column(*, also: list[str] | None = None, **column: Any) -> PaperColumn:
+    return PaperColumn(also=tuple(also or ()), **column)
 
 
 def _row(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from cologen.evaluation.reporting.grids import NO_FIGURE, Cell, Grid, text_row
 from cologen.evaluation.reporting.results import Results
-from cologen.evaluation.reporting.tables import model_figures
+from cologen.evaluation.reporting.tables import first_figures
 
 _NUM_REJECTED = 20
 
@@ -23,7 +23,7 @@ def how_measured(results: Results) -> Grid:
             Cell(text=f"{each.best:g}", number=True),
             Cell(text=NO_FIGURE if each.worst is None else f"{each.worst:g}", number=True),
         )
-        for each in model_figures(results)
+        for each in first_figures(results)
     ]
     return Grid(
         title="How each metric is measured",

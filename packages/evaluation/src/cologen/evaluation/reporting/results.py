@@ -17,7 +17,7 @@ from cologen.evaluation.reporting.bootstrap import Bootstrap
 from cologen.evaluation.reporting.figures import Checked, Figure
 
 FORMAT = "cologen-results/1"
-FINGERPRINT = "fingerprint"
+FINGERPRINT = "dataset"
 """The key of a protocol under which a benchmark puts its dataset's fingerprint."""
 
 _PACKAGES = {

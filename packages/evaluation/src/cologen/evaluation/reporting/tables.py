@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cologen.evaluation.records import REASONS
 from cologen.evaluation.reporting.figures import Figure
@@ -15,7 +16,7 @@ from cologen.evaluation.reporting.grids import (
     heading,
     printed_decimals,
 )
-from cologen.evaluation.reporting.paper import PaperTable, paper_tables
+from cologen.evaluation.reporting.paper import PaperColumn, PaperTable, paper_tables
 from cologen.evaluation.reporting.results import Results
 from cologen.evaluation.scoring.candidates import MEANINGS
 
@@ -52,7 +53,7 @@ def alerts(results: Results) -> tuple[str, ...]:
 def headline(results: Results) -> Grid:
     """A row for each metric: the first candidate's figure and what it rests on, then those of the others."""
     candidates = list(results.candidates)
-    first = results.candidates[candidates[0]] if candidates else ()
+    first = first_figures(results)
     rows = [
         (
             Cell(text=heading(each.title, each.better), note=each.metric, strong=True),
@@ -107,8 +108,8 @@ def problems(results: Results, examples: Mapping[str, Mapping[str, Sequence[str]
 
 
 def by_group(results: Results) -> Grid | None:
-    """A row for each group of the benchmark, a column for each of the model's metrics."""
-    figures = [each for each in model_figures(results) if each.groups]
+    """A row for each group of the benchmark, a column for each metric of the first candidate."""
+    figures = [each for each in first_figures(results) if each.groups]
     if not figures:
         return None
     rows = [
@@ -132,15 +133,7 @@ def _paper_grid(results: Results, table: PaperTable) -> Grid:
     ours = [
         (
             Cell(text=_named(results, candidate), note="this run", strong=candidate == MODEL),
-            *(
-                figure_cell(
-                    results.figure(candidate, column.metric),
-                    scale=column.scale,
-                    decimals=decimals[column.metric],
-                    strong=candidate == MODEL,
-                )
-                for column in table.columns
-            ),
+            *(_ours(results, candidate, column, decimals[column.metric]) for column in table.columns),
         )
         for candidate in results.candidates
     ]
@@ -162,6 +155,20 @@ def _paper_grid(results: Results, table: PaperTable) -> Grid:
     return Grid(title=table.title, head=head, rows=tuple(rows), notes=(*table.notes, *doubts, *scales))
 
 
+def _ours(results: Results, candidate: str, column: PaperColumn, decimals: int) -> Cell:
+    """Our figure in the paper's scale; figures by other protocols are in the note."""
+    cell = figure_cell(
+        results.figure(candidate, column.metric), scale=column.scale, decimals=decimals, strong=candidate == MODEL
+    )
+    others = {name: results.figure(candidate, name) for name in column.also}
+    notes = [
+        f"{name} {column.scale * each.figure:.{decimals}f}"
+        for name, each in others.items()
+        if each is not None and each.figure is not None
+    ]
+    return replace(cell, note=" · ".join(filter(None, [cell.note, *notes])))
+
+
 def _mean_of_scored(figure: Figure) -> Cell:
     value = figure.mean_of_scored
     if value is None:
@@ -181,9 +188,9 @@ def _scored(figure: Figure) -> Cell:
     )
 
 
-def model_figures(results: Results) -> tuple[Figure, ...]:
+def first_figures(results: Results) -> tuple[Figure, ...]:
     """The first candidate's figures: the model's, where it was scored."""
-    return results.candidates.get(MODEL) or next(iter(results.candidates.values()), ())
+    return next(iter(results.candidates.values()), ())
 
 
 def _named(results: Results, candidate: str) -> str:
