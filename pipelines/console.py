@@ -134,8 +134,8 @@ def working(what: str) -> Generator[None]:
 
 
 @contextmanager
-def progress_over_scenes(num_scenes: int, what: str = "generating the synthetic dataset") -> Generator[Advance]:
-    """Show how many scenes are done, as ``progress_over``; yields what to call with the number of those just done."""
+def progress_over_count(total: int, what: str, unit: str) -> Generator[Advance]:
+    """Show how many of ``total`` are done, as ``progress_over``; yields what to call with the number just done."""
     if not CONSOLE.is_terminal:
         done = 0
 
@@ -143,12 +143,26 @@ def progress_over_scenes(num_scenes: int, what: str = "generating the synthetic 
             nonlocal done
             done += number
 
-        with _heartbeat(lambda: f"{what}: {done:,} of {num_scenes:,} scenes"):
+        with _heartbeat(lambda: f"{what}: {done:,} of {total:,} {unit}"):
             yield count
         return
-    with Progress(console=CONSOLE) as progress:
-        task = progress.add_task(what, total=num_scenes)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, TimeRemainingColumn(), console=CONSOLE) as progress:
+        task = progress.add_task(what, total=total)
         yield lambda num: progress.advance(task, num)
+
+
+def progress_over_scenes(
+    num_scenes: int, what: str = "generating the synthetic dataset"
+) -> AbstractContextManager[Advance]:
+    """As ``progress_over_count``, of scenes."""
+    return progress_over_count(num_scenes, what, "scenes")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def test_numbers_are_in_their_ranges() -> None:
     with pytest.raises(ValueError, match="size is at least 32, got 8"):
         Options(size=8)
     with pytest.raises(ValueError, match="seed is at least 0, got -1"):
-        Options(seed=-1)
+        Options(edits_seed=-1)
 
 
 def test_the_first_choice_is_the_default() -> None:

@@ -12,7 +12,7 @@ from tests.evaluation.benchmarks import benchmark_laws as laws
 
 
 def test_the_kinds_take_turns_and_everything_repeats() -> None:
-    options = Options(size=64, limit=10, seed=3)
+    options = Options(size=64, limit=10, edits_seed=3)
     found = open_procedural(None, options)
     laws.check(found, open_procedural(None, options))
     assert [item.group for item in found.items] == [*EDIT_KINDS, *EDIT_KINDS]
@@ -23,7 +23,7 @@ def test_the_kinds_take_turns_and_everything_repeats() -> None:
 def test_an_item_depends_on_its_seed_and_place_alone() -> None:
     few, many = (open_procedural(None, Options(size=64, limit=limit)) for limit in (2, 7))
     assert list(few.items) == list(many.items[:2]) and many.items[-1] == many.items[6]
-    assert open_procedural(None, Options(seed=1, limit=1)).items[0].prompt != few.items[0].prompt
+    assert open_procedural(None, Options(edits_seed=1, limit=1)).items[0].prompt != few.items[0].prompt
     assert len(open_procedural(None, Options()).items) == 500
 
 

@@ -17,7 +17,7 @@ class Options:
     ``size``: the side in pixels of the pictures that the model is given and makes. ``turns``: which turns of a session.
     ``split``, ``language`` and ``subjects`` choose among the items; ``limit`` takes the first ones of these.
     ``extractor``: the weights that make conditions of pictures. ``edges``: the detector of edges that are shown.
-    ``seed``: of items that are drawn.
+    ``edits_seed``: of edits that are drawn.
     """
 
     reference: Literal["source", "target", "references"] | None = None
@@ -31,11 +31,11 @@ class Options:
     subjects: tuple[str, ...] | None = None
     extractor: Path | None = None
     edges: str | None = None
-    seed: int | None = None
+    edits_seed: int | None = None
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("size", 32), ("seed", 0), ("limit", 1)):
+        for name, least in (("size", 32), ("edits_seed", 0), ("limit", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name} is at least {least}, got {value}")

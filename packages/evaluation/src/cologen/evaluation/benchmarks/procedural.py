@@ -25,7 +25,7 @@ from cologen.evaluation.records import Expected, Item, Question
 
 NAME = "procedural"
 TITLE = "Procedural edits with exact targets"
-OPTIONS = frozenset({"size", "seed", "limit"})
+OPTIONS = frozenset({"size", "edits_seed", "limit"})
 NUM_ITEMS, SIZE = 500, 512
 
 _SCENES_PER_ITEM = 64
@@ -42,7 +42,7 @@ def open_procedural(root: Path | None, options: Options) -> Benchmark:
     if root is not None:
         raise ValueError(f"{NAME} is drawn and has no dataset: leave out the folder {root}")
     low, high = SIDE_LIMITS
-    size, seed = options.size or SIZE, options.seed or 0
+    size, seed = options.size or SIZE, options.edits_seed or 0
     if not low <= size <= high:
         raise ValueError(f"{NAME}: size is {low} to {high} pixels, got {size}")
     num_items = options.limit or NUM_ITEMS

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from cologen.evaluation.judges.judging import judge_cases
 from cologen.evaluation.network import Judge, PictureNetwork, TextNetwork
 from cologen.evaluation.records import Case, Need, Picture, ScoreError
 
@@ -26,7 +27,7 @@ class Readings:
     _held: dict[tuple[str, bytes], Reading] = field(default_factory=lambda: {})
 
     def prepare(self, needs: Iterable[Need], cases: Sequence[Case]) -> None:
-        """Have the networks read what the cases hold, batched by network."""
+        """Have the networks read what the cases hold, batched by network; the judge is asked by ``ask``."""
         needs = list(dict.fromkeys(needs))
         for name in dict.fromkeys(need.network for need in needs):
             if name == "judge":
@@ -54,7 +55,7 @@ class Readings:
         found: dict[Need, np.ndarray] = {}
         for need in needs:
             if need.network == "judge":
-                found[need] = self._judged(case)
+                found[need] = self._reading(need.network, _key_of_case(case))
             elif need.slot == "texts":
                 text = case.expected.texts.get(need.text)
                 if text is not None:
@@ -79,18 +80,12 @@ class Readings:
             raise ScoreError("not_finite", f"{name} gave NaN or infinity")
         return reading
 
-    def _judged(self, case: Case) -> np.ndarray:
-        key = "judge", _key(case.output) + case.item.item_id.encode()
-        if key not in self._held:
-            judge: Judge = self.networks["judge"]
-            try:
-                self._held[key] = judge.judge(case)
-            except ScoreError as error:
-                self._held[key] = error
-        reading = self._held[key]
-        if isinstance(reading, ScoreError):
-            raise reading
-        return reading
+    def ask(self, cases: Sequence[Case]) -> None:
+        """Ask the judge about these cases, as many at a time as it allows."""
+        judge: Judge = self.networks["judge"]
+        concurrency = getattr(judge, "concurrency", 1)
+        for case, scores in zip(cases, judge_cases(judge, cases, concurrency=concurrency), strict=True):
+            self._held["judge", _key_of_case(case)] = scores
 
 
 def _each(read: Callable[[list[Any]], list[np.ndarray]], content: list[Any]) -> list[Reading]:
@@ -116,6 +111,10 @@ def _key(picture: Picture) -> bytes:
     digest = hashlib.blake2b(str(picture.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(picture).data)
     return digest.digest()
+
+
+def _key_of_case(case: Case) -> bytes:
+    return _key(case.output) + case.item.item_id.encode()
 
 
 def _key_of_text(text: str) -> bytes:

@@ -13,19 +13,18 @@ from cologen.evaluation.benchmark import Benchmark
 from cologen.evaluation.generating.outputs import OutputFolder
 from cologen.evaluation.records import Item
 from cologen.evaluation.scoring.candidates import Candidate
-from cologen.evaluation.scoring.log import OutputScore, part_path, read_part, write_part
-from cologen.evaluation.scoring.scorer import digest_of, items_of, num_parts
+from cologen.evaluation.scoring.log import part_path, read_part, write_part
+from cologen.evaluation.scoring.scorer import ScoredPart, digest_of, items_of, num_parts
 from cologen.model.files import write_atomically
 
-SETTINGS_NAME = "scoring.json"
-Scored = Mapping[Candidate, list[OutputScore]]
+SETTINGS_NAME, NETWORKS_NAME = "scoring.json", "networks.json"
 
 
 def score(
     benchmark: Benchmark,
     outputs: OutputFolder,
     folder: Path,
-    load: Load[int, Scored],
+    load: Load[int, ScoredPart],
     *,
     candidates: Sequence[Candidate],
     settings: Mapping[str, Any],
@@ -38,6 +37,9 @@ def score(
     A part that is there is kept if it was scored with the same ``settings`` (protocol, metrics, networks) and its
     outputs' files are the same still; nothing is ever generated here. ``progress`` is called with the number of items
     just done.
+
+    Raises:
+        ValueError: the networks are not those that scored the parts that are there.
     """
     file = folder / SETTINGS_NAME
     kept = json.loads(file.read_text()) == json.loads(json.dumps(settings)) if file.exists() else False
@@ -53,11 +55,29 @@ def score(
         else:
             wanted.append(part)
     with task_workers(load, size, cluster) as workers:
-        for index, scores in workers.results(iter(wanted)):
-            for candidate in sorted(scores, key=lambda name: name == "model"):  # the model's last: it says "committed"
-                write_part(folder / candidate, wanted[index], scores[candidate])
+        for index, scored in workers.results(iter(wanted)):
+            _keep_networks(folder, scored.networks)
+            for candidate, scores in scored.scores.items():
+                write_part(folder / candidate, wanted[index], scores)
             progress(len(_items(benchmark, wanted[index])))
     return len(wanted)
+
+
+def networks_of(folder: Path) -> dict[str, str]:
+    """The identities of the networks that scored; empty where none did."""
+    file = folder / NETWORKS_NAME
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def _keep_networks(folder: Path, networks: Mapping[str, str]) -> None:
+    held = networks_of(folder)
+    if held and held != dict(networks):
+        differing = sorted(name for name in {*held, *networks} if held.get(name) != networks.get(name))
+        raise ValueError(
+            f"{folder} was scored with another {' and '.join(differing)}: remove the folder, and score all of it again"
+        )
+    if not held and networks:
+        write_atomically(folder / NETWORKS_NAME, (json.dumps(dict(networks), indent=1) + "\n").encode())
 
 
 def _items(benchmark: Benchmark, part: int) -> Sequence[Item]:
@@ -84,5 +104,5 @@ def _is_current(
 
 def _remove_parts(folder: Path) -> None:
     """The log of other settings; the candidates' folders hold nothing else."""
-    for path in (*folder.glob("*/part-*.jsonl"), *folder.glob("*/part-*.npz")):
-        path.unlink()
+    for path in (*folder.glob("*/part-*.jsonl"), *folder.glob("*/part-*.npz"), folder / NETWORKS_NAME):
+        path.unlink(missing_ok=True)

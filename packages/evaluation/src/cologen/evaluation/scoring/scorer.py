@@ -31,7 +31,7 @@ class Scorer:
     outputs: OutputFolder
     candidates: tuple[Candidate, ...] = ("model", "oracle", "identity")
 
-    def __call__(self, part: int) -> dict[Candidate, list[OutputScore]]:
+    def __call__(self, part: int) -> ScoredPart:
         """The scores of every candidate for the items of a part, one for each output.
 
         Candidates share what the networks read: the oracle's output is the target, which is read once.
@@ -45,11 +45,22 @@ class Scorer:
         readings = Readings(self.networks)
         needs = [need for metric in self.metrics for need in metric.needs]
         readings.prepare(needs, [each.case for outputs in cases.values() for each in outputs if each.case is not None])
+        if any(need.network == "judge" for need in needs):
+            readings.ask([each.case for each in cases.get("model", ()) if each.case is not None])
         items = [self.benchmark.items[place] for place in places]
-        return {
-            candidate: _repeated(candidate, [_score(self.metrics, readings, each) for each in outputs], items)
+        scores = {
+            candidate: _repeated(candidate, [self._score(candidate, readings, each) for each in outputs], items)
             for candidate, outputs in cases.items()
         }
+        return ScoredPart(scores, {name: network.identity for name, network in self.networks.items()})
+
+    def _score(self, candidate: Candidate, readings: Readings, output: _Output) -> OutputScore:
+        """A judge costs money, so it is asked about the model's outputs alone: no other candidate has its scores."""
+        judged = [metric for metric in self.metrics if "judge" in _networks(metric.needs)]
+        if candidate == "model" or not judged:
+            return _score(self.metrics, readings, output)
+        score = _score([metric for metric in self.metrics if metric not in judged], readings, output)
+        return replace(score, values={**score.values, **{metric.name: None for metric in judged}})
 
     def _outputs(self, candidate: Candidate, place: int, expected: Expected | ScoreError) -> list[_Output]:
         """Of the model one for each number; of the others one, for all numbers."""
@@ -75,6 +86,14 @@ class Scorer:
         except ScoreError as error:
             return _Output(item, number, problem=error, digest=digest)
         return _Output(item, number, case=Case(item=item, output=output, expected=expected), digest=digest)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPart:
+    """A part's scores by candidate, and the identities of the networks that they rest on."""
+
+    scores: Mapping[Candidate, list[OutputScore]]
+    networks: Mapping[str, str]
 
 
 def num_parts(benchmark: Benchmark) -> int:

@@ -1,0 +1,214 @@
+"""One command generates, scores and reports: every benchmark end to end, with the same scores come what may."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cologen.evaluation.benchmarks.catalog import BENCHMARKS
+from cologen.evaluation.reporting.results import read_results
+from pipelines.evaluate import main
+from tests.datagen.engine.test_actors import on_ray
+from tests.evaluation import tiny_networks
+
+DRAWN = ("--bench", "procedural", "--limit", "6", "--size", "32", "--steps", "1", "--device", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Defaults such as data/ are below the working folder; the hub's cache of this machine is not looked into."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    yield
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    found = tiny_networks.write_all(tmp_path_factory.mktemp("networks"))
+    return tuple(f"{name}={path}" for name, path in found.items())
+
+
+def _scores(out: Path) -> dict[str, bytes]:
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.glob("scores/*/part-*.jsonl")}
+
+
+def _value(out: Path, candidate: str, metric: str) -> float | None:
+    figure = read_results(out / "results.json").figure(candidate, metric)
+    assert figure is not None
+    return figure.figure
+
+
+def test_a_drawn_benchmark_needs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert main([*DRAWN, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "6 items, 6 outputs" in said
+    assert "6 outputs generated, 0 were there, 0 could not be made" in said
+    assert len(list((out / "outputs").glob("*.png"))) == 6
+    assert _value(out, "oracle", "edit_accuracy") == _value(out, "oracle", "preservation_accuracy") == 1
+    assert _value(out, "oracle", "l1_inside") == 0
+    assert _value(out, "identity", "preservation_accuracy") == 1
+    assert (_value(out, "identity", "edit_accuracy") or 0) < 0.5
+    for name in ("report.html", "report.md"):
+        assert "Procedural" in (out / name).read_text()
+    settings = json.loads((out / "outputs/generation.json").read_text())
+    assert settings["sampling"] == {"num_inference_steps": 1}
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*-*.png")}
+    assert main([*DRAWN, "--out", str(out)]) == 0
+    assert "0 outputs generated, 6 were there" in capsys.readouterr().out
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*-*.png")}
+
+
+def test_each_step_runs_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert main([*DRAWN, "--out", str(out), "--only", "report"]) == 1
+    assert "nothing is scored" in capsys.readouterr().err
+    assert main([*DRAWN, "--out", str(out), "--only", "generate"]) == 0
+    assert not (out / "scores").exists()
+    assert main([*DRAWN, "--out", str(out), "--only", "score"]) == 0
+    assert not (out / "report.html").exists()
+    assert main([*DRAWN, "--out", str(out), "--only", "report"]) == 0
+    assert (out / "report.html").exists()
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*DRAWN, "--out", str(tmp_path / "out"), "--dry-run", "--gpu", "h100"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "6 outputs to generate" in said
+    assert "hours of one h100" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_outputs_of_another_model_are_scored_in_place_and_gaps_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, images = tmp_path / "out", tmp_path / "theirs"
+    assert main([*DRAWN, "--out", str(out)]) == 0
+    images.mkdir()
+    for path in (out / "outputs").glob("*.png"):
+        Image.open(path).save(images / f"{path.stem.removesuffix('-0')}.webp", lossless=True)
+    Image.new("RGB", (16, 16)).save(images / "stray.png")
+    other = tmp_path / "other"
+    given = [*DRAWN, "--out", str(other), "--images", str(images)]
+    assert main(given) == 0
+    assert "1 pictures in" in capsys.readouterr().out
+    assert _value(other, "model", "delta_e_inside") == _value(out, "model", "delta_e_inside")
+    complete = _value(other, "model", "edit_accuracy")
+    assert complete is not None
+    next(images.glob("0*.webp")).unlink()
+    assert main(given) == 1
+    assert "1 of 6 outputs have no value" in capsys.readouterr().out
+    pessimistic = _value(other, "model", "edit_accuracy")
+    assert pessimistic is not None and pessimistic <= complete
+
+
+def test_outputs_made_otherwise_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert main([*DRAWN, "--out", str(out), "--only", "generate"]) == 0
+    assert main([*DRAWN, "--out", str(out), "--seed", "5"]) == 1
+    assert "seed: 0, not 5" in " ".join(capsys.readouterr().err.split())
+    assert main([*DRAWN, "--out", str(out), "--seed", "5", "--fresh", "--only", "generate"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--bench", "procedural", "--turns", "multi"], "no option turns"),
+        (["--bench", "magicbrush", "--root", "nowhere"], "nowhere"),
+        (["--bench", "procedural", "--network", "clip"], "NAME=PATH"),
+        (["--bench", "procedural", "--images", "x", "--only", "generate"], "nothing is to be generated"),
+        (["--bench", "gedit", "--judge-model", "m"], "judge-endpoint"),
+        (["--bench", "nothing"], "invalid choice"),
+    ],
+)
+def test_mistakes_are_one_message(given: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main([*given, "--device", "cpu"])
+    except SystemExit as error:
+        code = error.code
+    assert code in (1, 2)
+    captured = capsys.readouterr()
+    assert said in " ".join((captured.out + captured.err).split())
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bench", [name for name in BENCHMARKS if name != "procedural"])
+def test_every_benchmark_runs_on_its_synthetic_layout(bench: str, networks: tuple[str, ...], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    given = ["--bench", bench, "--scenes", "24", "--limit", "3", "--steps", "1", "--out", str(out)]
+    given += ["--size", "176" if bench in ("control_hed", "control_lineart") else "64"] if _has(bench, "size") else []
+    sources = dict(each.split("=", 1) for each in networks)
+    if _has(bench, "extractor"):
+        given += ["--extractor", sources[bench.removeprefix("control_")]]
+    assert main([*given, "--device", "cpu", "--true-cfg", "1", "--network", *networks]) == 0
+    results = read_results(out / "results.json")
+    assert results.benchmark.num_items == 3
+    judged = bench in ("gedit", "imgedit")
+    assert bool(results.run.unmeasured) == judged
+    for figure in results.candidates["model"]:
+        assert figure.counts.num_problems == 0, figure
+    if not judged:
+        assert results.candidates["model"], "something is measured"
+        assert set(results.run.networks) > set() or bench == "procedural"
+
+
+def _has(bench: str, option: str) -> bool:
+    return option in BENCHMARKS[bench].options
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed")
+    assert main([*DRAWN, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.mark.parametrize("batch_size", ["3", "8"])
+def test_a_batch_size_changes_no_score(batch_size: str, undisturbed: Path, tmp_path: Path) -> None:
+    assert main([*DRAWN, "--out", str(tmp_path / "out"), "--batch-size", batch_size]) == 0
+    assert _scores(tmp_path / "out") == _scores(undisturbed) != {}
+
+
+class TestOnRay:
+    pytestmark = on_ray
+
+    def test_two_workers_change_no_score(self, undisturbed: Path, tmp_path: Path) -> None:
+        assert main([*DRAWN, "--out", str(tmp_path / "out"), "--workers", "2"]) == 0
+        assert _scores(tmp_path / "out") == _scores(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_to_the_same_scores(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "pipelines.evaluate", *DRAWN, "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        while not list(out.glob("outputs/*.png")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert 0 < len(list(out.glob("outputs/*.png"))) < 6
+    assert main([*DRAWN, "--out", str(out)]) == 0
+    assert _scores(out) == _scores(undisturbed)
+
+
+def test_chance_is_told_from_skill(tmp_path: Path) -> None:
+    """Blank pictures, noise and another item's output score far from the oracle."""
+    out = tmp_path / "out"
+    candidates = ["model", "oracle", "identity", "blank", "noise", "shuffled"]
+    assert main([*DRAWN, "--out", str(out), "--candidates", *candidates]) == 0
+    accuracy = {each: _value(out, each, "preservation_accuracy") for each in candidates}
+    assert accuracy["oracle"] == accuracy["identity"] == 1
+    assert all((accuracy[each] or 0) < 0.3 for each in ("blank", "noise", "shuffled")), accuracy
+    assert np.isfinite([value for value in accuracy.values() if value is not None]).all()
