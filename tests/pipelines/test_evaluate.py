@@ -89,6 +89,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_outputs_of_another_model_are_scored_in_place_and_gaps_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +113,7 @@ def test_outputs_of_another_model_are_scored_in_place_and_gaps_are_told(
     assert pessimistic is not None and pessimistic <= complete
 
 
+@pytest.mark.slow
 def test_outputs_made_otherwise_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert main([*DRAWN, "--out", str(out), "--only", "generate"]) == 0
@@ -174,6 +176,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", ["3", "8"])
 def test_a_batch_size_changes_no_score(batch_size: str, undisturbed: Path, tmp_path: Path) -> None:
     assert main([*DRAWN, "--out", str(tmp_path / "out"), "--batch-size", batch_size]) == 0
@@ -203,6 +206,7 @@ def test_a_killed_run_continues_to_the_same_scores(undisturbed: Path, tmp_path: 
     assert _scores(out) == _scores(undisturbed)
 
 
+@pytest.mark.slow
 def test_chance_is_told_from_skill(tmp_path: Path) -> None:
     """Blank pictures, noise and another item's output score far from the oracle."""
     out = tmp_path / "out"

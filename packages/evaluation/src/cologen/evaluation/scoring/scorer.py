@@ -48,7 +48,7 @@ class Scorer:
         if any(need.network == "judge" for need in needs):
             readings.ask([each.case for each in cases.get("model", ()) if each.case is not None])
         items = [self.benchmark.items[place] for place in places]
-        scores = {
+        scores: dict[Candidate, list[OutputScore]] = {
             candidate: _repeated(candidate, [self._score(candidate, readings, each) for each in outputs], items)
             for candidate, outputs in cases.items()
         }

@@ -1,0 +1,169 @@
+"""The three steps of `evaluate`: outputs, scores, report. Each keeps what is there, and rests on files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from cologen.evaluation.generating.asking import open_generator
+from cologen.evaluation.generating.generate import Workers, generate
+from cologen.evaluation.judges.options import JudgeOptions
+from cologen.evaluation.metric import AnyMetric
+from cologen.evaluation.records import Picture
+from cologen.evaluation.reporting.gallery import Gallery
+from cologen.evaluation.reporting.report import HTML, RESULTS, write_report
+from cologen.evaluation.reporting.results import Results, Run
+from cologen.evaluation.scoring.candidates import decoded
+from cologen.evaluation.scoring.opening import ScorerSpec, open_scorer
+from cologen.evaluation.scoring.score import networks_of, score
+from pipelines.console import CONSOLE, progress_over_count, working
+from pipelines.evaluation_options import Options
+from pipelines.evaluation_work import EvaluationWork
+
+
+def generate_outputs(work: EvaluationWork) -> None:
+    """Make the outputs that are missing.
+
+    Raises:
+        ValueError: the folder holds outputs of another model or protocol.
+    """
+    options, outputs = work.options, work.outputs
+    outputs.begin(_generation(work), fresh=options.fresh)
+    missing = len(outputs.missing(work.benchmark.items))
+    load = partial(open_generator, options.pipeline, work.sampling)
+    workers = Workers(size=work.size, cluster=work.cluster, batch_size=options.place.batch_size)
+    with progress_over_count(missing, "generating", "outputs") as advance:
+        made = generate(work.benchmark, outputs, load, seed=options.model.seed, workers=workers, progress=advance)
+    CONSOLE.print(f"{made.made:,} outputs generated, {made.found:,} were there, {made.failed:,} could not be made")
+
+
+def _generation(work: EvaluationWork) -> dict[str, Any]:
+    """Everything that decides an output: it is kept beside the outputs, and a folder of others is refused."""
+    spec, model = work.options.pipeline, work.options.model
+    return {
+        "benchmark": work.benchmark.name,
+        "protocol": dict(work.benchmark.protocol),
+        "base": spec.base_name,
+        "adapter": None if spec.adapter is None else str(spec.adapter),
+        "stage": spec.stage,
+        "dtype": spec.dtype,
+        "device": spec.device.partition(":")[0],
+        "seed": model.seed,
+        "sampling": work.sampling,
+    }
+
+
+def score_outputs(work: EvaluationWork) -> None:
+    """Score the parts that are not scored yet, or whose outputs have changed.
+
+    Raises:
+        FileNotFoundError, ValueError: a network or judge is missing or damaged.
+    """
+    options = work.options
+    if extra := work.outputs.extra(work.benchmark.items):
+        CONSOLE.print(f"{len(extra):,} pictures in {work.outputs.path} belong to no item, such as {extra[0]}")
+    spec = ScorerSpec(
+        benchmark=options.bench,
+        root=work.root,
+        options=options.protocol,
+        outputs=work.outputs.path,
+        metrics=tuple(metric.name for metric in work.metrics),
+        networks=options.scoring.networks,
+        judge=None if "judge" not in _networks(work.metrics) else _judge(options),
+        candidates=work.candidates,
+        device=options.pipeline.device,
+        download=options.scoring.download,
+    )
+    settings = {
+        "protocol": dict(work.benchmark.protocol),
+        "metrics": {metric.name: metric.protocol for metric in work.metrics},
+        "networks": options.scoring.networks,
+        "judge": options.scoring.judge_model or (options.scoring.judge_folder and str(options.scoring.judge_folder)),
+        "items": [item.item_id for item in work.benchmark.items],
+    }
+    with progress_over_count(len(work.benchmark.items), "scoring", "items") as advance:
+        score(
+            work.benchmark,
+            work.outputs,
+            options.folder / "scores",
+            partial(open_scorer, spec),
+            candidates=work.candidates,
+            settings=settings,
+            size=work.size,
+            cluster=work.cluster,
+            progress=advance,
+        )
+
+
+def report(work: EvaluationWork) -> int:
+    """Figures, tables and gallery from the log alone; nothing is generated or scored."""
+    options, folder = work.options, work.options.folder
+    logs = {name: folder / "scores" / name for name in work.candidates}
+    if not any(log.exists() for log in logs.values()):
+        raise FileNotFoundError(f"nothing is scored in {folder / 'scores'}: run without --only report first")
+    generation = work.outputs.settings()
+    run_ = Run(
+        model=_model_name(options, generation),
+        seed=int(generation.get("seed", options.model.seed)),
+        networks=networks_of(folder / "scores"),
+        generation={name: value for name, value in generation.items() if name not in ("benchmark", "protocol")},
+        unmeasured=work.unmeasured,
+    )
+    shown = options.gallery if options.gallery is not None else work.benchmark.shareable
+    gallery = Gallery(pictures=partial(_pictures, work)) if shown else None
+    with working("writing the report"):
+        results = write_report(folder, work.benchmark, logs, run_, gallery=gallery)
+    CONSOLE.print(_table(work, results))
+    CONSOLE.print(f"report: {folder}/{HTML}\nresults: {folder}/{RESULTS}")
+    incomplete = [each for each in results.candidates.get("model", ()) if each.counts.num_problems]
+    if incomplete:
+        most = max(each.counts.num_problems for each in incomplete)
+        CONSOLE.print(
+            f"{most:,} of {incomplete[0].counts.expected:,} outputs have no value: they count as the worst, or the "
+            "figure is withheld; the report says why"
+        )
+    return 1 if incomplete else 0
+
+
+def _model_name(options: Options, generation: Mapping[str, Any]) -> str:
+    if options.images is not None:
+        return options.images.name
+    adapter = generation.get("adapter")
+    return f"{generation.get('base', options.pipeline.base_name)}" + (f" with {Path(adapter).name}" if adapter else "")
+
+
+def _pictures(work: EvaluationWork, item_id: str, number: int) -> dict[str, Picture]:
+    """What the gallery shows of an output."""
+    item = next(item for item in work.benchmark.items if item.item_id == item_id)
+    expected = work.benchmark.expected(item)
+    reference = expected.references[0] if expected.references else None
+    known = {"source": expected.source, "reference": reference, "target": expected.target}
+    found = {name: picture for name, picture in known.items() if picture is not None}
+    if expected.source is None and item.task == "control":
+        found = {"condition": work.benchmark.question(item).pictures[0], **found}
+    return found | {"output": decoded(work.outputs.find(item, number))}
+
+
+def _table(work: EvaluationWork, results: Results) -> Table:
+    """A row for each metric, a column for each candidate."""
+    table = Table("metric", *work.candidates)
+    for metric in work.metrics:
+        cells: list[str] = []
+        for candidate in work.candidates:
+            figure = results.figure(candidate, metric.name)
+            value = None if figure is None else figure.figure
+            cells.append("–" if value is None else f"{value:.4f}")
+        table.add_row(f"{metric.title} {'↑' if metric.better == 'higher' else '↓'}", *cells)
+    return table
+
+
+def _judge(options: Options) -> JudgeOptions:
+    return options.scoring.judge(options.folder / "judge", options.pipeline.device)
+
+
+def _networks(metrics: Sequence[AnyMetric]) -> set[str]:
+    return {need.network for metric in metrics for need in metric.needs}
