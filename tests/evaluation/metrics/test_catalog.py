@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from cologen.evaluation.metric import AnyMetric, ItemMetric, Metric, SetMetric
 from cologen.evaluation.metrics import catalog
 from cologen.evaluation.records import Case, Need, ScoreError
+from cologen.evaluation.scoring.log import OutputScore, read_part, write_part
 from tests.evaluation.metrics.cases import case_of, picture
 
 SIDE = 192
@@ -37,6 +39,7 @@ METRICS: tuple[AnyMetric, ...] = (
     catalog.edit_iou(),
     *(catalog.delta_e(region=region) for region in (None, "inside", "outside")),
 )  # fmt: skip
+ROUNDED = {"depth_rmse": 1.0, "lineart_ssim": 1e-3}
 BY_NAME = {metric.name: metric for metric in METRICS}
 
 
@@ -89,10 +92,10 @@ def test_names_are_unique_and_say_what_decides_a_value() -> None:
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_perfect_output_has_the_best_value(name: str) -> None:
-    """Depth alone has another: the label's minimum goes to 0, the prediction's does not."""
+    """Two protocols round output and target apart: the depth label's minimum goes to 0, and drawings are inverted."""
     metric = BY_NAME[name]
     value = value_of(metric, *(perfect(metric, seed) for seed in range(3)))
-    assert value == pytest.approx(metric.best, abs=1 if name == "depth_rmse" else 1e-6)
+    assert value == pytest.approx(metric.best, abs=ROUNDED.get(name, 1e-6))
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -138,6 +141,21 @@ def test_a_dataset_without_what_is_compared_is_bad_input(name: str) -> None:
     assert error.value.reason == "bad_input"
 
 
+@pytest.mark.parametrize("name", [name for name, metric in BY_NAME.items() if not isinstance(metric, Metric)])
+def test_statistics_survive_the_log(name: str, tmp_path: Path) -> None:
+    """Written and read again, they give the same value."""
+    metric = BY_NAME[name]
+    assert isinstance(metric, ItemMetric | SetMetric)
+    statistics = [metric.statistic(perfect(metric, seed)) for seed in range(3)]
+    scores = [
+        OutputScore(item_id="ball-1", output=number, statistics={name: each}) for number, each in enumerate(statistics)
+    ]
+    write_part(tmp_path, 0, scores)
+    read = [each.statistics[name] for each in read_part(tmp_path, 0)]
+    measure = metric.value if isinstance(metric, ItemMetric) else metric.figure
+    assert measure(read) == measure(statistics)
+
+
 def test_options_that_cannot_hold_are_refused() -> None:
     with pytest.raises(ValueError, match="form 'wrapped' is of lineart alone"):
         catalog.ms_ssim(network="hed", form="wrapped")
@@ -159,7 +177,7 @@ def test_the_wrapped_form_repeats_the_published_inversion() -> None:
     corrected, wrapped = (
         catalog.ms_ssim(network="lineart", form=form).value(case) for form in ("corrected", "wrapped")
     )
-    assert corrected == pytest.approx(1, abs=1e-6)
+    assert corrected == pytest.approx(1, abs=1e-3)
     assert wrapped is not None and 0.5 < wrapped < 0.9999
 
 

@@ -37,10 +37,10 @@ def test_pooled_by_hand() -> None:
     found = np.array([[1, 1, 1, 1, 0, 0]], dtype=bool)
     expected = np.array([[1, 1, 1, 0, 1, 1]], dtype=bool)
     counts = edge_counts(found, expected)
-    assert {name: int(value) for name, value in counts.items()} == {
-        "true_positives": 3,
-        "false_positives": 1,
-        "false_negatives": 2,
+    assert {name: value.tolist() for name, value in counts.items()} == {
+        "true_positives": [3],
+        "false_positives": [1],
+        "false_negatives": [2],
     }
     assert pooled_f1([counts]) == pytest.approx(6 / 9, abs=1e-15)
     nothing = edge_counts(np.zeros_like(found), expected)

@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from transformers import CLIPModel, ViTModel
 
 from cologen.evaluation.networks.checkpoints import file_of, folder_of, identity_of, read_checkpoint, settings_of
@@ -35,6 +37,25 @@ def test_a_name_is_its_copy_in_the_cache(hub: Path, clip_folder: Path) -> None:
     snapshot = cached(hub, "openai/clip-tiny", clip_folder)
     assert folder_of("openai/clip-tiny") == snapshot
     read_checkpoint(CLIPModel, snapshot, "CLIP")
+
+
+def test_older_repositories_hold_no_safetensors(hub: Path, clip_folder: Path, tmp_path: Path) -> None:
+    """``openai/clip-vit-base-patch32`` has ``pytorch_model.bin`` alone."""
+    old = shutil.copytree(clip_folder, tmp_path / "old", ignore=shutil.ignore_patterns("*.safetensors"))
+    state = load_file(clip_folder / "model.safetensors")
+    torch.save(state, old / "pytorch_model.bin")
+    snapshot = cached(hub, "openai/clip-old", old)
+    assert folder_of("openai/clip-old") == snapshot
+    model = read_checkpoint(CLIPModel, snapshot, "CLIP")
+    assert torch.equal(model.logit_scale, state["logit_scale"])
+    assert "sha256:" in identity_of("openai/clip-old", snapshot, "x")
+
+
+def test_a_download_that_stopped_before_the_weights_is_not_there(hub: Path, clip_folder: Path, tmp_path: Path) -> None:
+    half = shutil.copytree(clip_folder, tmp_path / "half", ignore=shutil.ignore_patterns("*.safetensors"))
+    cached(hub, "openai/clip-half", half)
+    with pytest.raises(FileNotFoundError, match=r"openai/clip-half \(pytorch_model.bin\) is neither"):
+        folder_of("openai/clip-half")
 
 
 def test_what_is_not_here_is_said_and_nothing_is_fetched(hub: Path) -> None:

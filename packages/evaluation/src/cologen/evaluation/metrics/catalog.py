@@ -104,9 +104,11 @@ def ms_ssim(
     output, target = Need(network=network, slot="output"), Need(network=network, slot="target")
 
     def value(case: Case) -> float:
-        found = structure.to_bytes(reading_of(case, output))
-        if form == "wrapped":
-            found = structure.white_on_black(structure.to_bytes(1 - reading_of(case, output)), form)
+        reading = reading_of(case, output)
+        if network == "lineart":  # the network draws black on white, and ControlNet++ inverts what 8 bits hold of it
+            found = structure.white_on_black(structure.to_bytes(1 - reading), form)
+        else:
+            found = structure.to_bytes(reading)
         known = against == "condition"
         return structure.ms_ssim(found, condition_of(case) if known else structure.to_bytes(reading_of(case, target)))
 

@@ -45,13 +45,13 @@ def edges_of_map(condition: ConditionMap, size: tuple[int, int]) -> EdgeMap:
 
 
 def edge_counts(found: EdgeMap, expected: EdgeMap) -> Statistic:
-    """Pixels: ``true_positives``, ``false_positives`` and ``false_negatives``."""
+    """Pixels: ``true_positives``, ``false_positives`` and ``false_negatives``, each an array of one number."""
     counts = {
         "true_positives": found & expected,
         "false_positives": found & ~expected,
         "false_negatives": ~found & expected,
     }
-    return {name: np.asarray(pixels.sum(), dtype=np.int64) for name, pixels in counts.items()}
+    return {name: np.array([pixels.sum()], dtype=np.int64) for name, pixels in counts.items()}
 
 
 def pooled_f1(counts: Sequence[Statistic]) -> float:
@@ -59,8 +59,7 @@ def pooled_f1(counts: Sequence[Statistic]) -> float:
 
     TP 3, FP 1, FN 2 give 6 / 9 = 0.667.
     """
-    right, wrong, missed = (
-        sum(int(each[name]) for each in counts) for name in ("true_positives", "false_positives", "false_negatives")
-    )
+    names = "true_positives", "false_positives", "false_negatives"
+    right, wrong, missed = (sum(int(each[name].sum()) for each in counts) for name in names)
     everything = 2 * right + wrong + missed
     return 2 * right / everything if everything else 1.0

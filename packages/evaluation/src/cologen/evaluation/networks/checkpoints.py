@@ -7,6 +7,7 @@ copies of one checkpoint are the same network and a changed file is another.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,17 +37,10 @@ def folder_of(source: str, *, download: bool = False) -> Path:
     if Path(source).is_dir():
         return Path(source)
     config = _from_hub(source, "config.json", download=download)
-    for name in _WEIGHTS:
-        try:
-            _from_hub(source, name, download=download)
-            break
-        except EntryNotFoundError:
-            continue
+    _first_of(source, _WEIGHTS, download=download)
     for name in _EXTRAS:
-        try:
+        with suppress(EntryNotFoundError, FileNotFoundError):
             _from_hub(source, name, download=download)
-        except (EntryNotFoundError, FileNotFoundError):
-            continue
     return config.parent
 
 
@@ -107,6 +101,18 @@ def settings_of(folder: Path) -> dict[str, Any]:
 def _weights_in(folder: Path) -> list[Path]:
     """The files that transformers reads: those of safetensors where there are any."""
     return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+
+
+def _first_of(source: str, names: tuple[str, ...], *, download: bool) -> Path:
+    """The first of these files that the repository has: older ones hold no safetensors."""
+    *others, last = names
+    for name in others:
+        with suppress(EntryNotFoundError, FileNotFoundError):
+            return _from_hub(source, name, download=download)
+    try:
+        return _from_hub(source, last, download=download)
+    except EntryNotFoundError as error:
+        raise FileNotFoundError(f"{source} has none of {', '.join(names)}") from error
 
 
 def _from_hub(source: str, name: str, *, download: bool) -> Path:
