@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from cologen.evaluation.networks.loading import load_networks, missing_networks
 
 from cologen.datagen.usage import require_range
 from cologen.datagen.world.captions import captions
@@ -30,6 +29,7 @@ from cologen.evaluation.metrics.catalog import (
     preservation_accuracy,
     ssim,
 )
+from cologen.evaluation.networks.loading import load_networks, missing_networks
 from cologen.model.files import write_atomically
 from pipelines.console import CONSOLE, progress_over_count, run
 from pipelines.evaluation_options import networks_of_options

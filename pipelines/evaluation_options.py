@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import tyro
-from cologen.evaluation.judges.options import JudgeOptions
-from cologen.evaluation.networks.loading import DEFAULTS
 from tyro.extras import literal_type_from_choices
 
 from cologen.datagen.usage import require_device, require_gpus, require_range, require_unused
@@ -17,6 +15,8 @@ from cologen.datagen.weights import device_named
 from cologen.evaluation.benchmarks.catalog import BENCHMARKS
 from cologen.evaluation.benchmarks.options import Options as ProtocolOptions
 from cologen.evaluation.generating.asking import SamplingSettings
+from cologen.evaluation.judges.options import JudgeOptions
+from cologen.evaluation.networks.loading import DEFAULTS
 from cologen.evaluation.scoring.candidates import Candidate
 from cologen.model.gpus import gpu_named
 from cologen.model.opening import PipelineSpec
