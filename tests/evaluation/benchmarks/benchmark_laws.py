@@ -9,7 +9,8 @@ import numpy as np
 import PIL.Image
 
 from cologen.evaluation.benchmark import Benchmark
-from cologen.evaluation.records import Expected, Question
+from cologen.evaluation.metric import Metric
+from cologen.evaluation.records import Case, Expected, Question
 
 
 def check(benchmark: Benchmark, again: Benchmark) -> None:
@@ -33,6 +34,24 @@ def check(benchmark: Benchmark, again: Benchmark) -> None:
         if expected.region is not None and expected.source is not None:
             assert expected.region.shape == expected.source.shape[:2]
             assert set(np.unique(expected.region)) <= {0, 1} and expected.region.any()
+
+
+def oracle_values(benchmark: Benchmark, place: int = 0) -> dict[str, float | None]:
+    """What the metrics that need no network say of the target itself."""
+    return _values(benchmark, place, "target")
+
+
+def identity_values(benchmark: Benchmark, place: int = 0) -> dict[str, float | None]:
+    """What the metrics that need no network say of the source, left as it is."""
+    return _values(benchmark, place, "source")
+
+
+def _values(benchmark: Benchmark, place: int, name: str) -> dict[str, float | None]:
+    item = benchmark.items[place]
+    expected = benchmark.expected(item)
+    case = Case(item=item, output=getattr(expected, name), expected=expected)
+    alone = [metric for metric in benchmark.metrics if isinstance(metric, Metric) and not metric.needs]
+    return {metric.name: metric.value(case) for metric in alone}
 
 
 def same_question(first: Question, second: Question) -> bool:

@@ -1,5 +1,6 @@
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,22 @@ def test_every_benchmark_opens_on_its_synthetic_copy_and_measures_its_tables_col
     for table in paper_tables(found.tables):
         for column in table.columns:
             assert measured[column.metric] == column.better, table.key
+
+
+GIVEN: dict[str, Any] = {
+    "reference": "source", "clip": "some/clip", "captions": "local", "drop_identical_captions": True, "size": 64,
+    "turns": "single", "split": "test", "language": "en", "subjects": ("can",), "extractor": Path("w.pth"),
+    "edges": "kornia", "edits_seed": 3, "limit": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_options_that_do_not_apply_are_refused_before_anything_is_read(name: str, tmp_path: Path) -> None:
+    entry = BENCHMARKS[name]
+    assert set(GIVEN) == {field.name for field in fields(Options)}
+    for option in GIVEN.keys() - entry.options:
+        with pytest.raises(ValueError, match=f"{name} has no option {option}"):
+            open_benchmark(name, tmp_path, Options(**{option: GIVEN[option]}))
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

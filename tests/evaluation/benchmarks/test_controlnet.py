@@ -26,6 +26,7 @@ OPENERS: dict[str, tuple[Opener, str]] = {
     "ade20k": (controlnet.open_ade20k, "ade20k"),
     "cocostuff": (controlnet.open_cocostuff, "captioned_cocostuff_eval"),
 }
+REAL = Path(__file__).resolve().parents[4] / "shared/real"
 DRAWN = [name for name in OPENERS if name not in ("hed", "lineart")]
 
 
@@ -184,3 +185,40 @@ def test_the_synthetic_dataset_has_the_same_layout(name: str, tmp_path: Path) ->
     assert len(found.items) == (2 if name == "ade20k" else 12) and found.rejected == ()
     condition = found.expected(found.items[0]).condition
     assert condition is not None and len(np.unique(condition)) > 1
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real samples at hand")
+def test_real_photographs_and_maps_go_through(tmp_path: Path) -> None:
+    """COCO's photographs beside MultiGen-20M's depth maps, of other sizes; ADE20K's with their labels."""
+    photographs = sorted(REAL.glob("coco2017/**/*.jpg"))[:3]
+    depths = sorted(REAL.glob("multigen20m/dataset/conditions/depth/*.jpg"))[:3]
+    rows = [
+        {"image": stored(photograph), "text": photograph.stem, "control_depth": stored(depth)}
+        for photograph, depth in zip(photographs, depths, strict=True)
+    ]
+    put_rows(tmp_path / "multigen", rows)
+    for opener in (controlnet.open_canny, controlnet.open_depth):
+        found = opener(tmp_path / "multigen", Options(size=96))
+        laws.check(found, opener(tmp_path / "multigen", Options(size=96)))
+        assert [item.prompt for item in found.items] == [path.stem for path in photographs]
+        for item in found.items:
+            condition = found.expected(item).condition
+            assert condition is not None and 0 < condition.mean() < 250
+    labels = sorted(REAL.glob("ade20k_challenge/**/annotations/**/*.png"))
+    pictures = [next(REAL.glob(f"ade20k_challenge/**/images/**/{path.stem}.jpg")) for path in labels]
+    values = [np.asarray(PIL.Image.open(path)) for path in labels]
+    put_rows(
+        tmp_path / "ade/Captioned_ADE20K",
+        [
+            {"image": stored(picture), "control_seg": stored(picture), "prompt": "a room", "seg_map": [*value]}
+            for picture, value in zip(pictures, values, strict=True)
+        ],
+    )
+    ade = controlnet.open_ade20k(tmp_path / "ade", Options(size=96))
+    assert len(ade.items) == len(values) > 0
+    for item, value in zip(ade.items, values, strict=True):
+        assert np.array_equal(ade.expected(item).condition, value)
+
+
+def stored(path: Path) -> dict[str, Any]:
+    return {"bytes": path.read_bytes(), "path": path.name}

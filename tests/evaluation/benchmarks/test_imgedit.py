@@ -37,6 +37,13 @@ def test_the_list_names_items_and_pictures_wherever_they_are(tmp_path: Path, fol
     assert "2 of 9 are there" in found.protocol["mean"]
 
 
+def test_a_type_has_one_name_in_all_releases_of_the_list(tmp_path: Path) -> None:
+    edits = {name: {"id": "a.jpg", "prompt": "p", "edit_type": name} for name in ("alter", "adjust", "sharpen")}
+    found = open_imgedit(put_edits(tmp_path, edits), Options())
+    assert [item.group for item in found.items] == ["alter", "alter"]
+    assert found.rejected[0].detail.endswith("found 'sharpen'")
+
+
 def test_bad_rows_are_rejected_and_damage_is_a_bad_input(tmp_path: Path) -> None:
     bad = {"id": "../x.jpg", "prompt": "p", "edit_type": "add"}
     edits = {

@@ -189,3 +189,6 @@ def test_the_synthetic_dataset_has_the_same_layout(tmp_path: Path, turns: str) -
         assert expected.source is not None and expected.target is not None and expected.region is not None
         changed = (expected.source != expected.target).any(axis=2)
         assert not (changed & (expected.region == 0)).any(), "nothing changes outside the mask"
+    assert laws.oracle_values(found) == dict.fromkeys(("l1", "l2", "l1_inside", "l1_outside"), 0.0)
+    idle = laws.identity_values(found)
+    assert idle["l1_outside"] == 0 and (idle["l1_inside"] or 0) > (idle["l1"] or 0) > 0

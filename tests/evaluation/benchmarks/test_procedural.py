@@ -8,6 +8,7 @@ from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import sample_scene
 from cologen.evaluation.benchmarks.options import Options
 from cologen.evaluation.benchmarks.procedural import drawn_edit, open_procedural
+from cologen.evaluation.metric import Metric
 from tests.evaluation.benchmarks import benchmark_laws as laws
 
 
@@ -38,6 +39,22 @@ def test_the_target_is_the_edit_and_the_region_what_it_changes() -> None:
         changed = np.abs(expected.source.astype(int) - expected.target.astype(int)).sum(axis=2) > 0
         assert np.array_equal(expected.region, changed) and 0 < expected.region.mean() < 0.6
         assert (question.width, question.height) == (96, 96)
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_the_right_answer_has_the_best_values_and_doing_nothing_keeps_everything(place: int) -> None:
+    found = open_procedural(None, Options(size=64, limit=5))
+    assert laws.oracle_values(found, place) == {
+        metric.name: metric.best for metric in found.metrics if isinstance(metric, Metric)
+    }
+    idle = laws.identity_values(found, place)
+    assert (idle["edit_accuracy"], idle["change_iou"], idle["preservation_accuracy"], idle["l1_outside"]) == (
+        0,
+        0,
+        1,
+        0,
+    )
+    assert (idle["delta_e_inside"] or 0) > 5 and (idle["l1_inside"] or 0) > 0.05
 
 
 def test_its_scenes_are_of_no_training_set_of_that_seed() -> None:

@@ -8,7 +8,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cologen.evaluation.benchmark import Benchmark
-from cologen.evaluation.benchmarks import controlnet, dreambench, emu_edit, gedit, imgedit, magicbrush, procedural
+from cologen.evaluation.benchmarks import (
+    controlnet,
+    dreambench,
+    dreambench_plus,
+    emu_edit,
+    gedit,
+    imgedit,
+    magicbrush,
+    procedural,
+)
 from cologen.evaluation.benchmarks.options import Options
 
 Opener = Callable[[Path | None, Options], Benchmark]
@@ -81,6 +90,11 @@ _ENTRIES = (
     _entry(
         dreambench.NAME, dreambench.TITLE, dreambench.open_dreambench, "dreambench", dreambench.OPTIONS,
         "30 subjects by one photograph each, in 25 prompts of four outputs",
+    ),
+    _entry(
+        dreambench_plus.NAME, dreambench_plus.TITLE, dreambench_plus.open_dreambench_plus, "dreambench_plus",
+        dreambench_plus.OPTIONS,
+        "150 pictures of animals, people, objects and styles in nine prompts each",
     ),
     _entry(
         controlnet.CANNY, "MultiGen-20M canny", controlnet.open_canny, "multigen_canny_eval", controlnet.CANNY_OPTIONS,

@@ -28,7 +28,7 @@ CANNY, HED, LINEART, DEPTH = "control_canny", "control_hed", "control_lineart", 
 ADE20K, COCOSTUFF = "control_ade20k", "control_cocostuff"
 SIZE, NUM_OUTPUTS, NUM_STEPS, CFG_SCALE = 512, 4, 20, 7.5
 NEGATIVE_PROMPT = "worst quality, low quality"
-CLIP = "openai/clip-vit-base-patch16"
+CLIP, INCEPTION = "openai/clip-vit-base-patch16", "models/inception-2015-12-05.pt"
 
 PLAIN_OPTIONS = frozenset({"clip", "size", "limit"})
 CANNY_OPTIONS = PLAIN_OPTIONS | {"edges"}
@@ -130,12 +130,12 @@ def open_ade20k(root: Path, options: Options) -> Benchmark:
 
 
 def open_cocostuff(root: Path, options: Options) -> Benchmark:
-    """Captioned_COCOStuff.
+    """Captioned_COCOStuff. The protocol's segmenter is mmsegmentation's, which no public hub has: give another by name.
 
     Raises:
         FileNotFoundError, ValueError: as ``open_files``, or an option that it does not have.
     """
-    network = "DeepLabV3-R101-d8 of COCO-Stuff 164k"
+    network = "deeplabv3_r101-d8_coco-stuff164k"
     metric, title = miou(num_classes=171, ignored=255), "COCO-Stuff segmentation"
     return _of_classes(COCOSTUFF, title, "Captioned_COCOStuff", "panoptic_seg_map", network, metric, root, options)
 
@@ -186,7 +186,7 @@ def _benchmark(
 ) -> Benchmark:
     size = options.size or SIZE
     listing = listed(name, row_places(found.rows, partial(_made, found.caption)), options.limit)
-    used = {"clip": options.clip or CLIP, "inception": "clean-fid", **networks}
+    used = {"clip": options.clip or CLIP, "inception": INCEPTION, **networks}
     return Benchmark(
         name=name,
         title=title,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -109,7 +109,7 @@ def _extractor(network: Network, weights: Path) -> Callable[[torch.Tensor], torc
     from cologen.datagen.control.lineart import load_lineart
 
     try:
-        return partial((load_hed if network == "hed" else load_lineart)(weights, device="cpu"))
+        return load_hed(weights, device="cpu") if network == "hed" else load_lineart(weights, device="cpu")
     except ModuleNotFoundError as error:
         raise ValueError(
             f"conditions of {network} need the package {error.name}: install cologen-evaluation[control]"

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from cologen.datagen.datasets.files import fields
 from cologen.datagen.datasets.files.requirements import require_file
 from cologen.datagen.images import addresses
-from cologen.datagen.records import Reason
+from cologen.datagen.records import Reason, RejectedError
 from cologen.evaluation.benchmark import Benchmark
 from cologen.evaluation.benchmarks import pictures
 from cologen.evaluation.benchmarks.listing import Listing, Place, fingerprint, json_object, listed, safe_id, words
@@ -26,9 +27,12 @@ NAME = "imgedit"
 TITLE = "ImgEdit-Bench"
 OPTIONS = frozenset({"limit"})
 JUDGE = "Qwen/Qwen2.5-VL-72B-Instruct-AWQ"
-NUM_ITEMS, NUM_TYPES = 737, 9
+NUM_ITEMS = 737
+TYPES = ("add", "alter", "action", "background", "compose", "extract", "remove", "replace", "style")
 
 _LIST = "basic_edit.json"
+_OTHER_NAMES = MappingProxyType({"adjust": "alter"})
+"""As newer releases of the list call a type."""
 _FOLDERS = ("original_images", "singleturn")
 """Where the pictures are, if not beside the list."""
 
@@ -54,7 +58,7 @@ def open_imgedit(root: Path, options: Options) -> Benchmark:
         metrics=imgedit_scores(),
         protocol={
             "judge": JUDGE,
-            "mean": f"over the items of an edit type, then over the types: {len(types)} of {NUM_TYPES} are there",
+            "mean": f"over the items of an edit type, then over the types: {len(types)} of {len(TYPES)} are there",
             "items": f"{listing.protocol}; {NUM_ITEMS} are published",
             "dataset": fingerprint(file),
         },
@@ -77,10 +81,20 @@ def _made(edits: fields.Record, folder: str, key: str) -> tuple[Item, str]:
         cluster=uri,
         prompt=words(row, "prompt", Reason.EMPTY_INSTRUCTION),
         task="editing",
-        group=words(row, "edit_type", Reason.MALFORMED_RECORD),
+        group=_type(row),
         output_names=(f"{key}.png",),
     )
     return item, uri
+
+
+def _type(row: fields.Record) -> str:
+    named = fields.text(row, "edit_type")
+    found = _OTHER_NAMES.get(named, named)
+    if found not in TYPES:
+        raise RejectedError(
+            Reason.MALFORMED_RECORD, f"edit_type: expected one of {', '.join(TYPES)}, found {fields.shown(named)}"
+        )
+    return found
 
 
 def _question(root: Path, listing: Listing[str], item: Item) -> Question:
