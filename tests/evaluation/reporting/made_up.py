@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cologen.evaluation.benchmark import Benchmark
-from cologen.evaluation.metric import AnyMetric, ItemMetric, Metric, SetMetric, Statistic
+from cologen.evaluation.metric import AnyMetric, ItemMetric, Metric, SetMetric, Statistic, WithheldError
 from cologen.evaluation.records import Case, Expected, Item, Need, Question
 from cologen.evaluation.reporting.table import ScoreTable, read_table
 from cologen.evaluation.scoring.log import ALL, OutputScore, Problem, write_part
@@ -50,7 +50,7 @@ def item_metric(name: str = "canny_f1", *, worst: float | None = 0.0) -> ItemMet
 
 
 def set_metric(name: str = "fid", *, each_number: bool = False) -> SetMetric:
-    """The product of all outputs' numbers."""
+    """The product of all outputs' numbers; withheld of none."""
     return SetMetric(
         name=name,
         title=name,
@@ -95,7 +95,10 @@ def benchmark(items: Sequence[Item], metrics: Sequence[AnyMetric], **facts: Any)
 
 
 def _product(statistics: Iterable[Statistic]) -> float:
-    return float(np.prod([each["number"][0] for each in statistics]))
+    numbers = [each["number"][0] for each in statistics]
+    if not numbers:
+        raise WithheldError("a product of nothing")
+    return float(np.prod(numbers))
 
 
 def _never(case: Case) -> float:

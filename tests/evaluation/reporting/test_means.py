@@ -151,4 +151,11 @@ def test_a_set_metric_is_withheld_while_an_output_is_missing(tmp_path: Path) -> 
 def test_a_set_metric_that_is_not_finite_is_withheld(tmp_path: Path) -> None:
     found = figure(tmp_path, [item("a")], set_metric(), [numbered("a", fid=float("inf"))])
     assert (found.figure, found.mean_of_scored) == (None, None)
-    assert "not_finite" in found.withheld
+    assert found.withheld == "it is inf"
+
+
+def test_a_set_metric_that_cannot_be_stated_says_why(tmp_path: Path) -> None:
+    """Output number 1 of no item has a statistic, without any of them being missing."""
+    items, scores = [item("a", num_outputs=2)], [numbered("a", 0, fid=2.0), scored("a", 1, fid=None)]
+    found = figure(tmp_path, items, set_metric(each_number=True), scores)
+    assert (found.figure, found.mean_of_scored, found.withheld) == (None, None, "a product of nothing")

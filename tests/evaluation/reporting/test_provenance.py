@@ -22,7 +22,12 @@ def test_protocol_settings_networks_versions_and_rejected_rows(tmp_path: Path) -
         for number in range(30)
     )
     asked = benchmark(
-        items, [metric()], rejected=rejected, sampling={"true_cfg_scale": 7.5}, notes=("captions are partly wrong",)
+        items,
+        [metric()],
+        rejected=rejected,
+        sampling={"true_cfg_scale": 7.5},
+        notes=("captions are partly wrong",),
+        networks={"clip": "ViT-B/32", "dino": "ViT-S/16"},
     )
     run = Run(model="tiny", seed=42, networks={"clip": "clip@1"}, generation={"dtype": "bfloat16"})
     results = results_of(asked, run, FEW, {"model": figures})
@@ -39,9 +44,12 @@ def test_protocol_settings_networks_versions_and_rejected_rows(tmp_path: Path) -
             "bootstrap seed": "5",
             "true_cfg_scale": "7.5",
             "dtype": "bfloat16",
-            "clip": "clip@1",
         }.items()
     )
+    assert [[cell.text for cell in row] for row in by_title["Networks"].rows] == [
+        ["clip", "clip@1", "ViT-B/32"],
+        ["dino", "not used", "ViT-S/16"],
+    ]
     assert by_title["Protocol"].notes == ("captions are partly wrong",)
     rows = by_title["30 rows of the dataset that are no items"]
     assert len(rows.rows) == 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from cologen.evaluation.benchmark import Benchmark
 from cologen.evaluation.reporting.bootstrap import Bootstrap
 from cologen.evaluation.reporting.gallery import Gallery
-from cologen.evaluation.reporting.report import NO_PICTURES, write_report
+from cologen.evaluation.reporting.report import KEEP, NO_PICTURES, NOT_SHAREABLE, write_report
 from cologen.evaluation.reporting.results import Run, read_results
 from tests.evaluation.reporting.made_up import benchmark, failed, item, metric, scored, set_metric, table
 
@@ -54,6 +55,19 @@ def test_a_report_without_pictures_says_so(tmp_path: Path) -> None:
     html = (tmp_path / "out" / "report.html").read_text()
     assert "<img" not in html
     assert NO_PICTURES in html
+
+
+def test_pictures_that_may_not_be_passed_on(tmp_path: Path) -> None:
+    """None unless asked for; and then the page says that it has to stay here."""
+    kept = replace(ASKED, shareable=False)
+    gallery = Gallery(pictures=lambda item_id, output: {"output": np.zeros((8, 8, 3), dtype=np.uint8)})
+    write_report(tmp_path / "with", kept, logs(tmp_path), RUN, gallery=gallery, bootstrap=FEW)
+    write_report(tmp_path / "without", kept, logs(tmp_path), RUN, gallery=None, bootstrap=FEW)
+    html = {name: (tmp_path / name / "report.html").read_text() for name in ("with", "without")}
+    assert KEEP in html["with"]
+    assert KEEP not in html["without"]
+    assert NOT_SHAREABLE in html["without"]
+    assert KEEP not in (tmp_path / "with" / "report.md").read_text()
 
 
 def test_a_report_of_no_log_is_refused_and_leaves_nothing(tmp_path: Path) -> None:

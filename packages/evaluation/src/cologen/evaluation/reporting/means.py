@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
-from cologen.evaluation.metric import AnyMetric, ItemMetric, Metric, SetMetric
-from cologen.evaluation.records import ScoreError
+from cologen.evaluation.metric import AnyMetric, ItemMetric, Metric, SetMetric, WithheldError
 from cologen.evaluation.reporting.bootstrap import Bootstrap, ClusterSums, interval, macro_means, resampled_means
 from cologen.evaluation.reporting.figures import Counts, Figure, Interval, Mean
 from cologen.evaluation.reporting.sets import set_figure
@@ -163,7 +162,7 @@ def _of_set(metric: SetMetric, table: ScoreTable) -> Figure:
     if counts.scored:
         try:
             value = set_figure(metric, table)
-        except ScoreError as error:
+        except WithheldError as error:
             withheld = str(error)
     if counts.num_problems:
         withheld = f"{with_problems(counts)}, and a figure of all outputs together needs each of them"

@@ -48,11 +48,17 @@ def protocol(results: Results) -> list[Grid]:
         _pairs("Protocol", dict(asked.protocol) | counts, asked.notes),
         _pairs("Sampling settings of the protocol", sampling),
         _pairs("Generation", generation),
-        _pairs("Networks", run.networks),
+        _networks(results),
         _pairs("Versions", run.versions),
         _rejected(results),
     ]
     return [grid for grid in grids if grid.rows]
+
+
+def _networks(results: Results) -> Grid:
+    used, asked = results.run.networks, results.benchmark.networks
+    rows = [text_row(name, used.get(name, "not used"), asked.get(name, "")) for name in sorted({*used, *asked})]
+    return Grid(title="Networks", head=("network", "used", "the protocol asks for"), rows=tuple(rows))
 
 
 def _rejected(results: Results) -> Grid:

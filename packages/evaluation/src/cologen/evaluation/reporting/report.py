@@ -26,7 +26,9 @@ from cologen.evaluation.reporting.text import markdown_report
 from cologen.model.files import write_atomically
 
 RESULTS, MARKDOWN, HTML = "results.json", "report.md", "report.html"
-NO_PICTURES = "This report was asked to hold no pictures: those of some benchmarks must not be passed on."
+NO_PICTURES = "This report was asked to hold no pictures."
+NOT_SHAREABLE = "The pictures of this benchmark may not be passed on, so this report holds none."
+KEEP = "This page holds pictures of a dataset that may not be passed on: do not share it."
 NO_NUMBERS = "No output has a number to sort a gallery by."
 
 
@@ -45,7 +47,8 @@ def write_report(
         folder: is made where it is not there.
         logs: the folder of each candidate's log; the first is the one that groups, distributions and gallery are of.
         run: metrics that it names as unmeasured are left out of the figures, and named in the report.
-        gallery: None leaves all pictures out, and the report says so.
+        gallery: None leaves all pictures out, and the report says so; what a benchmark that is not shareable should
+            have unless it is asked for otherwise.
         bootstrap: None means 2,000 resamples with seed 0.
 
     Raises:
@@ -64,10 +67,10 @@ def write_report(
     sections = Sections(
         title=f"{benchmark.title}: {run.model}",
         facts=_facts(results),
-        alerts=alerts(results),
+        alerts=(*alerts(results), *([KEEP] if gallery and not benchmark.shareable else [])),
         first=first,
         histograms=histograms(tables, figures),
-        pictures=_pictures(gallery, metrics, next(iter(tables.values()))),
+        pictures=_pictures(gallery, metrics, next(iter(tables.values())), shareable=benchmark.shareable),
         last=last,
     )
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,9 +80,11 @@ def write_report(
     return results
 
 
-def _pictures(gallery: Gallery | None, metrics: Sequence[AnyMetric], table: ScoreTable) -> ShownGallery | str:
+def _pictures(
+    gallery: Gallery | None, metrics: Sequence[AnyMetric], table: ScoreTable, *, shareable: bool
+) -> ShownGallery | str:
     if gallery is None:
-        return NO_PICTURES
+        return NO_PICTURES if shareable else NOT_SHAREABLE
     metric = chosen_metric(gallery, metrics, table)
     if metric is None:
         return NO_NUMBERS
@@ -88,7 +93,7 @@ def _pictures(gallery: Gallery | None, metrics: Sequence[AnyMetric], table: Scor
 
 def _markdown(sections: Sections) -> bytes:
     grids: list[Grid] = [*sections.first, *sections.last]
-    return markdown_report(sections.title, sections.alerts, grids)
+    return markdown_report(sections.title, [alert for alert in sections.alerts if alert != KEEP], grids)
 
 
 def _facts(results: Results) -> str:

@@ -68,6 +68,9 @@ class BenchmarkFacts(Checked):
     fingerprint: str
     protocol: Mapping[str, str]
     sampling: Mapping[str, float]
+    networks: Mapping[str, str]
+    """What the protocol asks for; ``RunFacts.networks`` are those that read the pictures."""
+    shareable: bool
     tables: tuple[str, ...]
     notes: tuple[str, ...]
     rejected: tuple[RejectedRow, ...]
@@ -131,6 +134,8 @@ def results_of(
             fingerprint=benchmark.protocol.get(FINGERPRINT, ""),
             protocol=dict(sorted(benchmark.protocol.items())),
             sampling=dict(sorted(benchmark.sampling.items())),
+            networks=dict(sorted(benchmark.networks.items())),
+            shareable=benchmark.shareable,
             tables=benchmark.tables,
             notes=benchmark.notes,
             rejected=tuple(

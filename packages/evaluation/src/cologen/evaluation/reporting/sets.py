@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from cologen.evaluation.metric import SetMetric, Statistic
-from cologen.evaluation.records import ScoreError
+from cologen.evaluation.metric import SetMetric, Statistic, WithheldError
 from cologen.evaluation.reporting.table import Layout, ScoreTable, rows_of_log
 
 
@@ -16,7 +15,7 @@ def set_figure(metric: SetMetric, table: ScoreTable) -> float:
     With ``each_number`` it is the mean over outputs number 0, 1, …, each one set.
 
     Raises:
-        ScoreError: it is not a number, or the metric says why it has none (too few outputs).
+        WithheldError: it is not finite, or the metric cannot state it (FID of one picture).
     """
     if not metric.each_number:
         return _of_one(metric, table, None)
@@ -27,7 +26,7 @@ def set_figure(metric: SetMetric, table: ScoreTable) -> float:
 def _of_one(metric: SetMetric, table: ScoreTable, number: int | None) -> float:
     value = metric.figure(_statistics(metric, table, number))
     if not math.isfinite(value):
-        raise ScoreError("not_finite", f"the figure of {metric.name} is {value}")
+        raise WithheldError(f"it is {value}")
     return value
 
 

@@ -44,7 +44,7 @@ def alerts(results: Results) -> tuple[str, ...]:
         said += [
             f"{_named(results, candidate)}: {each.title} is withheld: {each.withheld}."
             for each in figures
-            if each.figure is None and each.counts.num_problems
+            if each.figure is None and each.counts.not_applicable < each.counts.expected
         ]
     said += [f"{name} was not measured: {why}." for name, why in results.run.unmeasured.items()]
     return tuple(said)
