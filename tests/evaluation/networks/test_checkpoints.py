@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import CLIPModel, ViTModel
+from transformers.utils import logging
 
 from cologen.evaluation.networks.checkpoints import file_of, folder_of, identity_of, read_checkpoint, settings_of
 
@@ -112,3 +113,10 @@ def test_settings(tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text("{")
     with pytest.raises(ValueError, match=r"preprocessor_config.json is damaged"):
         settings_of(tmp_path)
+
+
+def test_no_bars_are_drawn_and_the_setting_comes_back(clip_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    logging.enable_progress_bar()
+    read_checkpoint(CLIPModel, clip_folder, "CLIP")
+    assert "Loading weights" not in capfd.readouterr().err
+    assert logging.is_progress_bar_enabled()

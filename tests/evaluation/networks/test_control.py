@@ -10,6 +10,7 @@ import torch
 from cologen.datagen.control.hed import load_hed
 from cologen.datagen.control.lineart import load_lineart
 from cologen.evaluation.networks.control import FILES, load_control
+from cologen.evaluation.networks.loading import missing_networks
 
 CPU = torch.device("cpu")
 
@@ -31,3 +32,8 @@ def test_maps_are_the_extractor_s(
 def test_a_file_of_another_network_is_refused(sources: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"sk_model.pth"):
         load_control("hed", "hed", Path(sources["lineart"]) / "sk_model.pth", CPU)
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, sources: dict[str, str]) -> None:
+    monkeypatch.setattr("cologen.evaluation.networks.control.find_spec", lambda name: None)
+    assert "controlnet_aux is not installed" in missing_networks(["hed"], sources)["hed"]

@@ -34,7 +34,7 @@ def ciede2000(first: Lab, second: Lab) -> Float[np.ndarray, "*shape"]:
     l1, a1, b1 = np.moveaxis(first, -1, 0)
     l2, a2, b2 = np.moveaxis(second, -1, 0)
     mean_chroma = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2  # (3)
-    stretch = 1.5 - 0.5 * np.sqrt(mean_chroma**7 / (mean_chroma**7 + _FAR))  # 1 + G (4)
+    stretch = 1.5 - 0.5 * _saturation(mean_chroma)  # 1 + G (4)
     a1, a2 = stretch * a1, stretch * a2  # (5)
     c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)  # (6)
     h1, h2 = np.arctan2(b1, a1) % (2 * np.pi), np.arctan2(b2, a2) % (2 * np.pi)  # (7)
@@ -48,7 +48,7 @@ def ciede2000(first: Lab, second: Lab) -> Float[np.ndarray, "*shape"]:
         - 0.20 * np.cos(4 * hue - np.radians(63))
     )  # T (15)
     bend = np.radians(30) * np.exp(-(((np.degrees(hue) - 275) / 25) ** 2))  # Δθ (16)
-    rotation = -np.sin(2 * bend) * 2 * np.sqrt(chroma**7 / (chroma**7 + _FAR))  # R_T (17), (21)
+    rotation = -np.sin(2 * bend) * 2 * _saturation(chroma)  # R_T (17), (21)
     away = (lightness - 50) ** 2
     in_lightness = (l2 - l1) / (1 + 0.015 * away / np.sqrt(20 + away))  # (8), (18)
     in_chroma = (c2 - c1) / (1 + 0.045 * chroma)  # (9), (19)
@@ -70,6 +70,13 @@ def _hues(
     far = np.abs(gap) > np.pi
     middle = (both + 2 * np.pi * (far & (both < 2 * np.pi)) - 2 * np.pi * (far & (both >= 2 * np.pi))) / 2
     return np.where(coloured, turn, 0), np.where(coloured, middle, both)
+
+
+def _saturation(chroma: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """√(C⁷ / (C⁷ + 25⁷)), the seventh power by products: NumPy's own is four times as slow."""
+    cube = chroma * chroma * chroma
+    seventh = cube * cube * chroma
+    return np.sqrt(seventh / (seventh + _FAR))
 
 
 def _compressed(share: Float[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape 3"]:

@@ -7,7 +7,8 @@ copies of one checkpoint are the same network and a changed file is another.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,9 +70,23 @@ def read_checkpoint(kind: type[_Model], folder: Path, what: str, **options: Any)
     """
     if not (folder / "config.json").is_file() or not _weights_in(folder):
         raise FileNotFoundError(f"{folder} is no checkpoint of {what}: expected config.json and {_WEIGHTS[0]} in it")
-    with named(folder, f"is not a checkpoint of {what}"):
+    with named(folder, f"is not a checkpoint of {what}"), without_bars():
         model: Any = read_whole(kind, folder, **options)
     return model.eval().requires_grad_(False)
+
+
+@contextmanager
+def without_bars() -> Generator[None]:
+    """Transformers draws no progress bars of its own: networks are loaded in workers, beside the scoring's bar."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def identity_of(source: str, weights: Path, preparation: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -21,11 +22,20 @@ Kind = Literal["hed", "lineart"]
 FILES = {"hed": hed.FILE, "lineart": lineart.FILE}
 
 
+def require_annotators() -> None:
+    """See that the package of the extractors is there.
+
+    Raises:
+        FileNotFoundError: it is not.
+    """
+    if find_spec("controlnet_aux") is None:
+        raise FileNotFoundError("controlnet_aux is not installed (pip install 'cologen-evaluation[control]')")
+
+
 def load_control(kind: Kind, source: str, path: Path, device: torch.device) -> Control:
     """From ``ControlNetHED.pth`` or ``sk_model.pth``.
 
     Raises:
-        ModuleNotFoundError: ``controlnet_aux`` is not installed (the extra ``control``).
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, or another network.
     """

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from cologen.datagen.control.depth import load_dpt
-from cologen.evaluation.networks.checkpoints import identity_of, settings_of
+from cologen.evaluation.networks.checkpoints import identity_of, settings_of, without_bars
 from cologen.evaluation.networks.passes import passed
 from cologen.evaluation.networks.preparing import HALVES, squashed
 from cologen.evaluation.records import Picture
@@ -31,7 +31,8 @@ def load_depth(source: str, folder: Path, device: torch.device) -> Depth:
         FileNotFoundError: a file is missing.
         ValueError: it is another network, or damaged.
     """
-    network = load_dpt(folder, device=str(device)).network
+    with without_bars():
+        network = load_dpt(folder, device=str(device)).network
     resample = Image.Resampling(settings_of(folder).get("resample", Image.Resampling.BILINEAR))
     side = int(network.config.image_size)
     identity = identity_of(source, folder, f"squashed-{side}-{resample.name.lower()}-1")

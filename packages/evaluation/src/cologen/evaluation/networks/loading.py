@@ -84,6 +84,7 @@ def _located(name: str, source: str, *, download: bool) -> Path:
         if name == "inception":
             return inception.inception_path(source, fetch=download)
         if name in control.FILES:
+            control.require_annotators()
             return file_of(source, control.FILES[name], download=download)
         return folder_of(source, download=download)
     except OSError as error:
