@@ -43,8 +43,8 @@ def write_all(folder: Path) -> dict[str, str]:
     return {name: str(path) for name, path in written.items()}
 
 
-def write_clip(folder: Path, *, seed: int = 0) -> Path:
-    """Pictures of 32 pixels; texts of bytes, 77 tokens at most."""
+def write_clip(folder: Path, *, seed: int = 0, most_tokens: int = 77) -> Path:
+    """Pictures of 32 pixels; texts of bytes."""
     from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
     words = sorted(_byte_letters())
@@ -52,7 +52,8 @@ def write_clip(folder: Path, *, seed: int = 0) -> Path:
     layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     end = len(vocabulary) - 1
     config = CLIPConfig(
-        text_config={**layers, "vocab_size": len(vocabulary), "bos_token_id": end - 1, "eos_token_id": end},
+        text_config={**layers, "vocab_size": len(vocabulary), "bos_token_id": end - 1, "eos_token_id": end}
+        | {"max_position_embeddings": most_tokens},
         vision_config={**layers, "image_size": 32, "patch_size": 8},
         projection_dim=FEATURES,
     )

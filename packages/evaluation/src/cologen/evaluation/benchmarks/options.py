@@ -10,29 +10,37 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a benchmark is run where its protocol leaves a choice; None is the protocol's own.
+    """How a benchmark is run where its protocol leaves a choice; without an option, as the protocol says.
 
-    ``reference``: what outputs are compared with. ``clip``: the CLIP model, a name on the hub. ``captions``: which set
-    of captions CLIP reads. ``drop_identical_captions``: leave out edits whose captions before and after are the same.
-    ``size``: the side in pixels of the pictures that the model is given and makes. ``turns``: which turns of a session.
-    ``split``, ``language`` and ``subjects`` choose among the items; ``limit`` takes the first ones of these.
-    ``extractor``: the weights that make conditions of pictures. ``edges``: the detector of edges that are shown.
-    ``edits_seed``: of edits that are drawn.
+    A benchmark refuses the options that it does not have.
     """
 
     reference: Literal["source", "target", "references"] | None = None
+    """What outputs are compared with. magicbrush: target or source; dreambench: source or references (all photos)."""
     clip: str | None = None
+    """The CLIP model that the figures are stated for, a name on the hub. --network clip=PATH says where it is."""
     captions: str | None = None
+    """Which captions CLIP reads. magicbrush: local, or global (the default of the dataset's script)."""
     drop_identical_captions: bool | None = None
+    """emu_edit: leave out edits whose captions before and after are the same."""
     size: int | None = None
+    """Side in pixels of the pictures that the model is given and makes."""
     turns: str | None = None
+    """magicbrush: single (every turn by itself) or multi (whole sessions)."""
     split: str | None = None
+    """emu_edit: test or validation; gedit: full or intersection."""
     language: str | None = None
+    """gedit: en or cn."""
     subjects: tuple[str, ...] | None = None
+    """dreambench: only these subjects."""
     extractor: Path | None = None
+    """control_hed, control_lineart: the annotator's weights, by which the conditions are made."""
     edges: str | None = None
+    """control_canny: kornia, or opencv, which made the training data's edges."""
     edits_seed: int | None = None
+    """procedural: which edits are drawn."""
     limit: int | None = None
+    """Take the first so many items only."""
 
     def __post_init__(self) -> None:
         for name, least in (("size", 32), ("edits_seed", 0), ("limit", 1)):
