@@ -69,6 +69,13 @@ def test_what_is_missing_is_one_line_with_the_option(
         load_networks(["clip", "dino"], some, "cpu")
 
 
+def test_a_segmenter_may_be_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "deeplabv3.pth"
+    assert "segmenter" in missing_networks(["segmenter"], {"segmenter": str(file)})
+    file.touch()
+    assert not missing_networks(["segmenter"], {"segmenter": str(file)})
+
+
 def test_an_unknown_name_is_refused(sources: dict[str, str]) -> None:
     for ask in (lambda: load_networks(["judge"], sources), lambda: missing_networks(["judge"], sources)):
         with pytest.raises(ValueError, match=r"no network is called 'judge': there are clip, dino"):

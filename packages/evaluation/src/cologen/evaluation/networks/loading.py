@@ -86,6 +86,8 @@ def _located(name: str, source: str, *, download: bool) -> Path:
         if name in control.FILES:
             control.require_annotators()
             return file_of(source, control.FILES[name], download=download)
+        if name == "segmenter" and Path(source).is_file():
+            return Path(source)
         return folder_of(source, download=download)
     except OSError as error:
         fetch = "" if download else ", or --download to fetch it"

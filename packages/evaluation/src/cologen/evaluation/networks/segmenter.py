@@ -5,8 +5,8 @@
 
 Mask2Former (ControlNet++'s judge of ADE20K) is padded to sides divisible by 32, and its masks are enlarged before they
 are weighed with the classes, as in mmsegmentation. The weights of the hub's ``facebook/mask2former-swin-large-ade-
-semantic`` are its authors' and not mmsegmentation's. ControlNet++'s judge of COCO-Stuff, mmsegmentation's DeepLabV3
-(ResNet-101-d8, 171 classes), has no form that transformers reads: another network's mIoU is another figure.
+semantic`` are its authors' and not mmsegmentation's. ControlNet++'s judge of COCO-Stuff, DeepLabV3, is read from
+mmsegmentation's own file.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from cologen.datagen.weights import named
 from cologen.evaluation.networks.checkpoints import identity_of, read_checkpoint
+from cologen.evaluation.networks.deeplab import read_deeplab
 from cologen.evaluation.networks.passes import passed
 from cologen.evaluation.networks.preparing import IMAGENET, Input
 from cologen.evaluation.records import Picture
@@ -32,17 +33,24 @@ from cologen.evaluation.records import Picture
 LONGER, SHORTER = 2048, 512
 MULTIPLE = 32
 """Mask2Former's sides are padded to multiples of it."""
-QUERIES = ("mask2former", "maskformer")
-"""Types of networks that give masks and their classes, in place of logits."""
 
 
-def load_segmenter(source: str, folder: Path, device: torch.device) -> Segmenter:
-    """From a folder with ``config.json`` and weights.
+def load_segmenter(source: str, path: Path, device: torch.device) -> Segmenter:
+    """From a folder in transformers' form, or mmsegmentation's file of a DeepLabV3.
 
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: it is no network of semantic segmentation, or damaged.
     """
+    identity = identity_of(source, path, f"within-{LONGER}x{SHORTER}-whole-1")
+    if path.is_file():
+        return Segmenter(read_deeplab(path).to(device), device, identity, queries=False)
+    network, queries = _of_transformers(path)
+    return Segmenter(network.to(device), device, identity, queries)
+
+
+def _of_transformers(folder: Path) -> tuple[Any, bool]:
+    """The network, and whether it gives masks and their classes."""
     from transformers import (
         AutoConfig,
         AutoModelForSemanticSegmentation,
@@ -56,9 +64,8 @@ def load_segmenter(source: str, folder: Path, device: torch.device) -> Segmenter
         "mask2former": Mask2FormerForUniversalSegmentation,
         "maskformer": MaskFormerForInstanceSegmentation,
     }
-    network: Any = read_checkpoint(of_queries.get(kind, AutoModelForSemanticSegmentation), folder, "segmentation")
-    identity = identity_of(source, folder, f"within-{LONGER}x{SHORTER}-whole-1")
-    return Segmenter(network.to(device), device, identity, kind in QUERIES)
+    network: Any = of_queries.get(kind, AutoModelForSemanticSegmentation)
+    return read_checkpoint(network, folder, "segmentation"), kind in of_queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +94,10 @@ class Segmenter:
 
     def _logits(self, inputs: Float[Tensor, "1 3 rows columns"]) -> Float[Tensor, "1 classes rows columns"]:
         """In the inputs' size; of queries, the sum of masks weighed with their classes, "no object" left out."""
-        found = self.network(pixel_values=inputs)
+        found = self.network(inputs)
         if not self.queries:
-            return F.interpolate(found.logits, inputs.shape[-2:], mode="bilinear", align_corners=False)
+            logits = found if isinstance(found, Tensor) else found.logits
+            return F.interpolate(logits, inputs.shape[-2:], mode="bilinear", align_corners=False)
         masks = found.masks_queries_logits
         masks = F.interpolate(masks, inputs.shape[-2:], mode="bilinear", align_corners=False).sigmoid()
         return torch.einsum("bqc,bqhw->bchw", found.class_queries_logits.softmax(dim=-1)[..., :-1], masks)
