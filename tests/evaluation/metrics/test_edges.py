@@ -1,14 +1,16 @@
 """Canny F1: edges where they are, counts pooled over an item."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from kornia.filters import canny
 from torchmetrics.functional.classification import binary_f1_score
 
-from cologen.evaluation.metrics.edges import canny_edges, edge_counts, edges_of_map, pooled_f1
+from cologen.evaluation.metrics.edges import HIGH, LOW, canny_edges, edge_counts, edges_of_map, pooled_f1
 from tests.evaluation.metrics.cases import flat
 
 MAPS = arrays(np.bool_, (6, 8))
@@ -31,6 +33,17 @@ def test_faint_steps_are_no_edges() -> None:
         image = flat(100, 32, 32)
         image[:, 16:] += step
         assert canny_edges(image).any() == there, step
+
+
+@pytest.mark.parametrize("blur", [0, 1, 2, 4])
+def test_edges_are_kornia_s_own(blur: int) -> None:
+    """At several scales, so that faint pixels join edges over long ways."""
+    noise = np.random.default_rng(blur).integers(0, 256, (96, 80, 3), dtype=np.uint8)
+    image = cv2.GaussianBlur(noise, (0, 0), blur) if blur else noise
+    image = cv2.normalize(image, np.empty_like(image), 0, 255, cv2.NORM_MINMAX)
+    wanted = canny(torch.from_numpy(np.moveaxis(image, -1, 0)[None].astype(np.float32) / 255), LOW, HIGH)[1]
+    assert np.array_equal(canny_edges(image), wanted[0, 0].numpy() > 0.5)
+    assert wanted.any()
 
 
 def test_pooled_by_hand() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from jaxtyping import Bool
 from PIL import Image
@@ -28,13 +29,20 @@ EdgeMap = Bool[np.ndarray, "height width"]
 
 
 def canny_edges(picture: Picture) -> EdgeMap:
-    """Where a picture has edges."""
+    """Where a picture has edges.
+
+    kornia's last step, in which edges go on through faint pixels, is one pass of convolutions for each pixel of the
+    longest line: seconds for 512 x 512. Whole connected pieces with an edge in them are the same map.
+    """
     import torch
     from kornia.filters import canny
 
     image = torch.from_numpy(np.moveaxis(picture, -1, 0)[None].astype(np.float32) / 255)
     with torch.inference_mode():
-        return canny(image, LOW, HIGH)[1][0, 0].numpy() > 0.5
+        levels = canny(image, LOW, HIGH, hysteresis=False)[1][0, 0].numpy()  # 0, faint 0.5, edge 1
+    _, labels = cv2.connectedComponents((levels > 0).astype(np.uint8), connectivity=8)
+    pieces = labels.astype(np.int32, copy=False)
+    return np.isin(pieces, np.unique(pieces[levels == 1]))
 
 
 def edges_of_map(condition: ConditionMap, size: tuple[int, int]) -> EdgeMap:
