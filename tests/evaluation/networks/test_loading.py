@@ -1,13 +1,19 @@
 """All networks by name, and the laws that hold for each of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from cologen.evaluation.metric import Metric, SetMetric
+from cologen.evaluation.metrics.catalog import clip_image, dino, fid, miou, ms_ssim
 from cologen.evaluation.network import PictureNetwork, TextNetwork
 from cologen.evaluation.networks.loading import DEFAULTS, load_networks, missing_networks
+from cologen.evaluation.records import Case, Expected, Item
+from cologen.evaluation.scoring.readings import Readings
+from tests.evaluation.tiny_networks import pictures_of
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +45,36 @@ def test_readings_depend_on_nothing_but_their_picture(
     for found, expected in zip(together, alone + alone[::-1], strict=True):
         assert found.dtype == np.float32
         assert np.array_equal(found, expected)
+
+
+def test_the_target_as_output_has_the_best_values(networks: dict[str, PictureNetwork]) -> None:
+    """What networks read, as scoring hands it to metrics, of three items whose outputs are their targets."""
+    metrics = (
+        clip_image(reference="target"),
+        clip_image(reference="references", name="clip_i_references"),
+        dino(reference="target"),
+        fid(),
+        ms_ssim(network="hed", against="target"),
+        ms_ssim(network="lineart", against="target"),
+        miou(num_classes=6, ignored=255),
+    )
+    needs = {need for metric in metrics for need in metric.needs}
+    cases: list[Case] = []
+    for number, target in enumerate(pictures_of((176, 192), (200, 177), (180, 180))):
+        condition = networks["segmenter"].read([target])[0].astype(np.uint8)
+        expected = Expected(target=target, references=(target, target), condition=condition)
+        item = Item(item_id=f"ball-{number}", cluster="ball", prompt="a ball")
+        cases.append(Case(item=item, output=target, expected=expected))
+    readings = Readings(networks)
+    readings.prepare(needs, cases)
+    cases = [replace(case, readings=readings.of(case, needs)) for case in cases]
+    for metric in metrics:
+        if isinstance(metric, Metric):
+            values = [metric.value(case) for case in cases]
+        else:
+            assert isinstance(metric, SetMetric)
+            values = [metric.figure(metric.statistic(case) for case in cases)]
+        assert values == pytest.approx([metric.best] * len(values), abs=1e-3 if "lineart" in metric.name else 1e-6)
 
 
 @pytest.mark.parametrize("name", ["clip", "dino", "depth"])
