@@ -130,12 +130,12 @@ def open_ade20k(root: Path, options: Options) -> Benchmark:
 
 
 def open_cocostuff(root: Path, options: Options) -> Benchmark:
-    """Captioned_COCOStuff. The protocol's segmenter is mmsegmentation's, which no public hub has: give another by name.
+    """Captioned_COCOStuff, segmented by the protocol's own network, a file of mmsegmentation's.
 
     Raises:
         FileNotFoundError, ValueError: as ``open_files``, or an option that it does not have.
     """
-    network = "deeplabv3_r101-d8_coco-stuff164k"
+    network = "models/deeplabv3_r101-d8_512x512_4x4_320k_coco-stuff164k_20210709_155402-3cbca14d.pth"
     metric, title = miou(num_classes=171, ignored=255), "COCO-Stuff segmentation"
     return _of_classes(COCOSTUFF, title, "Captioned_COCOStuff", "panoptic_seg_map", network, metric, root, options)
 
