@@ -20,6 +20,8 @@ from cologen.datagen.passes.pairs import PairPass, PairRecipe
 from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
+from cologen.trainer.data.world import HELD_OUT_TASKS
+from cologen.trainer.recipes.catalog import VALIDATION
 
 SCENES, WIDTH, HEIGHT = 16, 64, 48
 _SMALL = PairPolicy(min_side=32)
@@ -29,7 +31,8 @@ _SMALL = PairPolicy(min_side=32)
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the manifests that the recipe ``world`` reads, and ``control-online``, of HED and lineart too.
 
-    Every picture is 64 x 48, and every manifest has 10 rows or more in parts of 8.
+    Every picture is 64 x 48, and every manifest has 10 rows or more in parts of 8; those of the validation split, beside
+    them, have two (grounding one).
     """
     home = tmp_path_factory.mktemp("manifests")
     before = os.environ.get("COLOGEN_CACHE")
@@ -38,6 +41,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root = home / "world" / layout
         ensure(layout, root, World(num_scenes=SCENES, width=WIDTH, height=HEIGHT, seed=3))
         _build(make(root, Folder.open(home / "data" / name)))
+        if f"{name}{VALIDATION}" in HELD_OUT_TASKS:
+            _build(make(root, Folder.open(home / "data" / f"{name}{VALIDATION}"), "val"))
     if before is None:
         del os.environ["COLOGEN_CACHE"]
     else:
@@ -59,35 +64,35 @@ def _build(pass_: Pass) -> None:
     save_manifest(pass_.folder, empty.finished(reports))
 
 
-def _inpaint(root: Path, folder: Folder) -> Pass:
-    reader = Reader.of(Image, "cocostuff", root, "train", 8, None)
+def _inpaint(root: Path, folder: Folder, split: str = "train") -> Pass:
+    reader = Reader.of(Image, "cocostuff", root, split, 8, None)
     return MaskPass(folder=folder, recipe=InpaintRecipe(source=reader.recipe), reader=reader)
 
 
-def _grounding(root: Path, folder: Folder) -> Pass:
-    reader = Reader.of(Image, "refcoco", root, "train", 8, None)
+def _grounding(root: Path, folder: Folder, split: str = "train") -> Pass:
+    reader = Reader.of(Image, "refcoco", root, split, 8, None)
     return GroundingPass(folder=folder, recipe=GroundingRecipe(source=reader.recipe), reader=reader)
 
 
-def _control(source: str, kinds: tuple[ConditionKind, ...], root: Path, folder: Folder) -> Pass:
-    reader = Reader.of(Condition, source, root, "train", 8, None)
+def _control(source: str, kinds: tuple[ConditionKind, ...], root: Path, folder: Folder, split: str = "train") -> Pass:
+    reader = Reader.of(Condition, source, root, split, 8, None)
     recipe = ControlRecipe(source=reader.recipe, policy=ControlPolicy(mix=ConditionMix.equal(kinds)))
     return ControlPass(folder=folder, recipe=recipe, reader=reader)
 
 
-def _customized(root: Path, folder: Folder) -> Pass:
-    reader = Reader.of(Pair, "subjects200k", root, "train", 8, None)
+def _customized(root: Path, folder: Folder, split: str = "train") -> Pass:
+    reader = Reader.of(Pair, "subjects200k", root, split, 8, None)
     recipe = PairRecipe(task="customized", source=reader.recipe, policy=_SMALL)
     return PairPass(folder=folder, recipe=recipe, reader=reader)
 
 
-def _editing(root: Path, folder: Folder) -> Pass:
-    reader = Reader.of(Pair, "triplets", root, "train", 8, None)
+def _editing(root: Path, folder: Folder, split: str = "train") -> Pass:
+    reader = Reader.of(Pair, "triplets", root, split, 8, None)
     recipe = PairRecipe(task="editing", source=reader.recipe, policy=_SMALL)
     return PairPass(folder=folder, recipe=recipe, reader=reader)
 
 
-_MANIFESTS: dict[str, tuple[str, Callable[[Path, Folder], Pass]]] = {
+_MANIFESTS: dict[str, tuple[str, Callable[..., Pass]]] = {
     "inpaint-cocostuff": ("cocostuff", _inpaint),
     "grounding-refcoco": ("refcoco", _grounding),
     "control-cocostuff": ("captioned_cocostuff", partial(_control, "cocostuff", ("canny", "segmentation"))),

@@ -10,12 +10,14 @@ import torch
 from cologen.model.bundle import Bundle, build
 from cologen.model.presets import preset
 from cologen.trainer.data.batch import LoadedStep
+from cologen.trainer.data.held_out import open_held_out
 from cologen.trainer.data.loading import open_stage
 from cologen.trainer.distributed import Processes, Strategy
 from cologen.trainer.loop.learner import StepReport
 from cologen.trainer.loop.run import Run
 from cologen.trainer.loop.stage import train_stage
 from cologen.trainer.loop.stopping import Stopping
+from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 from cologen.trainer.run_folder import where_to_go_on
@@ -25,6 +27,7 @@ FEW = (
     "micro_batch=4",
     "checkpoint_every=2",
     "num_samples=2",
+    "held_out=none",
     *(
         f"stages.{number}.{field}={value}"
         for number in range(5)
@@ -55,6 +58,7 @@ class Watching:
     def __init__(self, stopping: Stopping, stop_after: int | None = None) -> None:
         self.reports: list[StepReport] = []
         self.stages: list[tuple[int, int]] = []
+        self.validations: list[Validation] = []
         self._stopping, self._stop_after = stopping, stop_after
 
     def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
@@ -63,6 +67,9 @@ class Watching:
     def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
         self.reports.append(report)
         self._stopping.asked = len(self.reports) == self._stop_after
+
+    def validated(self, found: Validation) -> None:
+        self.validations.append(found)
 
     def stage_ends(self, number: int, bundle: Bundle) -> None:
         self.stages.append((number, -1))
@@ -94,7 +101,8 @@ def train(
     run = Run(folder=folder, recipe=of, bundle=bundle, processes=processes, strategy=strategy, watcher=watching)
     for number in stages:
         samples = open_stage(of, number, data, roots=roots)
-        if not train_stage(run, number, samples, where_to_go_on(folder, number), stopping):
+        held_out = open_held_out(of, number, data, samples, roots=roots)
+        if not train_stage(run, number, samples, where_to_go_on(folder, number), stopping, held_out):
             break
     return watching
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
-from cologen.trainer.distributed import Processes
+from cologen.trainer.distributed import Processes, Strategy
+from cologen.trainer.loop.stopping import Stopping
 from cologen.trainer.recipes.curriculum import Recipe
 from tests.trainer.small_runs import train
 
@@ -28,3 +30,24 @@ def process(rank: int, world: int, folder: Path, data: Path, cases: list[tuple[P
             found = [(each.loss, each.veteran, each.usage, each.gradient_norm) for each in reports]
             torch.save(found, folder / f"{number}.pt")
     dist.destroy_process_group()
+
+
+NEVER = Stopping()
+
+
+def validating(rank: int, world: int, folder: Path, data: Path, cases: list[tuple[Path, Recipe, Strategy]]) -> None:
+    """Train stage 1 in each case, and keep what every process validated, by step."""
+    torch.set_num_threads(1)
+    os.environ["COLOGEN_CACHE"] = str(data.parent / "cache")
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=world)
+    for run, recipe, strategy in cases:
+        processes = Processes(rank, world, torch.device("cpu"))
+        found = train(run, data, recipe, [1], processes=processes, strategy=strategy).validations
+        torch.save({each.step: torch.from_numpy(each.losses) for each in found}, folder / f"{strategy}-{rank}.pt")
+    dist.destroy_process_group()
+
+
+def copied(run: Path, to: Path) -> Path:
+    """A run's folder in another place."""
+    shutil.copytree(run, to)
+    return to

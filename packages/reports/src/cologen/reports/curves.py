@@ -16,12 +16,18 @@ Points = Sequence[tuple[float, float]]
 
 
 def curve(
-    points: Points, *, end: int, low: float | None = None, high: float | None = None, reference: float | None = None
+    points: Points,
+    *,
+    end: int,
+    low: float | None = None,
+    high: float | None = None,
+    reference: float | None = None,
+    marked: bool = False,
 ) -> str:
     """Values over the steps from 0 to ``end``: pale, with their running mean in full colour where they are many.
 
     The axis goes from ``low`` to ``high``, or over the range of the values. ``reference`` is a dashed line at a value
-    that was asked for. Long logs are drawn as means of neighbours.
+    that was asked for. Long logs are drawn as means of neighbours. ``marked``: a dot at each value that is drawn.
     """
     thin = _thinned(points)
     values = [value for _, value in thin] + ([] if reference is None else [reference])
@@ -36,8 +42,8 @@ def curve(
     if smooth:
         parts.append(frame.line(thin, _COLOR, 'stroke-opacity="0.3"'))
     parts.append(frame.line(smooth or thin, _COLOR))
-    if len(thin) == 1:
-        parts.append(frame.dot(thin[0], _COLOR))
+    if marked or len(thin) == 1:
+        parts += [frame.dot(point, _COLOR) for point in thin]
     style = "max-width:100%;height:auto"
     size = f'viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" width="{_WIDTH:g}" height="{_HEIGHT:g}"'
     return f'<svg {size} style="{style}">{"".join(parts)}</svg>'
@@ -61,7 +67,7 @@ class _Frame:
         return f'<polyline points="{places}" fill="none" stroke="{color}" stroke-width="1.6" {more}/>'
 
     def dot(self, point: tuple[float, float], color: str) -> str:
-        """A lone value, which makes no line."""
+        """A value as such: a lone one makes no line."""
         x, y = self.place(*point)
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>'
 

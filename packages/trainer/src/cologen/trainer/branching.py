@@ -34,7 +34,7 @@ from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.effects import Effect
 from cologen.trainer.run_folder import RECIPE, finish_stage, finished_stages, refuse_other_base, stand_on
 from cologen.trainer.watchers.grids import SAMPLES
-from cologen.trainer.watchers.metrics import METRICS, ROUTING
+from cologen.trainer.watchers.metrics import HELD_OUT, METRICS, ROUTING
 
 PARENT = "parent.json"
 
@@ -112,7 +112,7 @@ def branch_off(folder: Path, recipe: Recipe, found: Branch, model: CoLoGenTransf
         load_adapter(model, found.run / ADAPTER, stage=recipe.num_experts(number) - 1, dtype=torch.float32)
         save_adapter(model, folder / ADAPTER, notes={"recipe": recipe.name})
         finish_stage(folder, number)
-    for log in (METRICS, ROUTING):  # cut after the checkpoint, when the stage begins
+    for log in (METRICS, ROUTING, HELD_OUT):  # cut after the checkpoint, when the stage begins
         if (found.run / log).is_file():
             shutil.copyfile(found.run / log, folder / log)
     for number in range(found.checkpoint.progress.stage + 1):

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
@@ -52,6 +53,14 @@ class Processes:
         total = torch.tensor(value, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
         return float(total)
+
+    def sums(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """The sum of each of some numbers on the CPU over all processes (collective)."""
+        if self.size == 1:
+            return values
+        total = values.to(self.device)
+        dist.all_reduce(total)
+        return total.cpu()
 
     def wait(self) -> None:
         """Wait for all processes."""
@@ -155,6 +164,12 @@ def gathering(model: nn.Module, last: bool) -> Generator[None, None, None]:
     if isinstance(model, FSDPModule):
         model.set_requires_gradient_sync(last)
     yield
+
+
+def resharded(model: nn.Module) -> None:
+    """Have a sharded model forget whole weights: a pass that no backward one follows leaves some."""
+    if isinstance(model, FSDPModule):
+        model.reshard()
 
 
 def whole(tensor: Tensor) -> Tensor:

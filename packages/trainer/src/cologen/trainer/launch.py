@@ -11,6 +11,7 @@ from cologen.datagen.engine.cluster import Cluster
 from cologen.model.gpus import gpu_named
 from cologen.reports.printable import console
 from cologen.trainer.branching import Branch, branch, branch_off, branched_from
+from cologen.trainer.data.held_out import HeldOutRows, open_held_out
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.online import OnlineControl
 from cologen.trainer.data.world import WORLD, ensure_manifests
@@ -20,6 +21,7 @@ from cologen.trainer.dry_run.forecast import forecast_run
 from cologen.trainer.dry_run.tables import rendered
 from cologen.trainer.loop.bases import open_base
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE
+from cologen.trainer.loop.measures import measures_of
 from cologen.trainer.loop.run import Run
 from cologen.trainer.loop.stage import train_stage
 from cologen.trainer.loop.stopping import stopped_by_signals
@@ -39,6 +41,7 @@ from cologen.trainer.run_folder import (
     where_to_go_on,
 )
 from cologen.trainer.watchers.grids import Grids
+from cologen.trainer.watchers.held_out_grids import HeldOutGrids
 from cologen.trainer.watchers.progress import LiveProgress
 from cologen.trainer.watchers.report import REPORT, Reports
 from cologen.trainer.watchers.tracking import Tracker
@@ -50,7 +53,7 @@ def train(options: TrainOptions) -> int:
     """Train, or print the forecast; return the exit code of a run that ended or was stopped without an error."""
     recipe = load_recipe(options.recipe, options.set)
     folder = options.out or Path("runs") / recipe.name
-    manifests = dict.fromkeys(name for stage in recipe.stages for name in stage.manifests)
+    manifests = recipe.manifests_of(range(len(recipe.stages)))
     if unknown := options.roots.keys() - manifests:
         raise ValueError(
             f"--root names {', '.join(sorted(unknown))}; the recipe's manifests are {', '.join(manifests)}"
@@ -62,6 +65,8 @@ def train(options: TrainOptions) -> int:
         def prepare() -> None:
             stack.enter_context(held(folder))
             _refuse_entry(options, recipe, folder)
+            if recipe.held_out is not None:
+                measures_of(recipe.held_out)  # a name that is not installed is said before anything is built
             _have_data(options, recipe)
 
         processes.first_does(prepare, "preparing the run's data")
@@ -141,7 +146,7 @@ def _have_data(options: TrainOptions, recipe: Recipe) -> None:
     """Build the synthetic dataset's manifests if they are missing; other recipes name missing data when they open
     it."""
     if recipe.preset.startswith("world"):
-        names = dict.fromkeys(name for stage in recipe.stages for name in stage.manifests)
+        names = recipe.manifests_of(range(len(recipe.stages)))
         ensure_manifests(options.data, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
 
 
@@ -157,10 +162,12 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
         refuse_other_base(folder, fingerprint)
     stopping = stack.enter_context(stopped_by_signals())
 
-    def opened(number: int) -> StageSamples:
-        return open_stage(recipe, number, options.data, roots=options.roots, loading=loading(options))
+    def opened(number: int) -> tuple[StageSamples, HeldOutRows | None]:
+        where = {"roots": options.roots, "loading": loading(options)}
+        samples = open_stage(recipe, number, options.data, **where)
+        return samples, open_held_out(recipe, number, options.data, samples, **where)
 
-    data = opened(numbers[0])
+    first = opened(numbers[0])
     tracker = stack.enter_context(Tracker(folder, recipe, processes, wandb=options.wandb, fresh=options.fresh))
 
     def enter() -> None:
@@ -175,7 +182,8 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
             _say(processes, f"Changed: {change}")
 
     processes.first_does(enter, f"beginning the run in {folder}")
-    watchers: list[Watcher] = [tracker, Grids(folder, recipe, processes), Reports(folder, recipe, processes)]
+    watchers: list[Watcher] = [tracker, Grids(folder, recipe, processes), HeldOutGrids(folder, recipe, processes)]
+    watchers.append(Reports(folder, recipe, processes))
     if processes.first:
         watchers.append(stack.enter_context(LiveProgress(recipe, numbers, CONSOLE)))
     run = Run(
@@ -187,8 +195,8 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
         watcher=Watchers(watchers),
     )
     for number in numbers:
-        data = data if number == numbers[0] else opened(number)
-        if not train_stage(run, number, data, where_to_go_on(folder, number), stopping):
+        samples, held_out = first if number == numbers[0] else opened(number)
+        if not train_stage(run, number, samples, where_to_go_on(folder, number), stopping, held_out):
             _say(processes, f"Stopped and saved in {folder}: the same command with --resume goes on.")
             return 0
         processes.first_does(lambda number=number: finish_stage(folder, number), "finishing a stage")

@@ -33,7 +33,7 @@ from cologen.trainer.recipes.overrides import read_recipe
 RECIPE, FINISHED, STANDS_ON = "recipe.json", "finished.json", "base.json"
 
 _TEMPORARY = {
-    ".": re.compile(r"\.[a-z]+\.(json|jsonl|html|safetensors)\.[0-9a-f]{8}"),
+    ".": re.compile(r"\.[a-z_]+\.(json|jsonl|html|safetensors)\.[0-9a-f]{8}"),
     CHECKPOINTS: re.compile(r"\.\d+-[a-z_]+-\d{8,}\.[0-9a-f]{8}"),
     ADAPTER: re.compile(r"\.(adapter\.json|(expert|router)-\d+\.safetensors)\.[0-9a-f]{8}"),
 }

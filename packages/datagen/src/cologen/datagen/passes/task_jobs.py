@@ -26,9 +26,11 @@ from cologen.datagen.records import Image
 Phases = Sequence[Sequence[Job]]
 
 
-def default_jobs(task: TrainedTask, dataset: str, root: Path, folder: Folder, part_size: int) -> Phases:
-    """The jobs of a task over a dataset's training split with default options; masks need a dataset with objects."""
-    read = (dataset, root, "train", part_size, None)
+def default_jobs(
+    task: TrainedTask, dataset: str, root: Path, folder: Folder, part_size: int, split: str = "train"
+) -> Phases:
+    """The jobs of a task over a split of a dataset with default options; masks need a dataset with objects."""
+    read = (dataset, root, split, part_size, None)
     if task == "inpaint":
         reader = Reader.of(Image, *read)
         return inpaint_jobs(folder, reader, InpaintRecipe(source=reader.recipe))

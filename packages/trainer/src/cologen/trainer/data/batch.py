@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -38,11 +38,34 @@ class Batch:
     def __len__(self) -> int:
         return len(self.places)
 
+    def __getitem__(self, part: slice) -> Batch:
+        return Batch(
+            source=None if self.source is None else self.source[part],
+            target=self.target[part],
+            mask=self.mask[part],
+            prompts=self.prompts[part],
+            tasks=self.tasks[part],
+            places=self.places[part],
+        )
+
     def to(self, device: torch.device) -> Batch:
         """The same with its pictures on ``device``."""
         source = None if self.source is None else self.source.to(device, non_blocking=True)
         target, mask = (each.to(device, non_blocking=True) for each in (self.target, self.mask))
         return replace(self, source=source, target=target, mask=mask)
+
+
+def together(batches: Sequence[Batch]) -> Batch:
+    """The samples of several batches, all of one size, as one."""
+    sources = [batch.source for batch in batches if batch.source is not None]
+    return Batch(
+        source=torch.cat(sources) if sources else None,
+        target=torch.cat([batch.target for batch in batches]),
+        mask=torch.cat([batch.mask for batch in batches]),
+        prompts=tuple(prompt for batch in batches for prompt in batch.prompts),
+        tasks=tuple(task for batch in batches for task in batch.tasks),
+        places=tuple(place for batch in batches for place in batch.places),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

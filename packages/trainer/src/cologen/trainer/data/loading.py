@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,15 +78,11 @@ class StageSamples:
         share = self.schedule.slice_for(processes.rank, processes.size, micro_batch)
         per_step = (share.stop - share.start) // micro_batch
         logged = set[str]()
-        with ExitStack() as stack:
-            prepared = stack.enter_context(closing(self._prepared(first_step, share, processes.device)))
-            for kind, drawing in stack.enter_context(
-                self.loading.online.drawings(self.online_kinds, processes.device)
-            ).items():
-                prepared = stack.enter_context(closing(drawn(prepared, kind, drawing)))
+        works = self._works(first_step, share)
+        with prepared(self.fetcher, works, self.online_kinds, self.loading, processes.device) as stream:
             for step in range(first_step, stage.iterations):
                 start = time.perf_counter()
-                ready = [next(prepared) for _ in range(per_step)]
+                ready = [next(stream) for _ in range(per_step)]
                 waited = time.perf_counter() - start
                 failures = [failure for each in ready for failure in each.failures]
                 _log_once(failures, logged)
@@ -109,15 +105,6 @@ class StageSamples:
         ]
         places = [each.place for each in assignments]
         return with_captions_dropped(captions, places, recipe.seed, stage.task, recipe.caption_dropout)
-
-    def _prepared(self, first_step: int, share: slice, device: torch.device) -> Generator[Prepared, None, None]:
-        with closing(
-            in_order(self.fetcher, self._works(first_step, share), self.loading.num_workers, self.loading.ahead)
-        ) as fetched:
-            told = set[str]()
-            for each in fetched:
-                _log_changed(each, told)
-                yield _on_device(each, device)
 
     def _works(self, first_step: int, share: slice) -> Iterator[Work]:
         """This process's work, one micro batch after the other."""
@@ -158,7 +145,7 @@ def open_stage(
     _log_repeats(plan)
     squares = len(bucket_sizes(recipe.resolution)) == 1
     sizes = [] if squares else [_sizes(rows) for rows in opened.values()]
-    components = tuple(_component(rows, Folder.open(folders[name])) for name, rows in opened.items())
+    components = tuple(opened_component(rows, Folder.open(folders[name])) for name, rows in opened.items())
     kinds = frozenset[ConditionKind]().union(*map(kinds_wanted, opened.values()))
     return StageSamples(
         recipe=recipe,
@@ -170,7 +157,30 @@ def open_stage(
     )
 
 
-def _component(rows: ManifestRows, folder: Folder) -> OpenedComponent:
+@contextmanager
+def prepared(
+    fetcher: Fetcher, works: Iterable[Work], kinds: Collection[ConditionKind], loading: Loading, device: torch.device
+) -> Generator[Iterator[Prepared], None, None]:
+    """The batches of some work, in order and on a device, for the length of the block; ``kinds`` are made online."""
+    with ExitStack() as stack:
+        stream = stack.enter_context(closing(_fetched(fetcher, works, loading, device)))
+        for kind, drawing in stack.enter_context(loading.online.drawings(kinds, device)).items():
+            stream = stack.enter_context(closing(drawn(stream, kind, drawing)))
+        yield stream
+
+
+def _fetched(
+    fetcher: Fetcher, works: Iterable[Work], loading: Loading, device: torch.device
+) -> Generator[Prepared, None, None]:
+    with closing(in_order(fetcher, works, loading.num_workers, loading.ahead)) as fetched:
+        told = set[str]()
+        for each in fetched:
+            _log_changed(each, told)
+            yield _on_device(each, device)
+
+
+def opened_component(rows: ManifestRows, folder: Folder) -> OpenedComponent:
+    """The rows of a manifest with what stands beside them in its folder."""
     changed = folder.filesystem.get_file_info(f"{folder.path}/{MANIFEST_NAME}").mtime_ns
     return OpenedComponent(rows, folder, math.inf if changed is None else changed / 1e9)
 

@@ -17,12 +17,17 @@ from cologen.datagen.passes.task_jobs import default_jobs
 from cologen.datagen.world.formats import World, ensure, world_format
 from cologen.model.tasks import TaskName
 from cologen.trainer.data.workers import in_order
-from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
+from cologen.trainer.recipes.catalog import VALIDATION, WORLD_HELD_OUT, WORLD_MANIFESTS
 
 PART_SIZE = 128
 
 TASKS: Mapping[str, TaskName] = {name: task for task, names in WORLD_MANIFESTS.items() for name in names}
 """The task of each manifest that is made of the synthetic dataset; the rest of its name is the dataset."""
+
+HELD_OUT_TASKS: Mapping[str, TaskName] = {name: task for task, names in WORLD_HELD_OUT.items() for name in names}
+"""The same of the manifests of its validation split, a tenth as large."""
+
+_ALL_TASKS = {**TASKS, **HELD_OUT_TASKS}
 
 WORLD = World(num_scenes=2048, width=64, height=64, seed=0)
 """The synthetic dataset of the recipes ``world-…``."""
@@ -37,7 +42,7 @@ def ensure_manifests(data: Path, names: Iterable[str], world: World, say: Say, w
         ValueError: a name that is no manifest of the synthetic dataset, or a folder that holds another recipe's.
     """
     missing = [name for name in names if not is_whole(data / name)]
-    if unknown := [name for name in missing if name not in TASKS]:
+    if unknown := [name for name in missing if not is_of_world(name)]:
         raise ValueError(
             f"{data} has no manifest {unknown[0]}, and the synthetic dataset gives none of that name: "
             "build it, or give --data"
@@ -58,16 +63,23 @@ def ensure_manifests(data: Path, names: Iterable[str], world: World, say: Say, w
 def _make(data: Path, names: Sequence[str], world: World, say: Say, workers: int) -> None:
     """Generate the synthetic dataset in the formats that these manifests need, and build them."""
     require_ray()  # before the minute that generating takes
-    datasets = {name: name.removeprefix(f"{TASKS[name]}-") for name in names}
-    formats = {name: world_format(datasets[name], conditions=TASKS[name] == "control") for name in names}
+    tasks = {name: _ALL_TASKS[name] for name in names}
+    datasets = {name: name.removeprefix(f"{tasks[name]}-").removesuffix(VALIDATION) for name in names}
+    formats = {name: world_format(datasets[name], conditions=tasks[name] == "control") for name in names}
     roots = _generated(data, dict.fromkeys(formats.values()), world, say, workers)
     say("starting Ray")
     with connected(Cluster()):
         for name in names:
             say(f"building {name}")
-            folder = Folder.open(data / name)
-            for jobs in default_jobs(TASKS[name], datasets[name], roots[formats[name]], folder, PART_SIZE):
+            folder, split = Folder.open(data / name), "val" if name in HELD_OUT_TASKS else "train"
+            root = roots[formats[name]]
+            for jobs in default_jobs(tasks[name], datasets[name], root, folder, PART_SIZE, split):
                 build(jobs, Cluster())
+
+
+def is_of_world(name: str) -> bool:
+    """Whether the synthetic dataset gives a manifest of this name."""
+    return name in _ALL_TASKS
 
 
 def is_whole(folder: Path) -> bool:

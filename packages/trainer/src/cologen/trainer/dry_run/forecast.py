@@ -12,7 +12,7 @@ from cologen.datagen.manifest import Manifest
 from cologen.datagen.pair_records import ConditionKind
 from cologen.model import costs
 from cologen.model.presets import preset
-from cologen.trainer.data.world import TASKS, is_whole
+from cologen.trainer.data.world import is_of_world, is_whole
 from cologen.trainer.dry_run import missing, remedies
 from cologen.trainer.dry_run.disk import Disk, disk, lacking
 from cologen.trainer.dry_run.estimates import (
@@ -24,6 +24,7 @@ from cologen.trainer.dry_run.estimates import (
     shape_of,
     trained_parameters,
 )
+from cologen.trainer.dry_run.validating import validating_operations
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 from cologen.trainer.schedule.plan import Component, Plan
 
@@ -46,14 +47,17 @@ class StageForecast:
     rows: Mapping[str, int]
     """Of each manifest that is there."""
     operations: float
-    """Floating-point operations of the whole stage."""
+    """Floating-point operations of the whole stage, without validation."""
+    validating: float
+    """Those of validation, all GPUs together; 0 without held-out rows."""
     seconds: float
+    """Of training and validation."""
     accumulation: int | None
     """Micro batches that each GPU adds up for a step; None: the global batch cannot be divided so."""
 
     @property
     def seconds_per_step(self) -> float:
-        """Of each optimizer step."""
+        """Of each optimizer step, validation spread over all."""
         return self.seconds / self.stage.iterations
 
 
@@ -103,7 +107,7 @@ def forecast_run(
         weights: of the extractors that draw conditions during training.
         wandb: whether Weights & Biases is to be logged to.
     """
-    names = dict.fromkeys(name for number in stages for name in recipe.stages[number].manifests)
+    names = recipe.manifests_of(stages)
     paths = {name: f"{str(data).rstrip('/')}/{name}" for name in names}
     to_build = [name for name in names if _is_built_first(recipe, name, paths[name])]
     found, lines = dict[str, Manifest](), list[str]()
@@ -116,7 +120,7 @@ def forecast_run(
             lines += missing.from_rows(paths[name], found[name], roots.get(name), weights)
     planned = tuple(_stage_forecast(recipe, number, found, setup) for number in stages)
     lines += missing.from_base(recipe, base) + missing.from_stages_before(recipe, stages, parent or folder)
-    lines += missing.from_packages(recipe, wandb=wandb)
+    lines += missing.from_packages(recipe, wandb=wandb) + missing.from_measures(recipe)
     rows = {name: manifest.rows for name, manifest in found.items()}
     needed = disk(recipe, stages, folder, rows=rows, builds_data=bool(to_build))
     problems = [*_problems(recipe, planned, setup), *_wrong_tasks(recipe, stages, found)]
@@ -134,7 +138,7 @@ def forecast_run(
 
 def _is_built_first(recipe: Recipe, name: str, path: str) -> bool:
     """Whether training itself makes this manifest; one that is damaged stops it, and is named as such."""
-    if preset(recipe.preset).family != "world" or name not in TASKS:
+    if preset(recipe.preset).family != "world" or not is_of_world(name):
         return False
     try:
         return not is_whole(Path(path))
@@ -145,6 +149,8 @@ def _is_built_first(recipe: Recipe, name: str, path: str) -> bool:
 def _stage_forecast(recipe: Recipe, number: int, found: Mapping[str, Manifest], setup: Setup) -> StageForecast:
     stage, size = recipe.stages[number], costs.parameters(shape_of(recipe, number))
     operations = float(operations_per_sample(recipe, number) * stage.iterations * stage.global_batch)
+    rows = {name: manifest.rows for name, manifest in found.items()}
+    validating = validating_operations(recipe, number, setup.num_gpus, rows)
     accumulation, rest = divmod(stage.global_batch, setup.num_gpus * recipe.micro_batch)
     return StageForecast(
         number=number,
@@ -155,7 +161,8 @@ def _stage_forecast(recipe: Recipe, number: int, found: Mapping[str, Manifest], 
         samples=_samples(recipe, stage, found),
         rows={name: found[name].rows for name in stage.manifests if name in found},
         operations=operations,
-        seconds=seconds(operations, setup),
+        validating=validating,
+        seconds=seconds(operations + validating, setup),
         accumulation=None if rest else accumulation,
     )
 
@@ -183,6 +190,12 @@ def _wrong_tasks(recipe: Recipe, stages: Sequence[int], found: Mapping[str, Mani
                 wrong.append(f"{name} holds samples of task {found[name].task}, stage {stage.task} reads {expected}")
             if name in found and not found[name].rows:
                 wrong.append(f"{name} has no samples")
+    held_out = {name: task for number in stages for task, names in recipe.held_out_of(number).items() for name in names}
+    for name, task in held_out.items():
+        if name in found and found[name].task != task:
+            wrong.append(f"{name} holds samples of task {found[name].task}, held_out.manifests.{task} names it")
+        if name in found and not found[name].rows:
+            wrong.append(f"{name} has no samples")
     return wrong
 
 

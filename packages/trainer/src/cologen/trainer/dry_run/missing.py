@@ -26,6 +26,7 @@ from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
 from cologen.trainer.loop.bases import missing_packages
 from cologen.trainer.loop.checkpoint import ADAPTER
+from cologen.trainer.loop.measures import measures_of
 from cologen.trainer.recipes.curriculum import Recipe
 
 _NUM_PARTS, _ROWS_PER_PART = 3, 16
@@ -128,6 +129,16 @@ def from_packages(recipe: Recipe, *, wandb: bool) -> list[str]:
     if wandb and find_spec("wandb") is None:
         found.append("--wandb needs the package wandb: `uv sync --extra wandb`, or leave it out")
     return found
+
+
+def from_measures(recipe: Recipe) -> list[str]:
+    """Measures of held-out samples that are named and not installed."""
+    try:
+        if recipe.held_out is not None:
+            measures_of(recipe.held_out)
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 _TRANSFORMER = "diffusion_pytorch_model.safetensors"

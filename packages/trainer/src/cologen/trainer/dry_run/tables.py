@@ -45,22 +45,27 @@ def _stages(plan: RunForecast) -> Table:
 
 
 def _times(plan: RunForecast) -> Table:
-    """The global batch as micro batch × GPUs × accumulation, and how long it takes."""
-    table = _table("time", "micro × GPUs × accumulated", "operations", "s per step", "days", _on_gpus(plan))
+    """The global batch as micro batch × GPUs × accumulation, and how long it takes, with validation's share of it."""
+    table = _table(
+        "time", "micro × GPUs × accumulated", "operations", "validation", "s per step", "days", _on_gpus(plan)
+    )
     for each in plan.stages:
         accumulated = "?" if each.accumulation is None else f"{each.accumulation:,}"
         table.add_row(
             _name(each),
             f"{plan.recipe.micro_batch} × {plan.setup.num_gpus} × {accumulated}",
             f"{each.operations:.2e}",
+            f"{each.validating / (each.operations + each.validating):.1%}",
             f"{each.seconds_per_step:.3g}",
             _days(each.seconds),
             _time(each.seconds),
         )
     total = sum(each.seconds for each in plan.stages)
     operations = sum(each.operations for each in plan.stages)
+    validating = sum(each.validating for each in plan.stages)
+    share = f"{validating / (operations + validating):.1%}" if plan.stages else "0.0%"
     table.add_section()
-    table.add_row("all", "", f"{operations:.2e}", "", _days(total), _time(total))
+    table.add_row("all", "", f"{operations:.2e}", share, "", _days(total), _time(total))
     return table
 
 

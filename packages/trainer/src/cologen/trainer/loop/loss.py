@@ -16,7 +16,7 @@ from cologen.model.layout import Layout
 from cologen.model.routing import Routing
 from cologen.model.text import Prompts
 from cologen.model.tokens import fill_target, grid_ids, pack, pack_mask, text_ids
-from cologen.trainer.data.batch import Batch
+from cologen.trainer.data.batch import Batch, Mask
 from cologen.trainer.data.draws import Randomness
 from cologen.trainer.loop.encoding import Latents
 
@@ -43,18 +43,37 @@ def losses(
     Args:
         model: the bundle's transformer, or what wraps it for several processes.
     """
+    time = flow.logit_normal(draws.time)
+    if bundle.preset.shifted:
+        rows, columns = latents.target.shape[2:]
+        time = flow.shift(time, rows * columns // Layout.of(bundle.transformer, bundle.codec).patch ** 2)
+    return losses_at(model, bundle, batch.mask, latents, prompts, time, draws.noise, draws.routing)
+
+
+def losses_at(
+    model: torch.nn.Module,
+    bundle: Bundle,
+    mask: Mask,
+    latents: Latents,
+    prompts: Prompts,
+    time: Float[Tensor, "batch"],
+    noise: Float[Tensor, "batch channels rows columns"],
+    routing: Float[Tensor, "batch blocks *tokens experts"] | None,
+) -> Losses:
+    """The losses at given times in (0, 1], with given noise; ``routing`` is that of the routers, None: they have none.
+
+    Args:
+        model: as in ``losses``; without ``routing`` it has to be in evaluation mode.
+    """
     layout = Layout.of(bundle.transformer, bundle.codec)
     dtype = prompts.embeds.dtype
     target = pack(latents.target.float(), layout.patch)
-    noise = pack(draws.noise, layout.patch)
-    time = flow.logit_normal(draws.time)
-    if bundle.preset.shifted:
-        time = flow.shift(time, target.shape[1])
+    noise = pack(noise, layout.patch)
     noisy = flow.interpolate(target, noise, time)
     rows, columns = (side // layout.patch for side in latents.target.shape[2:])
     hidden = noisy.to(dtype)
     if latents.masked is not None:
-        hole = pack_mask(batch.mask.float(), layout.downscale, layout.patch)
+        hole = pack_mask(mask.float(), layout.downscale, layout.patch)
         hidden = fill_target(hidden, pack(latents.masked, layout.patch).to(dtype), hole.to(dtype))
     source = None if latents.source is None else layout.source_of(latents.source, 1, (rows, columns), hidden)
     output = model(
@@ -66,7 +85,7 @@ def losses(
         txt_ids=text_ids(prompts.embeds.shape[1]).to(hidden.device),
         guidance=_guidance(bundle, hidden),
         source=source,
-        routing_noise=draws.routing if source is not None else None,
+        routing_noise=routing if source is not None else None,
     )
     error = F.mse_loss(output.sample.float(), flow.velocity(target, noise), reduction="none")
     per_sample = error.mean(dim=(1, 2))

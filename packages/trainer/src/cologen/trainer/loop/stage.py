@@ -12,6 +12,7 @@ from cologen.model.bundle import Bundle
 from cologen.trainer.changes import another_run, changes, differences, recorded, refused
 from cologen.trainer.data.batch import Batch, StageData
 from cologen.trainer.data.draws import draw, with_captions_dropped
+from cologen.trainer.data.held_out import HeldOutRows
 from cologen.trainer.distributed import loaded_into, whole, whole_experts
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint, StageProgress, prune
 from cologen.trainer.loop.encoding import Encoder, Latents
@@ -20,11 +21,21 @@ from cologen.trainer.loop.loss import Losses, losses
 from cologen.trainer.loop.run import Run, learner_of
 from cologen.trainer.loop.saving import save_base, save_checkpoint
 from cologen.trainer.loop.stopping import Stopping
+from cologen.trainer.loop.validator import Validator
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 
 
-def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint | None, stopping: Stopping) -> bool:
+def train_stage(
+    run: Run,
+    number: int,
+    data: StageData,
+    checkpoint: Checkpoint | None,
+    stopping: Stopping,
+    held_out: HeldOutRows | None = None,
+) -> bool:
     """Train stage ``number`` to its end; False if it was asked to stop before, and has been saved.
+
+    With ``held_out`` rows it validates on the way, which changes nothing of the training.
 
     Raises:
         FileNotFoundError: an earlier stage has not been trained here.
@@ -47,7 +58,10 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
         _refuse_other(run.folder, checkpoint.progress, progress)
     learner = learner_of(run, number, checkpoint)
     encoder = Encoder.of(run.bundle, recipe)
+    validator = None if held_out is None else Validator(run, number, learner, encoder, held_out)
     run.watcher.stage_begins(number, stage, begin)
+    if begin < stage.iterations:  # after an interruption too, which may have come before this step's validation
+        _validate(run, validator, begin)
     for loaded in data.steps(begin, processes):
         learning_rate = stage.learning_rate_at(loaded.step)
         run.bundle.transformer.newcomer_bias = stage.newcomer_bias_at(loaded.step) if stage.new_expert else 0.0
@@ -66,6 +80,8 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
         run.watcher.step_done(number, loaded, report, learning_rate)
         stop = processes.any(stopping.asked)
         trouble = _trouble(recipe, stage, progress, begin, failed_before, learner.num_skipped_in_row)
+        if not (stop or trouble) and progress.step < stage.iterations:
+            _validate(run, validator, progress.step)
         if stop or trouble or progress.step % recipe.checkpoint_every == 0 or progress.step == stage.iterations:
             _save(run, progress, learner)
         if trouble:
@@ -77,8 +93,14 @@ def train_stage(run: Run, number: int, data: StageData, checkpoint: Checkpoint |
             f"stage {stage.task} learned nothing: in none of its steps were loss and gradient finite. Start over with "
             f"--fresh: {_LOWER}"
         )
-    _finish(run, number, learner)
+    _finish(run, number, learner, validator)
     return True
+
+
+def _validate(run: Run, validator: Validator | None, step: int) -> None:
+    """Before a checkpoint of this step is written, so that a run that goes on from there finds it in its log."""
+    if validator is not None and validator.is_due(step):
+        run.watcher.validated(validator.validate(step))
 
 
 def _prompted(batch: Batch, recipe: Recipe, stage: Stage) -> Batch:
@@ -164,8 +186,13 @@ def _save(run: Run, progress: StageProgress, learner: Learner) -> None:
         prune(run.folder, run.recipe.keep_last, ends)
 
 
+<<<<<<< HEAD
 def _finish(run: Run, number: int, learner: Learner) -> None:
     """Save the moving average as the finished stage; the next stage builds on it."""
+=======
+def _finish(run: Run, number: int, learner: Learner, validator: Validator | None) -> None:
+    """A finished stage is its moving average: that is what is kept, and what the next stage stands on."""
+>>>>>>> 126cc2c (Held-out rows: their loss at fixed times and a measured grid while a stage trains, and training keeps its bits)
     final = learner.average or learner.trained
     experts = whole_experts(run.bundle.transformer)
     weights = experts | {name: whole(value.detach()).cpu() for name, value in final.items()}
@@ -179,4 +206,6 @@ def _finish(run: Run, number: int, learner: Learner) -> None:
 
     run.processes.first_does(write, "writing what the stage made")
     loaded_into(learner.trained, final)
+    if validator is not None:
+        run.watcher.validated(validator.validate(run.recipe.stages[number].iterations, last=True))
     run.watcher.stage_ends(number, run.bundle)

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from cologen.model.bundle import Bundle
 from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.curriculum import Stage
 
 
@@ -21,6 +22,10 @@ class Watcher(Protocol):
 
     def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
         """After every step."""
+        ...
+
+    def validated(self, found: Validation) -> None:
+        """After each validation; of a stage that goes on, perhaps one that was seen before the interruption."""
         ...
 
     def stage_ends(self, number: int, bundle: Bundle) -> None:
@@ -43,6 +48,11 @@ class Watchers:
         """After every step."""
         for watcher in self._watchers:
             watcher.step_done(number, loaded, report, learning_rate)
+
+    def validated(self, found: Validation) -> None:
+        """After each validation."""
+        for watcher in self._watchers:
+            watcher.validated(found)
 
     def stage_ends(self, number: int, bundle: Bundle) -> None:
         """When the stage is finished."""

@@ -12,7 +12,11 @@ from pathlib import Path
 from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.trainer.recipes.ablations import ABLATIONS
 from cologen.trainer.recipes.curriculum import Recipe, Resolution, Stage, Weight
+from cologen.trainer.recipes.held_out import HeldOut
 from cologen.trainer.recipes.overrides import overridden, read_recipe
+
+VALIDATION = "-val"
+"""Behind a manifest's name: that of the synthetic dataset's validation split."""
 
 WORLD_MANIFESTS: Mapping[TaskName, dict[str, Weight]] = {
     "inpaint": {"inpaint-cocostuff": "by size"},
@@ -22,6 +26,11 @@ WORLD_MANIFESTS: Mapping[TaskName, dict[str, Weight]] = {
     "editing": {"editing-triplets": "by size"},
 }
 """What the builders make of the synthetic dataset, under the names they give their folders."""
+
+WORLD_HELD_OUT: Mapping[TaskName, tuple[str, ...]] = {
+    task: tuple(f"{name}{VALIDATION}" for name in names) for task, names in WORLD_MANIFESTS.items()
+}
+"""The same of its validation split, which training builds and never trains on."""
 
 PAPER_MANIFESTS: Mapping[TaskName, dict[str, Weight]] = {
     "inpaint": dict.fromkeys(("inpaint-journeydb", "inpaint-ade20k", "inpaint-cocostuff"), "by size"),
@@ -52,6 +61,7 @@ def world() -> Recipe:
         micro_batch=32,
         checkpoint_every=50,
         log_every=5,
+        held_out=HeldOut(manifests=dict(WORLD_HELD_OUT), rows_per_task=16, every=60, num_samples=4),
         stages=_stages(WORLD_MANIFESTS, dict.fromkeys(TASK_NAMES, (120, 32)), learning_rate=5e-3, warmup_steps=20),
     )
 
@@ -68,6 +78,7 @@ def world_small() -> Recipe:
         rank=32,
         micro_batch=64,
         checkpoint_every=500,
+        held_out=HeldOut(manifests=dict(WORLD_HELD_OUT), rows_per_task=64, every=500),
         stages=_stages(WORLD_MANIFESTS, dict.fromkeys(TASK_NAMES, (2000, 64)), learning_rate=5e-4, warmup_steps=100),
     )
 

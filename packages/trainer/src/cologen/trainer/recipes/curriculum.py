@@ -8,15 +8,22 @@ when the run continues (``effects``).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    model_serializer,
+    model_validator,
+)
 
 from cologen.datagen.manifest import recipe_hash as _hash_of
 from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.model.tasks import TaskName
 from cologen.trainer.recipes.effects import Free, Numbers, RecipePart, Remedy, Shape
+from cologen.trainer.recipes.held_out import HeldOut
 
 StageTask = Literal[TaskName, "mixed", "text-to-image"]
 
@@ -42,6 +49,14 @@ Float32 = Annotated[float, AfterValidator(_of_float32)]
 """A number by which weights, gradients or logits are multiplied, or which is added to them. Shares, betas and decays
 enter as differences from 1, computed in float64."""
 Beta = Annotated[float, Field(ge=0, lt=1)]
+
+HELD_OUT = "held_out"
+"""The field of a recipe that is left out of its plain values where it is None."""
+
+
+def _absent(value: object) -> object:
+    """None for the word that leaves something out of a recipe."""
+    return None if value == "none" else value
 
 
 class Stage(RecipePart):
@@ -199,6 +214,13 @@ class Recipe(RecipePart):
     log_every: Free[int] = Field(default=10, ge=1)
     num_samples: Free[int] = Field(default=8, ge=1)
     """Rows of the sample grid drawn at the end of each stage."""
+    held_out: Free[Annotated[HeldOut | None, BeforeValidator(_absent)]] = None
+    """Rows for validation while training; None, or "none": there are none."""
+
+    @model_serializer(mode="wrap")
+    def _plain(self, values: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Without ``held_out`` where there is none: such recipes are saved, and hashed, as they were before it."""
+        return {name: value for name, value in values(self).items() if name != HELD_OUT or value is not None}
 
     @model_validator(mode="after")
     def _agrees(self) -> Recipe:
@@ -219,6 +241,8 @@ class Recipe(RecipePart):
                     f"stages.{stage.task}.global_batch {stage.global_batch} is not a multiple of micro_batch "
                     f"{self.micro_batch}"
                 )
+            if both := sorted(set(stage.manifests) & set(self.held_out.names if self.held_out else ())):
+                raise ValueError(f"{both[0]} is held out, and stages.{stage.task}.manifests would train on it")
         return self
 
     def stage(self, which: str | int) -> Stage:
@@ -237,6 +261,21 @@ class Recipe(RecipePart):
     def num_experts(self, stage_number: int) -> int:
         """N of eq. 4: how many experts there are while the stage of this number (from 0) trains."""
         return sum(stage.new_expert for stage in self.stages[: stage_number + 1])
+
+    def manifests_of(self, stage_numbers: Iterable[int]) -> tuple[str, ...]:
+        """The folders of all manifests that these stages read, once each: to train on, then those held out."""
+        numbers = tuple(stage_numbers)
+        trained = [name for number in numbers for name in self.stages[number].manifests]
+        held_out = [name for number in numbers for names in self.held_out_of(number).values() for name in names]
+        return tuple(dict.fromkeys([*trained, *held_out]))
+
+    def held_out_of(self, stage_number: int) -> dict[str, tuple[str, ...]]:
+        """The held-out manifests that the stage of this number (from 0) uses, by task: its own tasks' first."""
+        if self.held_out is None:
+            return {}
+        before = self.stages[:stage_number] if self.held_out.earlier_tasks else ()
+        tasks = dict.fromkeys(task for stage in (self.stages[stage_number], *before) for task in stage.manifest_tasks)
+        return {task: self.held_out.manifests[task] for task in tasks if task in self.held_out.manifests}
 
 
 def recipe_hash(recipe: Recipe) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from cologen.trainer.json_files import CHECKSUM, unsealed
-from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.curriculum import HELD_OUT, Recipe
 from cologen.trainer.recipes.effects import model_at
+from cologen.trainer.recipes.held_out import HeldOut
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -40,13 +41,16 @@ def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
 
     Values are read as TOML, and as plain text where they are none: ``stages.control.learning_rate=5e-5``,
     ``stages.4.manifests={editing-omniedit = 0.9, editing-magicbrush = 0.1}``, ``routing=token``. A stage is left out
-    with ``stages.editing=none``.
+    with ``stages.editing=none``, held-out rows with ``held_out=none``.
 
     Raises:
         ValueError: a name or a value is wrong; all mistakes at once.
     """
     values, mistakes = recipe.model_dump(), list[str]()
+    values.setdefault(HELD_OUT, None)
     for override in overrides:
+        if values[HELD_OUT] in (None, _NO_STAGE) and override.startswith(f"{HELD_OUT}."):
+            values[HELD_OUT] = _held_out_by_default()
         try:
             _put(values, override)
         except ValueError as error:
@@ -64,6 +68,11 @@ def by_task(value: Any) -> dict[str, Any]:
 
 
 _NO_STAGE = "none"
+
+
+def _held_out_by_default() -> dict[str, Any]:
+    """Held-out rows of which nothing has been said yet: the manifests are to come."""
+    return {name: {} if field.is_required() else field.default for name, field in HeldOut.model_fields.items()}
 
 
 def _put(values: dict[str, Any], override: str) -> None:

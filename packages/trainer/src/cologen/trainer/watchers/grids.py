@@ -11,31 +11,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float
 from safetensors import safe_open
 from safetensors.torch import save
-from torch import Tensor
 
-from cologen.datagen.randomness import generator
 from cologen.model.bundle import Bundle
-from cologen.model.conditions import Size
 from cologen.model.files import write_atomically
-from cologen.model.layout import Layout
-from cologen.model.sampling import Denoiser, Words, denoise
-from cologen.model.steps import EulerStep
-from cologen.model.tokens import pack, text_ids
 from cologen.reports.contact_sheet import Row, contact_sheet, png
-from cologen.trainer.data.batch import Batch, LoadedStep, holed, signed
+from cologen.trainer.data.batch import Batch, LoadedStep, together
 from cologen.trainer.distributed import Processes
+from cologen.trainer.loop.generating import Made, generate, in_bytes
 from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 
 SAMPLES = "samples"
-
-Made = Float[Tensor, "batch 3 height width"]
-"""Pictures in [-1, 1]."""
 
 
 class Grids:
@@ -61,6 +51,9 @@ class Grids:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 _write(self._folder / f"{number}-{self._recipe.stages[number].task}.safetensors", self._batch)
 
+    def validated(self, found: Validation) -> None:
+        """Other samples than these: ``held_out_grids`` draws them."""
+
     def stage_ends(self, number: int, bundle: Bundle) -> None:
         """Draw."""
         if self._batch is None:
@@ -78,50 +71,8 @@ def grid_path(run: Path, recipe: Recipe, number: int) -> Path:
     return run / SAMPLES / f"{number}-{recipe.stages[number].task}.png"
 
 
-@torch.no_grad()
-def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Made:
-    """The model's output for each sample's source and prompt, by Euler's steps from keyed noise."""
-    model, training = bundle.transformer, bundle.transformer.training
-    layout, prompts = Layout.of(model, bundle.codec), bundle.text.encode(batch.prompts)
-    size = Size(height=batch.target.shape[2], width=batch.target.shape[3])
-    noise = _noise(seed, batch, layout.latent_shape(len(batch), size)[1:])
-    tokens = pack(noise.to(batch.target.device), layout.patch)
-    like = tokens.to(prompts.embeds.dtype)
-    ids = text_ids(prompts.embeds.shape[1]).to(like.device)
-    denoiser = _denoiser(bundle, layout, batch, size, like)
-    model.eval()
-    try:
-        steps = EulerStep.all(num_steps, tokens.shape[1], shifted=bundle.preset.shifted)
-        tokens = denoise(denoiser, steps, tokens, Words(embeds=prompts.embeds, pooled=prompts.pooled, ids=ids))
-    finally:
-        model.train(training)
-    return bundle.codec.decode(layout.latents(tokens, size)).float().clamp(-1, 1)
-
-
-def _denoiser(bundle: Bundle, layout: Layout, batch: Batch, size: Size, like: Tensor) -> Denoiser:
-    """The model with what it reads at every step: the source, and for a Fill base the target with its hole in grey."""
-    source, scale = batch.source, bundle.preset.guidance
-    return Denoiser(
-        transformer=bundle.transformer,
-        ids=layout.ids(size).to(like.device),
-        guidance=None if scale is None else torch.full_like(like[:, 0, 0], scale),
-        cfg_scale=1.0,
-        beside=layout.beside(bundle.codec, holed(batch), batch.mask.float(), like) if layout.fill else None,
-        source=None if source is None else layout.source(bundle.codec, signed(source), 1, size, len(batch), like),
-        attention_kwargs={},
-    )
-
-
-def _noise(seed: int, batch: Batch, shape: tuple[int, ...]) -> Float[Tensor, "batch channels rows columns"]:
-    draws = [
-        generator(seed, "grid", task, place).standard_normal(shape, dtype=np.float32)
-        for task, place in zip(batch.tasks, batch.places, strict=True)
-    ]
-    return torch.from_numpy(np.stack(draws))
-
-
 def _rows(batch: Batch, made: Made) -> list[Row]:
-    columns = {"source": batch.source, "target": batch.target, "generated": ((made + 1) * 127.5).round().byte()}
+    columns = {"source": batch.source, "target": batch.target, "generated": in_bytes(made)}
     shown = {name: each.permute(0, 2, 3, 1).cpu().numpy() for name, each in columns.items() if each is not None}
     return [
         Row({name: pictures[number] for name, pictures in shown.items()}, (prompt or "(no prompt)",))
@@ -131,15 +82,7 @@ def _rows(batch: Batch, made: Made) -> list[Row]:
 
 def _first(micro_batches: Sequence[Batch], num_samples: int) -> Batch:
     """The first samples of a step, whose micro batches are all of one size."""
-    sources = [batch.source for batch in micro_batches if batch.source is not None]
-    return Batch(
-        source=torch.cat(sources)[:num_samples].cpu() if sources else None,
-        target=torch.cat([batch.target for batch in micro_batches])[:num_samples].cpu(),
-        mask=torch.cat([batch.mask for batch in micro_batches])[:num_samples].cpu(),
-        prompts=sum((batch.prompts for batch in micro_batches), ())[:num_samples],
-        tasks=sum((batch.tasks for batch in micro_batches), ())[:num_samples],
-        places=sum((batch.places for batch in micro_batches), ())[:num_samples],
-    )
+    return together([batch.to(torch.device("cpu")) for batch in micro_batches])[:num_samples]
 
 
 def _write(path: Path, batch: Batch) -> None:

@@ -2,6 +2,7 @@
 
     RUN/metrics.jsonl    StepMetrics, each the mean of up to ``log_every`` steps
     RUN/routing.jsonl    RoutingMetrics, some twenty of each stage
+    RUN/held_out.jsonl   HeldOutMetrics, one of each validation, where the recipe has held-out rows
 
 A run that continues from a checkpoint deletes the records of later steps, so no step occurs twice.
 """
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 from cologen.model.files import write_atomically
 from cologen.trainer.json_files import read_lines
 
-METRICS, ROUTING = "metrics.jsonl", "routing.jsonl"
+METRICS, ROUTING, HELD_OUT = "metrics.jsonl", "routing.jsonl", "held_out.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,34 @@ class RoutingMetrics:
     """Of each block: the mean weight of what was chosen."""
 
 
-Record = StepMetrics | RoutingMetrics
-Kind = TypeVar("Kind", StepMetrics, RoutingMetrics)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutMetrics:
+    """A validation of the moving average; None stands for a number that was not finite."""
+
+    stage: int
+    task: str
+    """Of the stage."""
+    step: int
+    protocol: str
+    """Numbers of one protocol can be compared: they are of the same rows, times and noise."""
+    seconds: float
+    loss: float | None
+    """The mean over the stage's own tasks; None also where they have no held-out rows."""
+    overall: float | None
+    """The mean over all tasks, those of the stages before among them."""
+    num_rows: Mapping[str, int]
+    """By task, the stage's own tasks first; so in the next three."""
+    per_task: Mapping[str, float | None]
+    """L_task, the mean over rows and times."""
+    times: list[float]
+    per_time: Mapping[str, list[float | None]]
+    """L_task at each of ``times``."""
+    measures: Mapping[str, Mapping[str, float | None]]
+    """Means over the samples of the grid; empty where none was drawn."""
+
+
+Record = StepMetrics | RoutingMetrics | HeldOutMetrics
+Kind = TypeVar("Kind", StepMetrics, RoutingMetrics, HeldOutMetrics)
 
 
 def append(path: Path, record: Record) -> None:

@@ -15,6 +15,7 @@ from cologen.model.bundle import Bundle
 from cologen.reports.durations import duration
 from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.curriculum import Recipe, Stage
 
 _RECENT_SECONDS = 30.0
@@ -44,6 +45,8 @@ class LiveProgress:
         self._shown: dict[int, TaskID] = {}
         self._recent: deque[tuple[float, int]] = deque()
         self._begun = 0.0
+        self._held_out: float | None = None
+        """The loss of the last validation of the stage."""
 
     def __enter__(self) -> LiveProgress:
         if self._console.is_terminal:
@@ -58,7 +61,7 @@ class LiveProgress:
 
     def stage_begins(self, number: int, stage: Stage, first_step: int) -> None:
         """A line for the stage."""
-        self._begun = self._clock()
+        self._begun, self._held_out = self._clock(), None
         self._recent = deque([(self._begun, first_step)])
         if self._console.is_terminal:
             name = self._name(number)
@@ -79,6 +82,14 @@ class LiveProgress:
         elif done % self._recipe.log_every == 0 or done == stage.iterations:
             self._say(f"{self._name(number)}  step {done:,}/{stage.iterations:,}  {facts}")
 
+    def validated(self, found: Validation) -> None:
+        """The loss on held-out rows stands in the line from now on, and is a line of its own elsewhere."""
+        self._held_out = found.overall if found.loss is None else found.loss
+        self._recent = deque((at + found.seconds, step) for at, step in self._recent)  # the speed is that of steps
+        if not self._console.is_terminal:
+            words = f"held out {self._held_out:.4f} ({found.seconds:.1f} s)"
+            self._say(f"{self._name(found.stage)}  after step {found.step:,}  {words}")
+
     def stage_ends(self, number: int, bundle: Bundle) -> None:
         """The line stays as it is."""
 
@@ -87,6 +98,8 @@ class LiveProgress:
         (begun, first), (now, done) = self._recent[0], self._recent[-1]
         rate = (done - first) * stage.global_batch / max(now - begun, 1e-9)
         facts = [f"loss {report.loss:.4f}"]
+        if self._held_out is not None and self._console.is_terminal:
+            facts.append(f"held out {self._held_out:.4f}")
         if report.usage is not None:
             facts.append(f"U_t {report.usage:.2f}" + (f" (ρ {stage.rho:g})" if stage.alpha else ""))
         facts.append(f"{rate:,.1f} samples/s")

@@ -23,9 +23,19 @@ from cologen.reports.page import joined, page
 from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.curriculum import Recipe, Stage, recipe_hash
 from cologen.trainer.watchers.grids import grid_path
-from cologen.trainer.watchers.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, read
+from cologen.trainer.watchers.held_out_section import held_out_curve, held_out_section
+from cologen.trainer.watchers.metrics import (
+    HELD_OUT,
+    METRICS,
+    ROUTING,
+    HeldOutMetrics,
+    RoutingMetrics,
+    StepMetrics,
+    read,
+)
 
 REPORT, MAPS = "report.html", "routing"
 
@@ -42,6 +52,9 @@ class Reports:
     def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
         """Nothing to report yet."""
 
+    def validated(self, found: Validation) -> None:
+        """It has been logged, and is reported at the end of the stage."""
+
     def stage_ends(self, number: int, bundle: Bundle) -> None:
         """Write."""
         if self._processes.first:
@@ -51,6 +64,7 @@ class Reports:
 def write_report(folder: Path, recipe: Recipe) -> Path:
     """Write the report of the run in ``folder``, finished or not, and return its path."""
     steps, routings = read(folder / METRICS, StepMetrics), read(folder / ROUTING, RoutingMetrics)
+    held_out = read(folder / HELD_OUT, HeldOutMetrics)
     (folder / MAPS).mkdir(parents=True, exist_ok=True)
     sections: list[Markup] = []
     for number in range(len(recipe.stages)):
@@ -59,7 +73,8 @@ def write_report(folder: Path, recipe: Recipe) -> Path:
             maps = _maps(recipe, number, [each for each in routings if each.stage == number])
             for name, svg in maps.items():
                 write_atomically(folder / MAPS / f"{name}.svg", svg.encode())
-            sections.append(_section(folder, recipe, number, of_stage, list(maps.values())))
+            validations = [each for each in held_out if each.stage == number]
+            sections.append(_section(folder, recipe, number, of_stage, validations, list(maps.values())))
     write_atomically(folder / REPORT, _page(recipe, steps, sections))
     return folder / REPORT
 
@@ -81,12 +96,20 @@ def _maps(recipe: Recipe, number: int, routings: Sequence[RoutingMetrics]) -> di
     }
 
 
-def _section(folder: Path, recipe: Recipe, number: int, steps: Sequence[StepMetrics], maps: list[Markup]) -> Markup:
+def _section(
+    folder: Path,
+    recipe: Recipe,
+    number: int,
+    steps: Sequence[StepMetrics],
+    validations: Sequence[HeldOutMetrics],
+    maps: list[Markup],
+) -> Markup:
     stage, last = recipe.stages[number], steps[-1]
     losses = [(float(each.step), each.loss) for each in steps if each.loss is not None]
     usages = [(float(each.step), each.usage) for each in steps if each.usage is not None]
     veterans = [(float(each.step), each.veteran) for each in steps if each.veteran is not None]
     figures = {"Loss (L_task)": curve(losses, end=stage.iterations, low=0.0)}
+    figures |= held_out_curve(validations, stage.iterations)
     if usages and recipe.num_experts(number) > 1:
         title = f"U_t, asked: ρ = {stage.rho:g}" if stage.alpha else "U_t (not supervised: α = 0)"
         asked = stage.rho if stage.alpha else None
@@ -102,9 +125,10 @@ def _section(folder: Path, recipe: Recipe, number: int, steps: Sequence[StepMetr
         number=number,
         task=stage.task,
         done=done,
-        facts=_facts(stage, steps),
+        facts=_facts(stage, steps, sum(each.seconds for each in validations)),
         plotted=joined(plotted),
         note=_gate_note(recipe, number),
+        held_out=held_out_section(folder, recipe, number, validations),
         grid=_grid(grid_path(folder, recipe, number), stage),
     )
 
@@ -122,7 +146,7 @@ def _gate_note(recipe: Recipe, number: int) -> Markup:
     )
 
 
-def _facts(stage: Stage, steps: Sequence[StepMetrics]) -> Markup:
+def _facts(stage: Stage, steps: Sequence[StepMetrics], validating: float) -> Markup:
     seconds, counted = sum(each.seconds for each in steps), sum(each.num_steps for each in steps)
     facts = {
         "steps": f"{steps[-1].step:,}",
@@ -131,6 +155,7 @@ def _facts(stage: Stage, steps: Sequence[StepMetrics]) -> Markup:
         "U_t, last": _number(steps[-1].usage),
         "time": duration(seconds),
         "samples per second": f"{counted * stage.global_batch / seconds:,.1f}",
+        "validation": f"{validating:.1f} s" if validating else "",
         "waited for data": f"{100 * sum(each.waited for each in steps) / seconds:.1f} %",
         "steps skipped": f"{sum(each.skipped for each in steps):,}",
         "samples failed": f"{sum(each.failed for each in steps):,}",
@@ -193,7 +218,8 @@ _SO_FAR = Markup(" <em>{:,} of {:,} steps so far</em>")
 _FIGURE = Markup("<div><h3>{title}</h3>{figure}</div>")
 _FACT = Markup("<div><b>{value}</b><small>{name}</small></div>")
 _SECTION = Markup(
-    "<section><h2>Stage {number}: {task}{done}</h2>{facts}<div class=row>{plotted}</div>{note}{grid}</section>"
+    "<section><h2>Stage {number}: {task}{done}</h2>{facts}<div class=row>{plotted}</div>{note}"
+    "{held_out}{grid}</section>"
 )
 _GRID = Markup(
     '<h3>Samples</h3><img src="data:image/png;base64,{data}" alt="Samples of {task}">'

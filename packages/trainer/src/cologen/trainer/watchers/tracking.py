@@ -17,8 +17,20 @@ from cologen.model.bundle import Bundle
 from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.curriculum import Recipe, Stage
-from cologen.trainer.watchers.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, append, forget_after, read
+from cologen.trainer.watchers.held_out_metrics import held_out_metrics, held_out_scalars
+from cologen.trainer.watchers.metrics import (
+    HELD_OUT,
+    METRICS,
+    ROUTING,
+    HeldOutMetrics,
+    RoutingMetrics,
+    StepMetrics,
+    append,
+    forget_after,
+    read,
+)
 from cologen.trainer.watchers.routing import Chosen, added, chosen_by_task
 from cologen.trainer.watchers.sinks import TENSORBOARD, Sink, TensorBoard, WeightsAndBiases
 
@@ -77,6 +89,7 @@ class Tracker:
             self._folder.mkdir(parents=True, exist_ok=True)
             num_forgotten = forget_after(self._folder / METRICS, number, first_step)
             forget_after(self._folder / ROUTING, number, first_step)
+            num_forgotten += forget_after(self._folder / HELD_OUT, number, first_step)
             self._forget_later_stages(number)
             self._close_sinks()
             if self._wandb is not None and num_forgotten:
@@ -99,6 +112,10 @@ class Tracker:
             name = _section(metrics.stage, metrics.task)
             sink = sections[name] = sections.get(name) or wandb.stage(name)
             sink.write(_scalars(metrics), metrics.step)
+        for found in read(self._folder / HELD_OUT, HeldOutMetrics):
+            name = _section(found.stage, found.task)
+            sink = sections[name] = sections.get(name) or wandb.stage(name)
+            sink.write(held_out_scalars(found), found.step)
 
     def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
         """Add a step, and log the mean when there are ``log_every``."""
@@ -113,6 +130,18 @@ class Tracker:
         every = max(self._recipe.log_every, stage.iterations // _ROUTING_RECORDS)
         if done % every == 0 or done == stage.iterations:
             self._log_routing(number, done)
+
+    def validated(self, found: Validation) -> None:
+        """Log it, unless it was logged before an interruption; the time it took is not that of the steps."""
+        self._window.begun += found.seconds
+        if not self._processes.first:
+            return
+        metrics = held_out_metrics(found, self._recipe.stages[found.stage].task)
+        logged = {(each.stage, each.step, each.protocol) for each in read(self._folder / HELD_OUT, HeldOutMetrics)}
+        if (metrics.stage, metrics.step, metrics.protocol) not in logged:
+            append(self._folder / HELD_OUT, metrics)
+            for sink in self._sinks:
+                sink.write(held_out_scalars(metrics), metrics.step)
 
     def stage_ends(self, number: int, bundle: Bundle) -> None:
         """All of it has been logged."""
