@@ -31,8 +31,8 @@ _SMALL = PairPolicy(min_side=32)
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the manifests that the recipe ``world`` reads, and ``control-online``, of HED and lineart too.
 
-    Every picture is 64 x 48, and every manifest has 10 rows or more in parts of 8; those of the validation split, beside
-    them, have two (grounding one).
+    Every picture is 64 x 48, and every manifest has 10 rows or more in parts of 8. Beside each is that of the
+    validation split, with two rows (grounding one).
     """
     home = tmp_path_factory.mktemp("manifests")
     before = os.environ.get("COLOGEN_CACHE")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from cologen.model.routing import Routing
 from cologen.trainer.data.batch import Batch, LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.validation import HeldOutSample, Validation
 from cologen.trainer.recipes.catalog import world, world_base
 from cologen.trainer.recipes.curriculum import Recipe
 
@@ -62,6 +64,33 @@ def report(loss: float, task: str = "inpaint", **changes: Any) -> StepReport:
         "per_task": {task: (loss * 4, 4)},
     }
     return StepReport(**(fields | changes))
+
+
+def validation(stage: int, step: int, losses: list[list[float]] | None = None, **changes: Any) -> Validation:
+    """Of two rows of inpaint and one of grounding, at two times; the stage trains inpaint."""
+    fields: dict[str, Any] = {
+        "stage": stage,
+        "step": step,
+        "protocol": "p1",
+        "own_tasks": ("inpaint",),
+        "tasks": ("inpaint", "inpaint", "grounding"),
+        "times": (0.25, 0.75),
+        "losses": np.array(losses or [[1.0, 2.0], [3.0, 4.0], [0.5, 0.7]]),
+        "seconds": 3.0,
+        "samples": (),
+    }
+    return Validation(**(fields | changes))
+
+
+def held_out_sample(number: int, task: str = "inpaint", **measures: float) -> HeldOutSample:
+    """A sample of one colour in each picture."""
+    pictures = {
+        name: np.full((8, 8, 3), shade + number, np.uint8)
+        for name, shade in (("source", 10), ("target", 100), ("generated", 200))
+    }
+    return HeldOutSample(
+        sample_id=f"made/{number}#0", task=task, prompt=f"sample {number}", pictures=pictures, measures=measures
+    )
 
 
 class Clock:

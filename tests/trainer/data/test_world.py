@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cologen.model.tasks import TASK_NAMES
-from cologen.trainer.data.world import TASKS, WORLD, ensure_manifests
-from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
+from cologen.trainer.data.world import HELD_OUT_TASKS, TASKS, WORLD, ensure_manifests, is_of_world
+from cologen.trainer.recipes.catalog import WORLD_HELD_OUT, WORLD_MANIFESTS
 
 
 def test_all_manifests_of_the_world_s_recipes_can_be_made():
@@ -17,7 +17,7 @@ def test_all_manifests_of_the_world_s_recipes_can_be_made():
 def test_what_is_whole_is_left_alone(data: Path):
     told = list[str]()
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
-    ensure_manifests(data, TASKS, WORLD, told.append)
+    ensure_manifests(data, [*TASKS, *HELD_OUT_TASKS], WORLD, told.append)
     assert told == []
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
 
@@ -29,3 +29,10 @@ def test_other_names_have_to_be_built(tmp_path: Path):
     ):
         ensure_manifests(tmp_path, ["inpaint-cocostuff", "inpaint-journeydb"], WORLD, told.append)
     assert told == [] and not list(tmp_path.iterdir())
+
+
+def test_each_of_them_has_one_of_the_validation_split():
+    assert set(HELD_OUT_TASKS) == {name for names in WORLD_HELD_OUT.values() for name in names}
+    assert {f"{name}-val": task for name, task in TASKS.items()} == HELD_OUT_TASKS
+    assert is_of_world("editing-triplets-val")
+    assert not is_of_world("editing-omniedit-val")

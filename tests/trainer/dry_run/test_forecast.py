@@ -131,7 +131,7 @@ def test_an_incomplete_manifest_that_is_not_of_the_world_is_missing(built: Path,
 
 def test_what_the_world_builds_by_itself_is_not_missing(base: Path, tmp_path: Path):
     plan = planned(world(), tmp_path / "nothing", tmp_path, base=base)
-    assert plan.to_build == tuple(name for stage in world().stages for name in stage.manifests)
+    assert plan.to_build == world().manifests_of(range(5))
     assert plan.ready
     stages = (world().stages[0].replace(manifests={"inpaint-journeydb": 1.0}),)
     other = planned(world().replace(stages=stages), tmp_path / "nothing", tmp_path, base=base)
@@ -247,3 +247,19 @@ def test_what_does_not_fit_says_what_suffices(tmp_path: Path):
         "fsdp needs gradient checkpointing" in line
         for line in planned(recipe, tmp_path, tmp_path, setup=sharded).problems
     )
+
+
+def test_validation_takes_its_time_and_its_manifests(built: Path, base: Path, tmp_path: Path):
+    whole = planned(of(world(), built), built, tmp_path, base=base)
+    without = planned(of(world().replace(held_out=None), built), built, tmp_path, base=base)
+    for one, other in zip(whole.stages, without.stages, strict=True):
+        assert one.operations == other.operations
+        assert one.seconds / other.seconds == pytest.approx(1 + one.validating / one.operations)
+        assert 0 < one.validating < 0.06 * one.operations
+        assert other.validating == 0
+    flux = load_recipe("cologen-flux", ['held_out.manifests.inpaint=["inpaint-ade20k-val"]'])
+    assert any("inpaint-ade20k-val" in line for line in planned(flux, tmp_path, tmp_path).missing)
+    wrong = load_recipe("world", ['held_out.manifests.inpaint=["editing-triplets-val"]', "held_out.measures=['none']"])
+    plan = planned(of(wrong, built), built, tmp_path, base=base)
+    assert "editing-triplets-val holds samples of task editing, held_out.manifests.inpaint names it" in plan.problems
+    assert any("held_out.measures names none" in line for line in plan.missing)

@@ -8,7 +8,7 @@ from rich.console import Console
 from cologen.reports.durations import duration
 from cologen.trainer.loop.watcher import Watcher
 from cologen.trainer.watchers.progress import LiveProgress
-from tests.trainer.made_up import Clock, loaded, report, short
+from tests.trainer.made_up import Clock, loaded, report, short, validation
 
 
 def shown(*, terminal: bool, first: int = 0, stages: tuple[int, ...] = (1, 2), width: int = 160) -> str:
@@ -71,3 +71,16 @@ def test_a_skipped_step_is_said_and_no_source_has_no_usage():
 )
 def test_durations(seconds: float, words: str):
     assert duration(seconds) == words
+
+
+def test_a_validation_is_a_line_where_lines_stay():
+    console = Console(width=200, record=True, quiet=False, file=io.StringIO(), force_terminal=False)
+    with LiveProgress(short(), (0,), console, clock=Clock()) as live:
+        live.stage_begins(0, short().stages[0], 0)
+        live.validated(validation(0, 4))
+        live.validated(validation(0, 6, own_tasks=()))
+    lines = console.export_text().splitlines()
+    assert lines[1:] == [
+        "stage 0 inpaint  after step 4  held out 2.5000 (3.0 s)",
+        "stage 0 inpaint  after step 6  held out 1.5500 (3.0 s)",
+    ]

@@ -13,9 +13,17 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.watcher import Watcher
-from cologen.trainer.watchers.metrics import METRICS, ROUTING, RoutingMetrics, StepMetrics, read
+from cologen.trainer.watchers.metrics import (
+    HELD_OUT,
+    METRICS,
+    ROUTING,
+    HeldOutMetrics,
+    RoutingMetrics,
+    StepMetrics,
+    read,
+)
 from cologen.trainer.watchers.tracking import Tracker
-from tests.trainer.made_up import ALONE, Clock, loaded, report, short
+from tests.trainer.made_up import ALONE, Clock, loaded, report, short, validation
 
 
 def follow(folder: Path, first: int, last: int, number: int = 0, iterations: int = 10) -> None:
@@ -198,3 +206,32 @@ def test_later_stages_leave_tensorboard_when_a_run_goes_back_before_them(tmp_pat
     assert (tmp_path / "tensorboard" / "1-grounding").is_dir()
     follow(tmp_path, 4, 6)
     assert sorted(path.name for path in (tmp_path / "tensorboard").iterdir()) == ["0-inpaint"]
+
+
+def validate(folder: Path, first: int, *steps: int, **changes: Any) -> None:
+    """Validate after these steps of a stage that goes on after ``first``."""
+    recipe = short()
+    with Tracker(folder, recipe, ALONE, clock=Clock()) as tracker:
+        tracker.stage_begins(0, recipe.stages[0], first)
+        for step in steps:
+            tracker.validated(validation(0, step, **changes))
+
+
+def test_a_validation_is_logged_once_and_forgotten_with_the_steps_after_it(tmp_path: Path):
+    validate(tmp_path, 0, 0, 2, 4)
+    validate(tmp_path, 2, 2, 4)  # again from the checkpoint of step 2, whose validation was logged
+    found = read(tmp_path / HELD_OUT, HeldOutMetrics)
+    assert [(each.step, each.loss) for each in found] == [(0, 2.5), (2, 2.5), (4, 2.5)]
+    assert [step for step, _ in scalars(tmp_path, "held_out_by_task/inpaint")] == [0, 2, 4]
+    validate(tmp_path, 4, 4, protocol="p2")  # of other rows: it is another
+    assert [each.protocol for each in read(tmp_path / HELD_OUT, HeldOutMetrics)] == ["p1", "p1", "p1", "p2"]
+
+
+def test_the_time_of_a_validation_is_not_that_of_the_steps(tmp_path: Path):
+    recipe = short()
+    with Tracker(tmp_path, recipe, ALONE, clock=Clock()) as tracker:
+        tracker.stage_begins(0, recipe.stages[0], 0)
+        tracker.validated(validation(0, 0, seconds=0.5))
+        for step in range(2):
+            tracker.step_done(0, loaded(step), report(1.0), 0.1)
+    assert [each.seconds for each in read(tmp_path / METRICS, StepMetrics)] == [0.5]  # of a second on this clock

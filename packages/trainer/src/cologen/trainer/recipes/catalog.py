@@ -61,7 +61,9 @@ def world() -> Recipe:
         micro_batch=32,
         checkpoint_every=50,
         log_every=5,
-        held_out=HeldOut(manifests=dict(WORLD_HELD_OUT), rows_per_task=16, every=60, num_samples=4),
+        held_out=HeldOut(
+            manifests=dict(WORLD_HELD_OUT), rows_per_task=6, every=60, times=(0.2, 0.5, 0.8), num_samples=4
+        ),
         stages=_stages(WORLD_MANIFESTS, dict.fromkeys(TASK_NAMES, (120, 32)), learning_rate=5e-3, warmup_steps=20),
     )
 

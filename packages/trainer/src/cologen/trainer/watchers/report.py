@@ -125,7 +125,7 @@ def _section(
         number=number,
         task=stage.task,
         done=done,
-        facts=_facts(stage, steps, sum(each.seconds for each in validations)),
+        facts=_facts(stage, steps, sum((each.seconds for each in validations), 0.0)),
         plotted=joined(plotted),
         note=_gate_note(recipe, number),
         held_out=held_out_section(folder, recipe, number, validations),

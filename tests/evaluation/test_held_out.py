@@ -1,0 +1,54 @@
+"""Measures of held-out samples, on pictures whose values are known."""
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from cologen.evaluation.held_out import l1, l1_inside, l1_outside, ssim
+
+BLACK, GREY = (np.full((16, 24, 3), shade, np.uint8) for shade in (0, 51))
+EVERYWHERE = np.ones((16, 24), np.uint8)
+
+
+def half() -> np.ndarray:
+    """1 in the left half."""
+    mask = np.zeros((16, 24), np.uint8)
+    mask[:, :12] = 1
+    return mask
+
+
+def test_l1_is_the_mean_difference_of_values_in_0_to_1():
+    assert l1(None, BLACK, GREY, EVERYWHERE) == {"l1": pytest.approx(0.2)}
+    assert l1(None, GREY, BLACK, EVERYWHERE) == {"l1": pytest.approx(0.2)}  # bytes do not wrap
+    assert l1(GREY, BLACK, BLACK, EVERYWHERE) == {"l1": 0.0}
+
+
+def test_inside_and_outside_of_the_mask():
+    output = np.where(half()[..., None] > 0, GREY, BLACK)
+    assert l1_inside(None, BLACK, output, half()) == {"l1_inside": pytest.approx(0.2)}
+    assert l1_outside(None, BLACK, output, half()) == {"l1_outside": 0.0}
+    assert l1(None, BLACK, output, half()) == {"l1": pytest.approx(0.1)}
+
+
+@pytest.mark.parametrize("mask", [EVERYWHERE, 0 * EVERYWHERE])
+def test_a_mask_without_two_sides_has_no_values(mask: np.ndarray):
+    assert l1_inside(None, BLACK, GREY, mask) == {}
+    assert l1_outside(None, BLACK, GREY, mask) == {}
+
+
+def test_ssim_is_that_of_torchmetrics():
+    draws = np.random.default_rng(0)
+    target = draws.integers(0, 256, (21, 34, 3), dtype=np.uint8)
+    output = np.clip(target.astype(int) + draws.integers(-60, 60, target.shape), 0, 255).astype(np.uint8)
+    mask = np.ones((21, 34), np.uint8)
+    pair = [torch.from_numpy(each / 255).permute(2, 0, 1)[None] for each in (output, target)]
+    expected = structural_similarity_index_measure(*pair, data_range=1.0)
+    assert isinstance(expected, torch.Tensor)
+    assert ssim(None, target, output, mask) == {"ssim": pytest.approx(float(expected), abs=1e-6)}
+    assert ssim(None, target, target, mask) == {"ssim": pytest.approx(1.0)}
+
+
+def test_a_picture_smaller_than_the_window_has_no_ssim():
+    small = np.zeros((10, 16, 3), np.uint8)
+    assert ssim(None, small, small, np.ones((10, 16), np.uint8)) == {}
