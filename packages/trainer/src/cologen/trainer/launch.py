@@ -163,9 +163,9 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
     stopping = stack.enter_context(stopped_by_signals())
 
     def opened(number: int) -> tuple[StageSamples, HeldOutRows | None]:
-        where = {"roots": options.roots, "loading": loading(options)}
-        samples = open_stage(recipe, number, options.data, **where)
-        return samples, open_held_out(recipe, number, options.data, samples, **where)
+        roots, made = options.roots, loading(options)
+        samples = open_stage(recipe, number, options.data, roots=roots, loading=made)
+        return samples, open_held_out(recipe, number, options.data, samples, roots=roots, loading=made)
 
     first = opened(numbers[0])
     tracker = stack.enter_context(Tracker(folder, recipe, processes, wandb=options.wandb, fresh=options.fresh))

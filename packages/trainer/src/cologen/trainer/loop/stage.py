@@ -186,13 +186,8 @@ def _save(run: Run, progress: StageProgress, learner: Learner) -> None:
         prune(run.folder, run.recipe.keep_last, ends)
 
 
-<<<<<<< HEAD
-def _finish(run: Run, number: int, learner: Learner) -> None:
-    """Save the moving average as the finished stage; the next stage builds on it."""
-=======
 def _finish(run: Run, number: int, learner: Learner, validator: Validator | None) -> None:
-    """A finished stage is its moving average: that is what is kept, and what the next stage stands on."""
->>>>>>> 126cc2c (Held-out rows: their loss at fixed times and a measured grid while a stage trains, and training keeps its bits)
+    """Save the moving average as the finished stage; the next stage builds on it."""
     final = learner.average or learner.trained
     experts = whole_experts(run.bundle.transformer)
     weights = experts | {name: whole(value.detach()).cpu() for name, value in final.items()}
