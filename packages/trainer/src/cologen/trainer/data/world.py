@@ -27,7 +27,7 @@ TASKS: Mapping[str, TaskName] = {name: task for task, names in WORLD_MANIFESTS.i
 HELD_OUT_TASKS: Mapping[str, TaskName] = {name: task for task, names in WORLD_HELD_OUT.items() for name in names}
 """The same of the manifests of its validation split, a tenth as large."""
 
-_ALL_TASKS = {**TASKS, **HELD_OUT_TASKS}
+_ALL_TASKS: Mapping[str, TaskName] = {**TASKS, **HELD_OUT_TASKS}
 
 WORLD = World(num_scenes=2048, width=64, height=64, seed=0)
 """The synthetic dataset of the recipes ``world-…``."""
