@@ -73,7 +73,7 @@ def _make(data: Path, names: Sequence[str], world: World, say: Say, workers: int
             say(f"building {name}")
             folder, split = Folder.open(data / name), "val" if name in HELD_OUT_TASKS else "train"
             root = roots[formats[name]]
-            for jobs in default_jobs(tasks[name], datasets[name], root, folder, PART_SIZE, split):
+            for jobs in default_jobs(_ALL_TASKS[name], datasets[name], root, folder, PART_SIZE, split):
                 build(jobs, Cluster())
 
 
