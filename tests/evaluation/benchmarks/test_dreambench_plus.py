@@ -45,6 +45,14 @@ def test_missing_prompts_are_counted_and_damage_is_a_bad_input(tmp_path: Path) -
         found.expected(found.items[9])
 
 
+def test_a_subject_s_name_leads_nowhere(tmp_path: Path) -> None:
+    put_dataset(tmp_path)
+    laws.put(tmp_path / "captions/object/03.txt", "../{x}/Cup\n" + "a cup\n" * 9)
+    found = open_dreambench_plus(tmp_path, Options())
+    name = next(item.output_names[0] for item in found.items if item.item_id == "object_03-0")
+    assert name.format(i=0) == "tgt_image/object_03_..__x__cup/0_0.jpg"
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="none of the folders images"):
         open_dreambench_plus(tmp_path, Options())

@@ -8,6 +8,7 @@ compared with the picture that was shown. A caption's file has the subject first
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,9 @@ NUM_PICTURES, NUM_PROMPTS = 150, 9
 
 _LIVE = frozenset({"animal", "human"})
 """Categories that the published names of outputs begin with "live_subject_"."""
+
+_UNSAFE = re.compile(r"[\s/\\{}]")
+"""What an output's published name has as "_": blanks, and here what would be another path."""
 
 
 def open_dreambench_plus(root: Path, options: Options) -> Benchmark:
@@ -93,7 +97,7 @@ def _made(name: Path, subject: str, prompts: list[str], number: int, uri: str) -
         group=category,
         texts={"output": prompt},
         output_names=tuple(
-            f"tgt_image/{picture}_{subject.lower().replace(' ', '_')}/{number}_{{i}}{suffix}".replace("..", "_")
+            f"tgt_image/{picture}_{_UNSAFE.sub('_', subject.lower())}/{number}_{{i}}{suffix}"
             for suffix in (".jpg", ".png")
         ),
     )
