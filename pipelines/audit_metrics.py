@@ -31,6 +31,7 @@ from cologen.evaluation.metrics.catalog import (
 )
 from cologen.evaluation.networks.loading import load_networks, missing_networks
 from cologen.model.files import write_atomically
+from cologen.reports.contact_sheet import TILE
 from pipelines.console import CONSOLE, progress_over_count, run
 from pipelines.evaluation_options import networks_of_options
 
@@ -110,7 +111,7 @@ def _audit(options: Options) -> int:
     page = options.out / "metrics-audit.md"
     write_atomically(page, markdown(rankings, metrics, facts=facts, picture="ladders.png").encode())
     shown = next(each for each in edits if each.kind != "remove" and len(each.after.objects) > 3)
-    write_atomically(options.out / "ladders.png", picture(shown, options.size))
+    write_atomically(options.out / "ladders.png", picture(shown, TILE))
     CONSOLE.print(f"wrote {page}")
     return 0
 

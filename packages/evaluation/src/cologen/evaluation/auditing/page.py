@@ -39,11 +39,12 @@ def markdown(
         "|---|---|" + "---|" * len(LADDERS),
     ]
     lines += [
-        f"| {metric.title} (`{metric.name}`) | {metric.protocol} | "
+        f"| {metric.title} (`{metric.name}`) | {_plain(metric.protocol)} | "
         + " | ".join(_cell(rankings.get((metric.name, ladder))) for ladder in LADDERS)
         + " |"
         for metric in metrics
     ]
+    lines += ["", "## What it says", "", *_findings(rankings)]
     lines += ["", "## When a metric notices", ""]
     lines += ["The same share, of each rung against the exact target alone, from the first rung to the last.", ""]
     lines += ["| metric | " + " | ".join(LADDERS) + " |", "|---|" + "---|" * len(LADDERS)]
@@ -64,6 +65,23 @@ def picture(edit: Edit, side: int) -> bytes:
         if len(rungs := ladder(edit, side, 0)) > 1
     ]
     return png(contact_sheet(rows, across=1))
+
+
+def _findings(rankings: Mapping[tuple[str, str], Ranking]) -> list[str]:
+    """Where a metric is blind, and where it is turned round, by the interval."""
+    turned = [f"`{metric}` on {ladder}" for (metric, ladder), each in rankings.items() if each.high < 0.5]
+    blind = [f"`{metric}` on {ladder}" for (metric, ladder), each in rankings.items() if each.low <= 0.5 <= each.high]
+    return [
+        f"- **Prefers what is more wrong:** {', '.join(turned) or 'no metric on any ladder'}.",
+        f"- **At chance, so blind to it:** {', '.join(blind) or 'no metric on any ladder'}.",
+        "- A metric against the source rewards an edit that was not made: read it beside a report's identity line.",
+        "- A metric inside or outside of the region sees one half of an edit by design: report both.",
+    ]
+
+
+def _plain(text: str) -> str:
+    """Text for a cell: a bar would end it."""
+    return text.replace("|", "\\|")
 
 
 def _cell(ranking: Ranking | None) -> str:
