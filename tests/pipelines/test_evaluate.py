@@ -20,6 +20,7 @@ from cologen.evaluation.reporting.results import read_results
 from pipelines.evaluate import main
 from tests.datagen.engine.test_actors import on_ray
 from tests.evaluation import tiny_networks
+from tests.evaluation.judges.chat_server import Asked, Reply, chat_server, said
 
 DRAWN = ("--bench", "procedural", "--limit", "6", "--size", "32", "--steps", "1", "--device", "cpu")
 
@@ -218,3 +219,33 @@ def test_chance_is_told_from_skill(tmp_path: Path) -> None:
     assert accuracy["oracle"] == accuracy["identity"] == 1
     assert all((accuracy[each] or 0) < 0.3 for each in ("blank", "noise", "shuffled")), accuracy
     assert np.isfinite([value for value in accuracy.values() if value is not None]).all()
+
+
+@pytest.mark.slow
+def test_a_judge_is_asked_once_and_nonsense_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    consistent = '{"reasoning": "", "scores": {"followed": 4, "kept": 9}}'
+    perceived = '{"reasoning": "", "scores": {"natural": 9, "clean": 9}}'
+    nonsense: list[str] = []
+
+    def script(asked: Asked) -> Reply:
+        if '"followed"' not in asked.prompt:
+            return said(perceived if '"natural"' in asked.prompt else "ready")
+        nonsense.append(asked.prompt)
+        return said("I would give it a nine!" if len(nonsense) == 1 else consistent)
+
+    given = ["--bench", "gedit", "--scenes", "12", "--limit", "4", "--steps", "1", "--device", "cpu"]
+    given += ["--out", str(tmp_path / "out"), "--judge-model", "judge", "--judge-concurrency", "1"]
+    with chat_server(script) as server:
+        assert main([*given, "--judge-endpoint", server.url]) == 1
+        asked = len(server.asked)
+        assert main([*given, "--judge-endpoint", server.url]) == 1
+        assert len(server.asked) == asked
+    results = read_results(tmp_path / "out/results.json")
+    semantic = results.figure("model", "gedit_sc")
+    assert semantic is not None
+    assert semantic.counts.problems == {"unparsable": 1}
+    assert semantic.mean_of_scored == 4
+    assert semantic.figure is not None and semantic.figure < 4
+    identity = results.figure("identity", "gedit_sc")
+    assert identity is not None and identity.counts.not_applicable == 4

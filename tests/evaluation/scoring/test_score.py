@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +160,12 @@ def test_a_log_reads_back_as_written_and_refuses_what_is_no_number(tmp_path: Pat
     (tmp_path / "part-00000.jsonl").write_text('{"item": "a"}\n')
     with pytest.raises(ValueError, match="no part of a log"):
         read_part(tmp_path, 0)
+
+
+def test_what_a_judge_did_not_answer_is_asked_again(outputs: Path, tmp_path: Path) -> None:
+    assert _score(outputs, tmp_path) == 3
+    scores = read_part(tmp_path / "model", 1)
+    silent = replace(scores[0], problems={"level": Problem(reason="no_answer", detail="timed out")})
+    write_part(tmp_path / "model", 1, [silent, *scores[1:]])
+    assert _score(outputs, tmp_path) == 1
+    assert read_part(tmp_path / "model", 1)[0].problems == {}

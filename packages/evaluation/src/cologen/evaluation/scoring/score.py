@@ -92,12 +92,12 @@ def _is_current(
     if "model" not in candidates:
         return True
     try:
-        held = {
-            (each.item_id, each.output): each.digest for each in read_part(folder / "model", part, statistics=False)
-        }
+        scores = read_part(folder / "model", part, statistics=False)
     except ValueError:
         return False  # damaged: it is scored again
-    return held == {
+    if any(problem.reason == "no_answer" for each in scores for problem in each.problems.values()):
+        return False  # a judge that was down may be up again; what it answered is not asked anew
+    return {(each.item_id, each.output): each.digest for each in scores} == {
         (item.item_id, number): digest_of(outputs, item, number) for item in items for number in range(item.num_outputs)
     }
 
