@@ -24,6 +24,9 @@ from pipelines.console import CONSOLE, progress_over_count, working
 from pipelines.evaluation_options import Options
 from pipelines.evaluation_work import EvaluationWork
 
+_ASKED_BY = ("size", "turns", "split", "language", "extractor", "edges", "edits_seed")
+"""The protocol's options that decide what the model is asked."""
+
 
 def generate_outputs(work: EvaluationWork) -> None:
     """Make the outputs that are missing.
@@ -42,11 +45,15 @@ def generate_outputs(work: EvaluationWork) -> None:
 
 
 def _generation(work: EvaluationWork) -> dict[str, Any]:
-    """Everything that decides an output: it is kept beside the outputs, and a folder of others is refused."""
+    """Everything that decides an output: it is kept beside the outputs, and a folder of others is refused.
+
+    What decides scores alone (reference, captions, networks) and how many items are asked may change.
+    """
     spec, model = work.options.pipeline, work.options.model
     return {
         "benchmark": work.benchmark.name,
-        "protocol": dict(work.benchmark.protocol),
+        "dataset": work.benchmark.protocol.get("dataset", ""),
+        "questions": {name: _written(getattr(work.options.protocol, name)) for name in _ASKED_BY},
         "base": spec.base_name,
         "adapter": None if spec.adapter is None else str(spec.adapter),
         "stage": spec.stage,
@@ -110,7 +117,9 @@ def report(work: EvaluationWork) -> int:
         model=_model_name(options, generation),
         seed=int(generation.get("seed", options.model.seed)),
         networks=networks_of(folder / "scores"),
-        generation={name: value for name, value in generation.items() if name not in ("benchmark", "protocol")},
+        generation={
+            name: value for name, value in generation.items() if name not in ("benchmark", "dataset", "questions")
+        },
         unmeasured=work.unmeasured,
     )
     shown = options.gallery if options.gallery is not None else work.benchmark.shareable
@@ -159,6 +168,11 @@ def _table(work: EvaluationWork, results: Results) -> Table:
             cells.append("–" if value is None else f"{value:.4f}")
         table.add_row(f"{metric.title} {'↑' if metric.better == 'higher' else '↓'}", *cells)
     return table
+
+
+def _written(value: object) -> object:
+    """As JSON has it."""
+    return str(value) if isinstance(value, Path) else value
 
 
 def _judge(options: Options) -> JudgeOptions:

@@ -117,6 +117,21 @@ def test_outputs_of_another_model_are_scored_in_place_and_gaps_are_told(
 
 
 @pytest.mark.slow
+def test_more_items_are_added_and_another_reference_generates_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--bench", "magicbrush", "--scenes", "12", "--size", "32", "--steps", "1", "--device", "cpu"]
+    given += ["--out", str(tmp_path / "out")]
+    assert main([*given, "--limit", "2"]) == 0
+    target = _value(tmp_path / "out", "model", "l1")
+    assert main([*given, "--limit", "3"]) == 0
+    assert "1 outputs generated, 2 were there" in capsys.readouterr().out
+    assert main([*given, "--limit", "2", "--reference", "source"]) == 0
+    assert "0 outputs generated, 2 were there" in capsys.readouterr().out
+    assert _value(tmp_path / "out", "model", "l1") != target
+
+
+@pytest.mark.slow
 def test_outputs_made_otherwise_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert main([*DRAWN, "--out", str(out), "--only", "generate"]) == 0
