@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from cologen.datagen.manifest.folder import Folder
 from cologen.evaluation.generating.forecast import forecast
 from cologen.evaluation.records import Question, ScoreError
+from cologen.evaluation.scoring.opening import open_scorer
 from cologen.model.gpus import gpu_named
-from pipelines.console import CONSOLE, progress_over_count, run
+from pipelines.console import CONSOLE, progress_over_count, run, working
 from pipelines.evaluation_options import Options
-from pipelines.evaluation_steps import generate_outputs, report, score_outputs
+from pipelines.evaluation_steps import generate_outputs, report, score_outputs, scorer_spec
 from pipelines.evaluation_work import EvaluationWork
 
 _FORECAST_ITEMS = 16
@@ -27,6 +29,17 @@ def _evaluate(options: Options) -> int:
     _introduce(work)
     if options.dry_run:
         return _dry_run(work)
+    folder = Folder.open(options.folder)
+    folder.create()
+    with folder.locked("evaluating in"):
+        return _steps(work)
+
+
+def _steps(work: EvaluationWork) -> int:
+    options = work.options
+    if options.only in ("all", "score"):
+        with working("loading networks"):  # what is wrong with them should not be found after days of generating
+            open_scorer(scorer_spec(work))
     if options.only in ("all", "generate") and options.images is None:
         generate_outputs(work)
     if options.only in ("all", "score"):
@@ -45,8 +58,11 @@ def _introduce(work: EvaluationWork) -> None:
         CONSOLE.print(
             f"{len(benchmark.rejected):,} rows are no items, such as {first.sample_id}: {first.reason}, {first.detail}"
         )
-    for name, why in work.unmeasured.items():
-        CONSOLE.print(f"not measured: {name}: {why}")
+    if work.options.only == "report":
+        return  # the log knows
+    for why in dict.fromkeys(work.unmeasured.values()):
+        names = ", ".join(name for name, each in work.unmeasured.items() if each == why)
+        CONSOLE.print(f"not measured: {names}: {why}")
 
 
 def _dry_run(work: EvaluationWork) -> int:
@@ -71,8 +87,8 @@ def _dry_run(work: EvaluationWork) -> int:
     expected = forecast(work.options.pipeline, work.sampling, questions, missing)
     gpu = gpu_named(work.options.gpu)
     CONSOLE.print(
-        f"{missing:,} outputs to generate, {expected.flops_per_output / 1e12:,.1f} TFLOP each: "
-        f"{expected.hours(gpu):,.2f} hours of one {gpu.name}, text encoders and codec left out"
+        f"{missing:,} outputs to generate, {expected.flops_per_output / 1e12:,.3g} TFLOP each: "
+        f"{expected.hours(gpu):,.3g} hours of one {gpu.name}, text encoders and codec left out"
     )
     CONSOLE.print(f"measured: {', '.join(metric.name for metric in work.metrics) or 'nothing'}")
     return 1 if bad else 0

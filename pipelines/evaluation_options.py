@@ -100,6 +100,10 @@ class ScoringOptions:
     """In place of an endpoint: the folder of a vision-language model."""
     judge_concurrency: int = 8
     """Questions that the endpoint is asked at a time."""
+    judge_timeout: float = 120.0
+    """Seconds that the endpoint may take for an answer."""
+    judge_tries: int = 5
+    """How often a question is asked where the endpoint does not answer."""
     judge_cache: Path | None = None
     """Where the judge's answers are kept: the same question is asked once. Default: OUT/judge."""
 
@@ -118,6 +122,8 @@ class ScoringOptions:
             folder=self.judge_folder,
             device=device,
             concurrency=self.judge_concurrency,
+            timeout=self.judge_timeout,
+            tries=self.judge_tries,
         )
 
 
@@ -170,7 +176,7 @@ class Options:
     fresh: bool = False
     """Generate anew what another model or protocol left in --out."""
     dry_run: bool = False
-    """Say how many items there are, what is missing and how many GPU hours it takes; write nothing."""
+    """Say how many items there are, what is missing and how many GPU hours it takes; generate and score nothing."""
 
     def __post_init__(self) -> None:
         require_range(self, "scenes", least=2)
@@ -178,6 +184,10 @@ class Options:
         require_range(self.model, "stage", "guidance", least=0)
         require_range(self.model, "true_cfg", least=1)
         require_range(self.model, "seed", least=0, most=2**64 - 1)
+        require_range(self.scoring, "judge_concurrency", "judge_tries", least=1)
+        require_range(self.scoring, "judge_timeout", above=0)
+        if not self.scoring.candidates:
+            raise ValueError("--candidates needs one or more of them, such as model")
         require_range(self.place, "workers", "threads", "batch_size", least=1)
         require_gpus(self.place, "gpus_per_worker")
         require_device(self.place)
@@ -186,6 +196,10 @@ class Options:
             require_unused(self, "scenes", without="the synthetic dataset, in place of --root")
         if self.model.base is not None:
             require_unused(self.model, "preset", "weights", without="a bundled model, in place of --base")
+        if self.images is not None and not self.images.is_dir():
+            raise ValueError(f"--images {self.images} is no folder")
+        if self.images is not None and (self.fresh or self.model.seed):
+            raise ValueError("--fresh and --seed are for outputs that are generated, not for --images")
         if self.images is not None and self.only == "generate":
             raise ValueError("--images are there already: nothing is to be generated")
         _ = self.scoring.networks

@@ -9,23 +9,26 @@ from typing import Any
 
 from rich.table import Table
 
+from cologen.evaluation.benchmark import Benchmark
 from cologen.evaluation.generating.asking import open_generator
 from cologen.evaluation.generating.generate import Workers, generate
 from cologen.evaluation.judges.options import JudgeOptions
 from cologen.evaluation.metric import AnyMetric
+from cologen.evaluation.networks.loading import DEFAULTS, files_of_networks
 from cologen.evaluation.records import Picture
 from cologen.evaluation.reporting.gallery import Gallery
 from cologen.evaluation.reporting.report import HTML, RESULTS, write_report
 from cologen.evaluation.reporting.results import Results, Run
 from cologen.evaluation.scoring.candidates import decoded
 from cologen.evaluation.scoring.opening import ScorerSpec, open_scorer
-from cologen.evaluation.scoring.score import networks_of, score
+from cologen.evaluation.scoring.score import changed_outputs, networks_of, read_settings, score
+from cologen.model.opening import fingerprint
 from pipelines.console import CONSOLE, progress_over_count, working
 from pipelines.evaluation_options import Options
 from pipelines.evaluation_work import EvaluationWork
 
-_ASKED_BY = ("size", "turns", "split", "language", "extractor", "edges", "edits_seed")
-"""The protocol's options that decide what the model is asked."""
+_SCORED_BY = frozenset({"reference", "captions", "items", "region", "judge", *DEFAULTS})
+"""What a protocol says that decides scores alone, and no output."""
 
 
 def generate_outputs(work: EvaluationWork) -> None:
@@ -50,12 +53,12 @@ def _generation(work: EvaluationWork) -> dict[str, Any]:
     What decides scores alone (reference, captions, networks) and how many items are asked may change.
     """
     spec, model = work.options.pipeline, work.options.model
-    return {
+    asked = {f"protocol: {name}": said for name, said in work.benchmark.protocol.items() if name not in _SCORED_BY}
+    return asked | {
         "benchmark": work.benchmark.name,
-        "dataset": work.benchmark.protocol.get("dataset", ""),
-        "questions": {name: _written(getattr(work.options.protocol, name)) for name in _ASKED_BY},
         "base": spec.base_name,
         "adapter": None if spec.adapter is None else str(spec.adapter),
+        "weights": fingerprint(spec),
         "stage": spec.stage,
         "dtype": spec.dtype,
         "device": spec.device.partition(":")[0],
@@ -70,27 +73,21 @@ def score_outputs(work: EvaluationWork) -> None:
     Raises:
         FileNotFoundError, ValueError: a network or judge is missing or damaged.
     """
-    options = work.options
+    options, spec = work.options, scorer_spec(work)
     if extra := work.outputs.extra(work.benchmark.items):
         CONSOLE.print(f"{len(extra):,} pictures in {work.outputs.path} belong to no item, such as {extra[0]}")
-    spec = ScorerSpec(
-        benchmark=options.bench,
-        root=work.root,
-        options=options.protocol,
-        outputs=work.outputs.path,
-        metrics=tuple(metric.name for metric in work.metrics),
-        networks=options.scoring.networks,
-        judge=None if "judge" not in _networks(work.metrics) else _judge(options),
-        candidates=work.candidates,
-        device=options.pipeline.device,
-        download=options.scoring.download,
-    )
+    generation = work.outputs.settings()
     settings = {
         "protocol": dict(work.benchmark.protocol),
         "metrics": {metric.name: metric.protocol for metric in work.metrics},
-        "networks": options.scoring.networks,
+        "unmeasured": dict(work.unmeasured),
+        "networks": files_of_networks(_networks(work.metrics) - {"judge"}, work.sources),
         "judge": options.scoring.judge_model or (options.scoring.judge_folder and str(options.scoring.judge_folder)),
         "items": [item.item_id for item in work.benchmark.items],
+        "candidates": list(work.candidates),
+        "outputs": str(work.outputs.path.resolve()),
+        "model": _model_name(options, generation),
+        "generation": generation,
     }
     with progress_over_count(len(work.benchmark.items), "scoring", "items") as advance:
         score(
@@ -106,27 +103,47 @@ def score_outputs(work: EvaluationWork) -> None:
         )
 
 
-def report(work: EvaluationWork) -> int:
-    """Figures, tables and gallery from the log alone; nothing is generated or scored."""
-    options, folder = work.options, work.options.folder
-    logs = {name: folder / "scores" / name for name in work.candidates}
-    if not any(log.exists() for log in logs.values()):
-        raise FileNotFoundError(f"nothing is scored in {folder / 'scores'}: run without --only report first")
-    generation = work.outputs.settings()
-    run_ = Run(
-        model=_model_name(options, generation),
-        seed=int(generation.get("seed", options.model.seed)),
-        networks=networks_of(folder / "scores"),
-        generation={
-            name: value for name, value in generation.items() if name not in ("benchmark", "dataset", "questions")
-        },
-        unmeasured=work.unmeasured,
+def scorer_spec(work: EvaluationWork) -> ScorerSpec:
+    """What a process needs to score parts."""
+    options = work.options
+    return ScorerSpec(
+        benchmark=options.bench,
+        root=work.root,
+        options=options.protocol,
+        outputs=work.outputs.path,
+        metrics=tuple(metric.name for metric in work.metrics),
+        networks=options.scoring.networks,
+        judge=None if "judge" not in _networks(work.metrics) else _judge(options),
+        candidates=work.candidates,
+        device=options.pipeline.device,
+        download=options.scoring.download,
     )
-    shown = options.gallery if options.gallery is not None else work.benchmark.shareable
+
+
+def report(work: EvaluationWork) -> int:
+    """Figures, tables and gallery from the log alone; nothing is generated or scored, and no network is needed.
+
+    Raises:
+        FileNotFoundError: nothing is scored.
+        ValueError: the log is of another protocol, other items or other outputs than those that are there.
+    """
+    folder, benchmark = work.options.folder, work.benchmark
+    scored = _scored(work)
+    generation: Mapping[str, Any] = scored["generation"]
+    unmeasured = {metric.name: scored["unmeasured"].get(metric.name, "") for metric in benchmark.metrics}
+    run_ = Run(
+        model=scored["model"],
+        seed=int(generation.get("seed", 0)),
+        networks=networks_of(folder / "scores"),
+        generation={name: value for name, value in generation.items() if not name.startswith("protocol: ")},
+        unmeasured={name: why for name, why in unmeasured.items() if name not in scored["metrics"]},
+    )
+    logs = {name: folder / "scores" / name for name in scored["candidates"]}
+    shown = work.options.gallery if work.options.gallery is not None else benchmark.shareable
     gallery = Gallery(pictures=partial(_pictures, work)) if shown else None
     with working("writing the report"):
-        results = write_report(folder, work.benchmark, logs, run_, gallery=gallery)
-    CONSOLE.print(_table(work, results))
+        results = write_report(folder, benchmark, logs, run_, gallery=gallery)
+    CONSOLE.print(_table(benchmark, results))
     CONSOLE.print(f"report: {folder}/{HTML}\nresults: {folder}/{RESULTS}")
     incomplete = [each for each in results.candidates.get("model", ()) if each.counts.num_problems]
     if incomplete:
@@ -138,9 +155,30 @@ def report(work: EvaluationWork) -> int:
     return 1 if incomplete else 0
 
 
+def _scored(work: EvaluationWork) -> dict[str, Any]:
+    """How the log was made, checked against what is asked now."""
+    scores = work.options.folder / "scores"
+    try:
+        scored = read_settings(scores)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"nothing is scored in {scores}: run --only score, or without --only") from None
+    asked = dict(work.benchmark.protocol)
+    differing = sorted(
+        name for name in {*asked, *scored["protocol"]} if asked.get(name) != scored["protocol"].get(name)
+    )
+    if differing:
+        words = "; ".join(f"{name}: {scored['protocol'].get(name)!r}, not {asked.get(name)!r}" for name in differing)
+        raise ValueError(f"{scores} was scored under another protocol ({words}): run --only score first")
+    if scored["outputs"] != str(work.outputs.path.resolve()):
+        raise ValueError(f"{scores} is of the outputs in {scored['outputs']}: run --only score first")
+    if "model" in scored["candidates"] and (changed := changed_outputs(work.benchmark, work.outputs, scores)):
+        raise ValueError(f"{changed:,} outputs have changed since they were scored: run --only score first")
+    return scored
+
+
 def _model_name(options: Options, generation: Mapping[str, Any]) -> str:
     if options.images is not None:
-        return options.images.name
+        return options.images.resolve().name
     adapter = generation.get("adapter")
     return f"{generation.get('base', options.pipeline.base_name)}" + (f" with {Path(adapter).name}" if adapter else "")
 
@@ -157,22 +195,19 @@ def _pictures(work: EvaluationWork, item_id: str, number: int) -> dict[str, Pict
     return found | {"output": decoded(work.outputs.find(item, number))}
 
 
-def _table(work: EvaluationWork, results: Results) -> Table:
+def _table(benchmark: Benchmark, results: Results) -> Table:
     """A row for each metric, a column for each candidate."""
-    table = Table("metric", *work.candidates)
-    for metric in work.metrics:
+    table = Table("metric", *results.candidates)
+    for metric in benchmark.metrics:
+        if metric.name in results.run.unmeasured:
+            continue
         cells: list[str] = []
-        for candidate in work.candidates:
+        for candidate in results.candidates:
             figure = results.figure(candidate, metric.name)
             value = None if figure is None else figure.figure
             cells.append("–" if value is None else f"{value:.4f}")
         table.add_row(f"{metric.title} {'↑' if metric.better == 'higher' else '↓'}", *cells)
     return table
-
-
-def _written(value: object) -> object:
-    """As JSON has it."""
-    return str(value) if isinstance(value, Path) else value
 
 
 def _judge(options: Options) -> JudgeOptions:

@@ -67,6 +67,11 @@ class EvaluationWork:
         return None if address is None else Cluster(address=address)
 
     @property
+    def sources(self) -> dict[str, str]:
+        """Where each network is from: what is given, over the protocol's own."""
+        return dict(self.benchmark.networks) | self.options.scoring.networks
+
+    @property
     def sampling(self) -> dict[str, Any]:
         """How outputs are sampled, the benchmark's protocol included."""
         return self.options.model.sampling.over(self.benchmark.sampling)

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from cologen.evaluation.benchmarks.catalog import BENCHMARKS
 from cologen.evaluation.reporting.results import read_results
+from cologen.model.world_base import packaged_base
 from pipelines.evaluate import main
 from tests.datagen.engine.test_actors import on_ray
 from tests.evaluation import tiny_networks
@@ -132,6 +134,37 @@ def test_more_items_are_added_and_another_reference_generates_nothing(
 
 
 @pytest.mark.slow
+def test_a_report_is_refused_where_its_log_is_of_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main([*DRAWN, "--out", str(out)]) == 0
+    before = (out / "results.json").read_bytes()
+    changed = [each if each != "32" else "64" for each in DRAWN]
+    assert main([*changed, "--out", str(out), "--only", "report"]) == 1
+    assert "another protocol" in capsys.readouterr().err
+    victim = sorted((out / "outputs").glob("0*.png"))[0]
+    Image.new("RGB", (32, 32)).save(victim)
+    assert main([*DRAWN, "--out", str(out), "--only", "report"]) == 1
+    assert "1 outputs have changed" in " ".join(capsys.readouterr().err.split())
+    assert (out / "results.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_outputs_of_other_weights_are_never_mixed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    for factor in (1.0, 0.5):
+        weights = {name: factor * each for name, each in load_file(packaged_base("world-tiny")).items()}
+        (tmp_path / str(factor)).mkdir()
+        save_file(weights, tmp_path / str(factor) / "base.safetensors")
+    given = [*DRAWN, "--out", str(out), "--only", "generate", "--weights"]
+    assert main([*given, str(tmp_path / "1.0/base.safetensors")]) == 0
+    next((out / "outputs").glob("0*.png")).unlink()
+    assert main([*given, str(tmp_path / "0.5/base.safetensors")]) == 1
+    assert "weights:" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_outputs_made_otherwise_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert main([*DRAWN, "--out", str(out), "--only", "generate"]) == 0
@@ -146,7 +179,8 @@ def test_outputs_made_otherwise_are_refused(tmp_path: Path, capsys: pytest.Captu
         (["--bench", "procedural", "--turns", "multi"], "no option turns"),
         (["--bench", "magicbrush", "--root", "nowhere"], "nowhere"),
         (["--bench", "procedural", "--network", "clip"], "NAME=PATH"),
-        (["--bench", "procedural", "--images", "x", "--only", "generate"], "nothing is to be generated"),
+        (["--bench", "procedural", "--images", ".", "--only", "generate"], "nothing is to be generated"),
+        (["--bench", "procedural", "--images", "nowhere"], "nowhere is no folder"),
         (["--bench", "gedit", "--judge-model", "m"], "judge-endpoint"),
         (["--bench", "nothing"], "invalid choice"),
     ],

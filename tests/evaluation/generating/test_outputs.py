@@ -54,10 +54,50 @@ def test_an_items_bare_name_does_not_serve_for_several_outputs(tmp_path: Path) -
 
 
 def test_why_an_output_is_missing_is_kept_until_it_is_there(tmp_path: Path) -> None:
-    folder = OutputFolder(tmp_path)
+    folder = OutputFolder(tmp_path / "outputs")
+    folder.begin({})
     folder.write("cat", 1, ValueError("no room"))
     with pytest.raises(ScoreError, match="bad_input: no room"):
         folder.find(TWO, 1)
     folder.write("cat", 1, toy.picture("cat"))
     assert folder.find(TWO, 1).name == "cat-1.png"
-    assert not list(tmp_path.glob("*.json"))
+    assert [path.name for path in folder.path.glob("*.json")] == ["generation.json"]
+
+
+def test_files_of_others_are_neither_removed_nor_believed(tmp_path: Path) -> None:
+    _save(tmp_path / "holiday-1.png")
+    (tmp_path / "cat-1.json").write_text('{"prompt": "a cat"}')
+    folder = OutputFolder(tmp_path)
+    for fresh in (False, True):
+        with pytest.raises(ValueError, match="not generated here"):
+            folder.begin({}, fresh=fresh)
+    assert (tmp_path / "holiday-1.png").exists()
+    with pytest.raises(ScoreError, match="missing"):
+        folder.find(TWO, 1)
+
+
+def test_settings_that_cannot_be_read_are_one_message(tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path)
+    for content in ("[1]", '{"seed": ', "null"):
+        (tmp_path / "generation.json").write_text(content)
+        with pytest.raises(ValueError, match=r"generation\.json holds no settings"):
+            folder.settings()
+
+
+def test_a_torn_output_is_made_again(tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path / "outputs")
+    folder.begin({})
+    folder.write("cat", 0, toy.picture("cat"))
+    folder.write("cat", 1, toy.picture("cat"))
+    path = folder.path / "cat-1.png"
+    path.write_bytes(path.read_bytes()[:-20])
+    assert folder.missing([TWO]) == [(TWO, 1)]
+
+
+def test_our_own_outputs_have_one_name_each(tmp_path: Path) -> None:
+    """Item a-0's missing output must not be found as item a's output 0."""
+    folder = OutputFolder(tmp_path / "outputs")
+    folder.begin({})
+    folder.write("a", 0, toy.picture("a"))
+    with pytest.raises(ScoreError, match="missing"):
+        folder.find(Item(item_id="a-0", cluster="a", prompt=""), 0)

@@ -42,3 +42,12 @@ def test_what_no_header_can_carry_is_refused_without_showing_it(monkeypatch: pyt
     with pytest.raises(ValueError, match="JUDGE_KEY holds no key") as error:
         Key.from_environment("JUDGE_KEY")
     assert content not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "echoed", [r"sk-secret/abc\"def+123", r"sk-secret\/abc\"def+123", r"sk-secret\u002fabc\u0022def\u002B123"]
+)
+def test_a_key_that_comes_back_escaped_is_hidden_too(monkeypatch: pytest.MonkeyPatch, echoed: str) -> None:
+    monkeypatch.setenv("JUDGE_KEY", 'sk-secret/abc"def+123')
+    hidden = Key.from_environment("JUDGE_KEY").hide_bytes(f'{{"error": "{echoed} is wrong"}}'.encode())
+    assert hidden == b'{"error": "*** is wrong"}'

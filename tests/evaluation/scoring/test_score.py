@@ -24,6 +24,7 @@ CANDIDATES = ("model", "oracle", "identity")
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("outputs")
+    OutputFolder(folder).begin({})
     generate(toy.benchmark(), OutputFolder(folder), toy.load_generator, seed=0, workers=Workers())
     return folder
 
@@ -158,7 +159,7 @@ def test_a_log_reads_back_as_written_and_refuses_what_is_no_number(tmp_path: Pat
     with pytest.raises(ValueError, match="not finite"):
         write_part(tmp_path, 1, [OutputScore(item_id="a", output=0, values={"l1": float("nan")})])
     (tmp_path / "part-00000.jsonl").write_text('{"item": "a"}\n')
-    with pytest.raises(ValueError, match="no part of a log"):
+    with pytest.raises(ValueError, match="is damaged"):
         read_part(tmp_path, 0)
 
 
@@ -166,6 +167,30 @@ def test_what_a_judge_did_not_answer_is_asked_again(outputs: Path, tmp_path: Pat
     assert _score(outputs, tmp_path) == 3
     scores = read_part(tmp_path / "model", 1)
     silent = replace(scores[0], problems={"level": Problem(reason="no_answer", detail="timed out")})
+    assert silent.digest
     write_part(tmp_path / "model", 1, [silent, *scores[1:]])
     assert _score(outputs, tmp_path) == 1
     assert read_part(tmp_path / "model", 1)[0].problems == {}
+
+
+def test_statistics_of_another_log_are_refused_and_scored_again(outputs: Path, tmp_path: Path) -> None:
+    assert _score(outputs, tmp_path) == 3
+    (tmp_path / "model/part-00001.npz").write_bytes((tmp_path / "oracle/part-00001.npz").read_bytes())
+    with pytest.raises(ValueError, match=r"part-00001\.npz was not written with it"):
+        read_part(tmp_path / "model", 1)
+    assert _score(outputs, tmp_path) == 1
+    oracle = tmp_path / "oracle/part-00000.jsonl"
+    oracle.write_bytes(b"".join(oracle.read_bytes().splitlines(keepends=True)[:5]))
+    assert _score(outputs, tmp_path) == 1
+
+
+def test_an_output_that_is_far_too_long_is_a_counted_problem(outputs: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "outputs"
+    copied.mkdir()
+    for path in outputs.glob("*"):
+        (copied / path.name).write_bytes(path.read_bytes())
+    Image.new("RGB", (16, 5000)).save(copied / "i0-0.png")
+    _score(copied, tmp_path / "scores")
+    problem = _log(tmp_path / "scores", "model")["i0", 0].problem("l1")
+    assert problem is not None
+    assert problem.reason == "wrong_size"

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-import torch
-
-from cologen.model.bundle import build
-from cologen.model.pipeline import CoLoGenPipeline
-from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
-
-DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
-    {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-)
 
 Offload = Literal["none", "model", "sequential"]
 
@@ -46,14 +36,55 @@ class PipelineSpec:
         return self.base or f"{self.preset} ({(self.weights or packaged_base(self.preset)).name})"
 
 
-def open_pipeline(spec: PipelineSpec) -> CoLoGenPipeline:
-    """The pipeline, with its adapter, on its device.
+def fingerprint(spec: PipelineSpec) -> str:
+    """A hash of what decides the pipeline's outputs: weights and adapter in full, a FLUX folder by its files' ends.
+
+    A base that is only a name on the hub is known by that name.
+
+    Raises:
+        FileNotFoundError, ValueError: the adapter is missing or damaged.
+    """
+    from cologen.model.adapter_index import read_index
+
+    digest = hashlib.sha256(repr((spec.base, spec.preset, spec.stage)).encode())
+    if spec.base is None:
+        digest.update((spec.weights or packaged_base(spec.preset)).read_bytes())
+    elif Path(spec.base).is_dir():
+        for path in sorted(Path(spec.base).rglob("*.safetensors")):
+            digest.update(f"{path.relative_to(spec.base)} {path.stat().st_size}".encode())
+            digest.update(_ends(path))
+    if spec.adapter is not None:
+        digest.update(repr(sorted(read_index(spec.adapter).items())).encode())
+    return digest.hexdigest()[:16]
+
+
+def _ends(path: Path) -> bytes:
+    """The first and the last megabyte: a file's header, and weights of its last layers."""
+    with path.open("rb") as file:
+        first = file.read(_END_BYTES)
+        file.seek(max(0, path.stat().st_size - _END_BYTES))
+        return first + file.read(_END_BYTES)
+
+
+_END_BYTES = 1 << 20
+
+
+def open_pipeline(spec: PipelineSpec) -> Any:
+    """The ``CoLoGenPipeline``, with its adapter, on its device.
 
     Raises:
         FileNotFoundError: no such base, weights or adapter.
         ValueError: they are damaged, or do not fit together.
     """
-    dtype = DTYPES[spec.dtype]
+    # Here, since torch and diffusers take seconds to import, which a command's --help need not wait for.
+    import torch
+
+    from cologen.model.bundle import build
+    from cologen.model.pipeline import CoLoGenPipeline
+    from cologen.model.presets import preset
+
+    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    dtype = dtypes[spec.dtype]
     if spec.base is None:
         model = build(preset(spec.preset), weights=spec.weights or packaged_base(spec.preset), dtype=dtype)
         pipeline = CoLoGenPipeline.from_bundle(model)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from cologen.evaluation.records import Question
-from cologen.model.codecs import FLUX_DOWNSCALE
 from cologen.model.costs import Flops, Shape, Tokens, cached_step, source_pass
 from cologen.model.gpus import Gpu
 from cologen.model.opening import PipelineSpec
@@ -44,6 +43,8 @@ def forecast(
 
 
 def _flops(base: Preset, shape: Shape, question: Question, steps: int, passes: int) -> Flops:
+    from cologen.model.codecs import FLUX_DOWNSCALE  # here, since it imports all of diffusers
+
     aligned = question.task != "customized"
     height, width = question.pictures[0].shape[:2] if question.pictures and aligned else (base.side, base.side)
     height, width = question.height or height, question.width or width

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from cologen.evaluation.records import Item, Picture, ScoreError
 from cologen.model.files import write_atomically
 
 SETTINGS_NAME = "generation.json"
+_OWN_NAME = re.compile(r".+-\d+\.(png|json)")
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -32,30 +35,40 @@ class OutputFolder:
     def begin(self, settings: Mapping[str, Any], *, fresh: bool = False) -> None:
         """Make the folder, or check that what is in it was made with the same settings.
 
+        ``fresh`` removes the outputs that were generated here, and nothing else.
+
         Raises:
-            ValueError: it was made with others; the message names the fields that differ.
+            ValueError: it was made with others (the message names the fields that differ), or holds other files.
         """
         file = self.path / SETTINGS_NAME
         if file.exists() and not fresh:
-            found = json.loads(file.read_text())
+            found = self.settings()
             differing = sorted(name for name in {*found, *settings} if found.get(name) != settings.get(name))
             if differing:
                 words = "; ".join(f"{name}: {found.get(name)!r}, not {settings.get(name)!r}" for name in differing)
                 raise ValueError(f"{self.path} holds outputs made otherwise ({words}): use another --out, or --fresh")
             return
+        if not file.exists() and self.path.exists() and any(self.path.iterdir()):
+            raise ValueError(f"{self.path} holds files that were not generated here: use another --out")
         self.path.mkdir(parents=True, exist_ok=True)
-        for old in (*self.path.glob("*.png"), *self.path.glob("*.json")):
-            old.unlink()  # with --fresh; without it only a folder that never began has any
+        for old in self.path.iterdir():
+            if _OWN_NAME.fullmatch(old.name):
+                old.unlink()
         write_atomically(file, (json.dumps(settings, indent=1, sort_keys=True) + "\n").encode())
 
     def settings(self) -> dict[str, Any]:
         """How the outputs were made; empty for a folder of another program."""
         file = self.path / SETTINGS_NAME
-        return json.loads(file.read_text()) if file.exists() else {}
+        if not file.exists():
+            return {}
+        try:
+            return dict(json.loads(file.read_bytes()))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{file} holds no settings of generated outputs ({error}): remove it") from error
 
     def missing(self, items: Iterable[Item]) -> list[tuple[Item, int]]:
-        """The outputs that are not there yet, in the order of the items."""
-        there = {path.name for path in self.path.glob("*.png")} if self.path.exists() else set[str]()
+        """The outputs that are not there yet, or not whole, in the order of the items."""
+        there = {path.name for path in self.path.glob("*.png") if _is_whole(path)} if self.path.exists() else set[str]()
         return [
             (item, number)
             for item in items
@@ -83,16 +96,18 @@ class OutputFolder:
             ScoreError: there is none; with the reason where generation left one.
         """
         own = self._own(item.item_id, number)
-        names = [own.stem, *([item.item_id] if item.num_outputs == 1 else [])]
-        candidates = [self.path / f"{name}{suffix}" for name in names for suffix in SUFFIXES]
-        candidates += [self.path / name.format(i=number) for name in item.output_names]
+        if self._is_ours:
+            candidates = [own]
+        else:
+            names = [own.stem, *([item.item_id] if item.num_outputs == 1 else [])]
+            candidates = [self.path / f"{name}{suffix}" for name in names for suffix in SUFFIXES]
+            candidates += [self.path / name.format(i=number) for name in item.output_names]
         for path in candidates:
             if path.is_file():
                 return path
         why = own.with_suffix(".json")
-        if why.is_file():
-            problem = json.loads(why.read_text())
-            raise ScoreError(problem["reason"], problem["detail"])
+        if self._is_ours and why.is_file():
+            raise _problem(why)
         raise ScoreError("missing", f"no {own.name} in {self.path.name}" + _others(candidates[1:]))
 
     def extra(self, items: Iterable[Item]) -> list[str]:
@@ -107,8 +122,30 @@ class OutputFolder:
         pictures = (path for path in self.path.rglob("*") if path.suffix.lower() in SUFFIXES)
         return sorted(path.relative_to(self.path).as_posix() for path in pictures if path not in known)
 
+    @property
+    def _is_ours(self) -> bool:
+        """Whether the outputs were generated here: then each has one name, and a file says why one is missing."""
+        return (self.path / SETTINGS_NAME).exists()
+
     def _own(self, item_id: str, number: int) -> Path:
         return self.path / f"{item_id}-{number}.png"
+
+
+def _problem(path: Path) -> ScoreError:
+    """Why generation made no output."""
+    try:
+        held = json.loads(path.read_bytes())
+        return ScoreError(held["reason"], str(held["detail"]))
+    except (ValueError, LookupError, TypeError) as error:
+        return ScoreError("missing", f"{path.name} does not say why there is no output: {error}")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a PNG has its end: a machine that lost power may leave a part of one."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - len(_PNG_END)))
+        return file.read() == _PNG_END
 
 
 def encoded(picture: Picture) -> bytes:

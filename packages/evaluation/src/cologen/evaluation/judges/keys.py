@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 SHORTEST_SECRET = 8
 """Characters. A shorter word (``EMPTY`` for a local server) hides nothing, and may be part of an answer."""
@@ -49,7 +50,13 @@ class Key:
         return text.replace(self._secret, _HIDDEN) if len(self._secret) >= SHORTEST_SECRET else text
 
     def hide_bytes(self, content: bytes) -> bytes:
-        """As ``hide``."""
+        """As ``hide``, in JSON too, where characters of the key may be escaped."""
         if len(self._secret) < SHORTEST_SECRET:
             return content
-        return content.replace(self._secret.encode(), _HIDDEN.encode())
+        return self._pattern.sub(_HIDDEN.encode(), content)
+
+    @property
+    def _pattern(self) -> re.Pattern[bytes]:
+        """Each character as it is, behind a backslash, or by its number."""
+        forms = [rf"(?:\\?{re.escape(char)}|\\u00{ord(char):02x}|\\u00{ord(char):02X})" for char in self._secret]
+        return re.compile("".join(forms).encode())

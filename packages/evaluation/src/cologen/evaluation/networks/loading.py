@@ -66,6 +66,21 @@ def missing_networks(names: Iterable[str], sources: Mapping[str, str]) -> dict[s
     return missing
 
 
+def files_of_networks(names: Iterable[str], sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """Path, size and time of each network's files: what tells cheaply that weights were replaced.
+
+    Raises:
+        FileNotFoundError: a network is not on this machine.
+    """
+    found: dict[str, list[str]] = {}
+    for name in sorted(set(names)):
+        path = _located(name, _source(name, sources), download=False)
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        states = [(each, each.stat()) for each in files if each.is_file()]
+        found[name] = [f"{each} {state.st_size} {state.st_mtime_ns}" for each, state in states]
+    return found
+
+
 def _source(name: str, sources: Mapping[str, str]) -> str:
     if name not in DEFAULTS:
         raise ValueError(f"no network is called {name!r}: there are {', '.join(DEFAULTS)}")

@@ -39,13 +39,14 @@ def protocol(results: Results) -> list[Grid]:
         "items": f"{asked.num_items:,}",
         "outputs": f"{asked.num_outputs:,}",
         "clusters": f"{asked.num_clusters:,}",
-        "seed": f"{run.seed}",
-        "bootstrap seed": f"{results.bootstrap.seed}",
+        "seed of the outputs": f"{run.seed}",
+        "seed of the bootstrap": f"{results.bootstrap.seed}",
     }
     sampling = {name: f"{value:g}" for name, value in asked.sampling.items()}
     generation = {name: str(value) for name, value in run.generation.items()}
     grids = [
-        _pairs("Protocol", dict(asked.protocol) | counts, asked.notes),
+        _pairs("Protocol", dict(asked.protocol), asked.notes),
+        _pairs("Counts", counts),
         _pairs("Sampling settings of the protocol", sampling),
         _pairs("Generation", generation),
         _networks(results),

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,8 @@ from cologen.datagen.records import RejectedError
 from cologen.evaluation.records import Expected, Item, Picture, ScoreError
 
 Candidate = Literal["model", "oracle", "identity", "blank", "noise", "shuffled"]
+MOST_STRETCHED = 64
+_BUFFER = re.compile(r"<_io\.BytesIO object at 0x[0-9a-f]+>")  # as Pillow names what it cannot read
 CANDIDATES: tuple[Candidate, ...] = get_args(Candidate)
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
@@ -38,12 +41,18 @@ def decoded(path: Path) -> Picture:
     """A picture of an outputs' folder, upright RGB.
 
     Raises:
-        ScoreError: ``unreadable``.
+        ScoreError: ``unreadable``; or ``wrong_size``, where a network's resizing would take gigabytes.
     """
     try:
-        return images.decode(images.read_bytes(path.parent, addresses.address(path.name)))
+        picture = images.decode(images.read_bytes(path.parent, addresses.address(path.name)))
     except RejectedError as error:
-        raise ScoreError("unreadable", f"{path.name}: {error}") from None
+        raise ScoreError("unreadable", f"{path.name}: {_BUFFER.sub('the file', str(error))}") from None
+    height, width = picture.shape[:2]
+    if max(height, width) > MOST_STRETCHED * min(height, width):
+        raise ScoreError(
+            "wrong_size", f"{path.name} is {width} x {height}: at most {MOST_STRETCHED} times as long as wide"
+        )
+    return picture
 
 
 def known_output(candidate: Candidate, item: Item, expected: Expected) -> Picture:

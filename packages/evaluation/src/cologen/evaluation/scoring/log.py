@@ -8,6 +8,7 @@ The parts of a candidate (``model``, ``oracle``, ``identity``) hold the items in
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import zipfile
@@ -63,9 +64,10 @@ def part_path(folder: Path, part: int) -> Path:
 def write_part(folder: Path, part: int, scores: Sequence[OutputScore]) -> None:
     """Commit a part: its statistics, then its lines, each whole or not there at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = part_path(folder, part)
-    write_atomically(path.with_suffix(".npz"), _packed(scores))
-    write_atomically(path, b"".join(orjson.dumps(_line(score)) + b"\n" for score in scores))
+    path, packed = part_path(folder, part), _packed(scores)
+    write_atomically(path.with_suffix(".npz"), packed)
+    digest = _digest(packed)
+    write_atomically(path, b"".join(orjson.dumps(_line(score) | {"npz": digest}) + b"\n" for score in scores))
 
 
 def read_part(folder: Path, part: int, *, statistics: bool = True) -> list[OutputScore]:
@@ -78,16 +80,30 @@ def read_part(folder: Path, part: int, *, statistics: bool = True) -> list[Outpu
     path = part_path(folder, part)
     try:
         lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-        held = _unpacked(path.with_suffix(".npz"), len(lines)) if statistics else [{} for _ in lines]
+        held = _statistics(path.with_suffix(".npz"), lines) if statistics else [{} for _ in lines]
         return [_score(line, each) for line, each in zip(lines, held, strict=True)]
-    except (orjson.JSONDecodeError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is no part of a log of scores: {error}") from error
+    except (ValueError, LookupError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        if isinstance(error, FileNotFoundError) and not path.exists():
+            raise
+        raise ValueError(f"{path} is damaged ({error}): remove it, and score again") from error
 
 
 def read_log(folder: Path, *, statistics: bool = False) -> Iterator[OutputScore]:
     """All committed scores of a candidate's folder, in order, one part in memory at a time."""
-    for path in sorted(folder.glob("part-*.jsonl")):
+    for path in sorted(folder.glob("part-[0-9][0-9][0-9][0-9][0-9].jsonl")):
         yield from read_part(folder, int(path.stem.removeprefix("part-")), statistics=statistics)
+
+
+def _statistics(path: Path, lines: Sequence[dict[str, Any]]) -> list[dict[str, dict[str, np.ndarray]]]:
+    """The statistics that were written with these lines."""
+    packed = path.read_bytes()
+    if any(line["npz"] != _digest(packed) for line in lines):
+        raise ValueError(f"{path.name} was not written with it")
+    return _unpacked(packed, len(lines))
+
+
+def _digest(packed: bytes) -> str:
+    return hashlib.blake2b(packed, digest_size=8).hexdigest()
 
 
 def _line(score: OutputScore) -> dict[str, Any]:
@@ -100,6 +116,8 @@ def _line(score: OutputScore) -> dict[str, Any]:
 
 def _score(line: dict[str, Any], statistics: Mapping[str, Statistic]) -> OutputScore:
     problems = {name: Problem(**each) for name, each in line["problems"].items()}
+    if not isinstance(line["item"], str) or not isinstance(line["output"], int):
+        raise TypeError(f"item and output are {line['item']!r} and {line['output']!r}")
     return OutputScore(
         item_id=line["item"],
         output=line["output"],
@@ -123,9 +141,9 @@ def _packed(scores: Sequence[OutputScore]) -> bytes:
     return file.getvalue()
 
 
-def _unpacked(path: Path, num_scores: int) -> list[dict[str, dict[str, np.ndarray]]]:
+def _unpacked(packed: bytes, num_scores: int) -> list[dict[str, dict[str, np.ndarray]]]:
     held: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in range(num_scores)]
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(io.BytesIO(packed), allow_pickle=False) as file:
         rows = {name.removesuffix("/rows"): file[name] for name in file.files if name.endswith("/rows")}
         for name in file.files:
             metric, _, array = name.rpartition("/")

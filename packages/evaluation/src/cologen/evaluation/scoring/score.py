@@ -13,7 +13,7 @@ from cologen.evaluation.benchmark import Benchmark
 from cologen.evaluation.generating.outputs import OutputFolder
 from cologen.evaluation.records import Item
 from cologen.evaluation.scoring.candidates import Candidate
-from cologen.evaluation.scoring.log import part_path, read_part, write_part
+from cologen.evaluation.scoring.log import OutputScore, read_part, write_part
 from cologen.evaluation.scoring.scorer import ScoredPart, digest_of, items_of, num_parts
 from cologen.model.files import write_atomically
 
@@ -42,8 +42,7 @@ def score(
         ValueError: the networks are not those that scored the parts that are there.
     """
     file = folder / SETTINGS_NAME
-    kept = json.loads(file.read_text()) == json.loads(json.dumps(settings)) if file.exists() else False
-    if not kept:
+    if not file.exists() or read_settings(folder) != json.loads(json.dumps(settings)):
         _remove_parts(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(file, (json.dumps(settings, indent=1, sort_keys=True) + "\n").encode())
@@ -66,7 +65,24 @@ def score(
 def networks_of(folder: Path) -> dict[str, str]:
     """The identities of the networks that scored; empty where none did."""
     file = folder / NETWORKS_NAME
-    return json.loads(file.read_text()) if file.exists() else {}
+    return _json(file) if file.exists() else {}
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The settings with which the log in ``folder`` was made.
+
+    Raises:
+        FileNotFoundError: nothing was scored there.
+        ValueError: the file is damaged.
+    """
+    return _json(folder / SETTINGS_NAME)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{file} is damaged ({error}): remove its folder, and score again") from error
 
 
 def _keep_networks(folder: Path, networks: Mapping[str, str]) -> None:
@@ -84,20 +100,53 @@ def _items(benchmark: Benchmark, part: int) -> Sequence[Item]:
     return [benchmark.items[place] for place in items_of(benchmark, part)]
 
 
+def changed_outputs(benchmark: Benchmark, outputs: OutputFolder, folder: Path) -> int:
+    """How many of the model's outputs are other files than those that were scored.
+
+    Raises:
+        FileNotFoundError, ValueError: a part of the log is missing or damaged.
+    """
+    changed = 0
+    for part in range(num_parts(benchmark)):
+        held = {
+            (each.item_id, each.output): each.digest for each in read_part(folder / "model", part, statistics=False)
+        }
+        there = _digests(_items(benchmark, part), outputs)
+        changed += sum(held.get(key) != digest for key, digest in there.items())
+    return changed
+
+
 def _is_current(
     folder: Path, part: int, items: Sequence[Item], outputs: OutputFolder, candidates: Sequence[Candidate]
 ) -> bool:
-    if not all(part_path(folder / candidate, part).exists() for candidate in candidates):
-        return False
-    if "model" not in candidates:
-        return True
-    try:
-        scores = read_part(folder / "model", part, statistics=False)
-    except ValueError:
-        return False  # damaged: it is scored again
-    if any(problem.reason == "no_answer" for each in scores for problem in each.problems.values()):
-        return False  # a judge that was down may be up again; what it answered is not asked anew
-    return {(each.item_id, each.output): each.digest for each in scores} == {
+    """Whether all candidates have whole scores of these items, and the model's are of the files that are there.
+
+    A judge that did not answer, and a picture of the dataset that could not be read, are tried again.
+    """
+    there = _digests(items, outputs)
+    for candidate in candidates:
+        try:
+            scores = read_part(folder / candidate, part)
+        except (FileNotFoundError, ValueError):
+            return False
+        if [(each.item_id, each.output) for each in scores] != list(there):
+            return False
+        if candidate == "model" and [each.digest for each in scores] != list(there.values()):
+            return False
+        if candidate == "model" and any(map(_is_tried_again, scores)):
+            return False
+    return True
+
+
+def _is_tried_again(score: OutputScore) -> bool:
+    """Whether the output is there, and a judge that was silent or a damaged picture of the dataset kept it unscored."""
+    reasons = {problem.reason for problem in score.problems.values()}
+    return bool(score.digest and reasons & {"no_answer", "bad_input"})
+
+
+def _digests(items: Sequence[Item], outputs: OutputFolder) -> dict[tuple[str, int], str]:
+    """The files of these items' outputs by item and number, in their order."""
+    return {
         (item.item_id, number): digest_of(outputs, item, number) for item in items for number in range(item.num_outputs)
     }
 

@@ -54,6 +54,13 @@ class Scorer:
         }
         return ScoredPart(scores, {name: network.identity for name, network in self.networks.items()})
 
+    def _other(self, place: int) -> Item:
+        """The next item of the same part, so that a part's scores rest on its own outputs alone."""
+        places = items_of(self.benchmark, place // PART_SIZE)
+        if len(places) == 1:
+            raise ScoreError("missing", "there is no other item whose output could be taken")
+        return self.benchmark.items[places[(place - places.start + 1) % len(places)]]
+
     def _score(self, candidate: Candidate, readings: Readings, output: _Output) -> OutputScore:
         """A judge costs money, so it is asked about the model's outputs alone: no other candidate has its scores."""
         judged = [metric for metric in self.metrics if "judge" in _networks(metric.needs)]
@@ -75,8 +82,7 @@ class Scorer:
             if candidate == "model":
                 output = decoded(self.outputs.find(item, number))
             elif candidate == "shuffled":
-                other = self.benchmark.items[(place + 1) % len(self.benchmark.items)]
-                output = decoded(self.outputs.find(other, number))
+                output = decoded(self.outputs.find(self._other(place), number))
             elif isinstance(expected, ScoreError):
                 raise expected
             else:
