@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from cologen.datagen.manifest.folder import Folder
-from cologen.evaluation.generating.forecast import forecast
 from cologen.evaluation.records import Question, ScoreError
 from cologen.evaluation.scoring.opening import open_scorer
 from cologen.model.gpus import gpu_named
@@ -67,6 +66,9 @@ def _introduce(work: EvaluationWork) -> None:
 
 def _dry_run(work: EvaluationWork) -> int:
     """Items, what is missing and hours; 1 where pictures of the dataset are missing."""
+    # Here, since it imports transformers, which takes seconds that no other step needs.
+    from cologen.evaluation.generating.forecast import forecast
+
     bad: list[str] = []
     questions: list[Question] = []
     with progress_over_count(len(work.benchmark.items), "reading", "items") as advance:
