@@ -74,7 +74,7 @@ class TestOnRay:
         taken: list[int] = []
 
         def tasks() -> Iterator[int]:
-            for number in range(20):
+            for number in range(20, 40):
                 taken.append(number)
                 yield number
 
@@ -86,4 +86,4 @@ class TestOnRay:
                 if len(done) == 5:
                     for process in ray_processes("_Worker"):
                         os.kill(process.pid, signal.SIGKILL)
-        assert done == {number: (2 * number, 1) for number in range(20)}
+        assert done == {place: (2 * (20 + place), 1) for place in range(20)}
