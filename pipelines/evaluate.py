@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cologen.datagen.manifest.folder import Folder
 from cologen.evaluation.records import Question, ScoreError
@@ -38,7 +39,7 @@ def _steps(work: EvaluationWork) -> int:
     options = work.options
     if options.only in ("all", "score"):
         with working("loading networks"):  # what is wrong with them should not be found after days of generating
-            open_scorer(scorer_spec(work))
+            open_scorer(replace(scorer_spec(work), device="cpu"))
     if options.only in ("all", "generate") and options.images is None:
         generate_outputs(work)
     if options.only in ("all", "score"):

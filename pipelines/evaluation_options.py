@@ -132,7 +132,7 @@ class PlaceOptions:
     """Where it runs."""
 
     device: str = "auto"
-    """cpu or cuda; auto takes a GPU if there is one."""
+    """cpu or cuda; auto takes a GPU if there is one, or if --gpus-per-worker reserves one."""
     workers: int = 1
     """Processes that generate and score; results do not depend on it. More than one runs on Ray."""
     threads: int = 1
@@ -143,6 +143,11 @@ class PlaceOptions:
     """Outputs in one call of the model on a GPU; on a CPU each is a call of its own."""
     address: str | None = None
     """A Ray cluster's address, or "auto" on one of its nodes. Default: this machine alone."""
+
+    @property
+    def worker_device(self) -> str:
+        """Where a worker computes: this machine, which may be a cluster's head, need not have the workers' GPUs."""
+        return "cuda" if self.gpus_per_worker and self.device == "auto" else str(device_named(self.device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +218,7 @@ class Options:
     @property
     def pipeline(self) -> PipelineSpec:
         """The model to evaluate."""
-        device = str(device_named(self.place.device))
+        device = self.place.worker_device
         dtype = self.model.dtype
         if dtype == "auto":
             dtype = "bfloat16" if device.startswith("cuda") else "float32"

@@ -15,7 +15,7 @@ from cologen.evaluation.generating.generate import Workers, generate
 from cologen.evaluation.judges.options import JudgeOptions
 from cologen.evaluation.metric import AnyMetric
 from cologen.evaluation.networks.loading import DEFAULTS, files_of_networks
-from cologen.evaluation.records import Picture
+from cologen.evaluation.records import Picture, ScoreError
 from cologen.evaluation.reporting.gallery import Gallery
 from cologen.evaluation.reporting.report import HTML, RESULTS, write_report
 from cologen.evaluation.reporting.results import Results, Run
@@ -76,6 +76,9 @@ def score_outputs(work: EvaluationWork) -> None:
     options, spec = work.options, scorer_spec(work)
     if extra := work.outputs.extra(work.benchmark.items):
         CONSOLE.print(f"{len(extra):,} pictures in {work.outputs.path} belong to no item, such as {extra[0]}")
+    if "model" in work.candidates and not _any_output(work):
+        example = f"{work.benchmark.items[0].item_id}-0.png"
+        raise FileNotFoundError(f"{work.outputs.path} has no output of any item: expected names such as {example}")
     generation = work.outputs.settings()
     settings = {
         "protocol": dict(work.benchmark.protocol),
@@ -101,6 +104,16 @@ def score_outputs(work: EvaluationWork) -> None:
             cluster=work.cluster,
             progress=advance,
         )
+
+
+def _any_output(work: EvaluationWork) -> bool:
+    for item in work.benchmark.items:
+        for number in range(item.num_outputs):
+            try:
+                return work.outputs.find(item, number).is_file()
+            except ScoreError:
+                continue
+    return False
 
 
 def scorer_spec(work: EvaluationWork) -> ScorerSpec:

@@ -133,6 +133,14 @@ def test_more_items_are_added_and_another_reference_generates_nothing(
     assert _value(tmp_path / "out", "model", "l1") != target
 
 
+def test_a_folder_without_any_output_leaves_what_was_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, empty = tmp_path / "out", tmp_path / "empty"
+    empty.mkdir()
+    assert main([*DRAWN, "--out", str(out), "--images", str(empty)]) == 1
+    assert "no output of any item" in " ".join(capsys.readouterr().err.split())
+    assert not (out / "scores").exists()
+
+
 @pytest.mark.slow
 def test_a_report_is_refused_where_its_log_is_of_something_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
