@@ -40,8 +40,8 @@ def test_protocol_settings_networks_versions_and_rejected_rows(tmp_path: Path) -
             "dataset": "abc",
             "items": "2",
             "clusters": "1",
-            "seed": "42",
-            "bootstrap seed": "5",
+            "seed of the outputs": "42",
+            "seed of the bootstrap": "5",
             "true_cfg_scale": "7.5",
             "dtype": "bfloat16",
         }.items()
