@@ -1,5 +1,6 @@
 """What was written last for each step is what is shown, and a run that goes on is the same run."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ def test_what_comes_after_the_first_step_is_written_anew(tmp_path: Path):
         for step in range(first + 1, 5):
             sink.write({"loss/task": value}, step)
         sink.close()
+        time.sleep(1.1)  # files of one second are read in the order of their counters as text: 10 comes before 9
     events = EventAccumulator(str(tmp_path)).Reload()
     assert [(each.step, each.value) for each in events.Scalars("loss/task")] == [(1, 1), (2, 1), (3, 2), (4, 2)]
 
