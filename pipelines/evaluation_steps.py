@@ -17,11 +17,13 @@ from cologen.evaluation.metric import AnyMetric
 from cologen.evaluation.networks.loading import DEFAULTS, files_of_networks
 from cologen.evaluation.records import Picture, ScoreError
 from cologen.evaluation.reporting.gallery import Gallery
+from cologen.evaluation.reporting.grids import ARROWS, NO_FIGURE
 from cologen.evaluation.reporting.report import HTML, RESULTS, write_report
 from cologen.evaluation.reporting.results import Results, Run
 from cologen.evaluation.scoring.candidates import decoded
 from cologen.evaluation.scoring.opening import ScorerSpec, open_scorer
-from cologen.evaluation.scoring.score import changed_outputs, networks_of, read_settings, score
+from cologen.evaluation.scoring.score import SETTINGS_NAME, changed_outputs, networks_of, score
+from cologen.evaluation.settings import in_words, read_settings
 from cologen.model.opening import fingerprint
 from pipelines.console import CONSOLE, progress_over_count, working
 from pipelines.evaluation_options import Options
@@ -172,15 +174,10 @@ def _scored(work: EvaluationWork) -> dict[str, Any]:
     """How the log was made, checked against what is asked now."""
     scores = work.options.folder / "scores"
     try:
-        scored = read_settings(scores)
+        scored = read_settings(scores / SETTINGS_NAME)
     except FileNotFoundError:
         raise FileNotFoundError(f"nothing is scored in {scores}: run --only score, or without --only") from None
-    asked = dict(work.benchmark.protocol)
-    differing = sorted(
-        name for name in {*asked, *scored["protocol"]} if asked.get(name) != scored["protocol"].get(name)
-    )
-    if differing:
-        words = "; ".join(f"{name}: {scored['protocol'].get(name)!r}, not {asked.get(name)!r}" for name in differing)
+    if words := in_words(scored["protocol"], work.benchmark.protocol):
         raise ValueError(f"{scores} was scored under another protocol ({words}): run --only score first")
     if scored["outputs"] != str(work.outputs.path.resolve()):
         raise ValueError(f"{scores} is of the outputs in {scored['outputs']}: run --only score first")
@@ -218,8 +215,8 @@ def _table(benchmark: Benchmark, results: Results) -> Table:
         for candidate in results.candidates:
             figure = results.figure(candidate, metric.name)
             value = None if figure is None else figure.figure
-            cells.append("–" if value is None else f"{value:.4f}")
-        table.add_row(f"{metric.title} {'↑' if metric.better == 'higher' else '↓'}", *cells)
+            cells.append(NO_FIGURE if value is None else f"{value:.4f}")
+        table.add_row(f"{metric.title} {ARROWS[metric.better]}", *cells)
     return table
 
 

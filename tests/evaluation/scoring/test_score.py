@@ -14,7 +14,6 @@ from cologen.evaluation.generating.generate import Workers, generate
 from cologen.evaluation.generating.outputs import OutputFolder
 from cologen.evaluation.scoring.log import OutputScore, Problem, read_log, read_part, write_part
 from cologen.evaluation.scoring.score import score
-from cologen.evaluation.scoring.scorer import available
 from tests.datagen.engine.test_actors import on_ray
 from tests.evaluation import toy
 
@@ -138,11 +137,6 @@ def test_a_network_reads_each_distinct_picture_once(outputs: Path) -> None:
     scorer(0)
     # 32 items: two outputs and a target each, and the source for the identity; i5 and i9 have no output, i5 no target.
     assert scorer.networks["level"].num_read == 30 * 2 + 31 + 31
-
-
-def test_metrics_without_their_network_are_left_out() -> None:
-    assert [metric.name for metric in available(toy.METRICS, {})] == ["l1", "pooled", "total"]
-    assert available(toy.METRICS, {"level": object()}) == toy.METRICS
 
 
 def test_a_log_reads_back_as_written_and_refuses_what_is_no_number(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from cologen.datagen.world.edits import Edit
 from cologen.evaluation.auditing.ladders import LADDERS
@@ -10,14 +11,16 @@ from cologen.evaluation.auditing.ranking import Ranking
 from cologen.evaluation.metric import Metric
 from cologen.reports.contact_sheet import Row, contact_sheet, png
 
-MEANINGS: Mapping[str, str] = {
-    "colour": "the object gets a colour that is farther and farther from the one that was asked for",
-    "place": "the object is moved by 5, 10, 20 and 40 % of the side",
-    "undone": "the edit fades: 25, 50, 75, 100 % of the way back to the source",
-    "others": "1, 2, 3 of the other objects change their colour as well",
-    "blur": "Gaussian blur of 0.5, 1, 2, 4 % of the side",
-    "noise": "Gaussian noise of 8, 16, 32, 64 levels",
-}
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "colour": "the object gets a colour that is farther and farther from the one that was asked for",
+        "place": "the object is moved by 5, 10, 20 and 40 % of the side",
+        "undone": "the edit fades: 25, 50, 75, 100 % of the way back to the source",
+        "others": "1, 2, 3 of the other objects change their colour as well",
+        "blur": "Gaussian blur of 0.5, 1, 2, 4 % of the side",
+        "noise": "Gaussian noise of 8, 16, 32, 64 levels",
+    }
+)
 
 
 def markdown(

@@ -18,6 +18,7 @@ from typing import Any
 import PIL.Image
 
 from cologen.evaluation.records import Item, Picture, ScoreError
+from cologen.evaluation.settings import in_words, read_settings, write_settings
 from cologen.model.files import write_atomically
 
 SETTINGS_NAME = "generation.json"
@@ -42,10 +43,7 @@ class OutputFolder:
         """
         file = self.path / SETTINGS_NAME
         if file.exists() and not fresh:
-            found = self.settings()
-            differing = sorted(name for name in {*found, *settings} if found.get(name) != settings.get(name))
-            if differing:
-                words = "; ".join(f"{name}: {found.get(name)!r}, not {settings.get(name)!r}" for name in differing)
+            if words := in_words(self.settings(), settings):
                 raise ValueError(f"{self.path} holds outputs made otherwise ({words}): use another --out, or --fresh")
             return
         if not file.exists() and self.path.exists() and any(self.path.iterdir()):
@@ -54,17 +52,12 @@ class OutputFolder:
         for old in self.path.iterdir():
             if _OWN_NAME.fullmatch(old.name):
                 old.unlink()
-        write_atomically(file, (json.dumps(settings, indent=1, sort_keys=True) + "\n").encode())
+        write_settings(file, settings)
 
     def settings(self) -> dict[str, Any]:
         """How the outputs were made; empty for a folder of another program."""
         file = self.path / SETTINGS_NAME
-        if not file.exists():
-            return {}
-        try:
-            return dict(json.loads(file.read_bytes()))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{file} holds no settings of generated outputs ({error}): remove it") from error
+        return read_settings(file) if file.exists() else {}
 
     def missing(self, items: Iterable[Item]) -> list[tuple[Item, int]]:
         """The outputs that are not there yet, or not whole, in the order of the items."""

@@ -15,7 +15,7 @@ from cologen.evaluation.records import Item
 from cologen.evaluation.scoring.candidates import Candidate
 from cologen.evaluation.scoring.log import OutputScore, read_part, write_part
 from cologen.evaluation.scoring.scorer import ScoredPart, digest_of, items_of, num_parts
-from cologen.model.files import write_atomically
+from cologen.evaluation.settings import differing, read_settings, write_settings
 
 SETTINGS_NAME, NETWORKS_NAME = "scoring.json", "networks.json"
 
@@ -42,10 +42,10 @@ def score(
         ValueError: the networks are not those that scored the parts that are there.
     """
     file = folder / SETTINGS_NAME
-    if not file.exists() or read_settings(folder) != json.loads(json.dumps(settings)):
+    if not file.exists() or read_settings(file) != json.loads(json.dumps(settings)):
         _remove_parts(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, (json.dumps(settings, indent=1, sort_keys=True) + "\n").encode())
+        write_settings(file, settings)
     wanted: list[int] = []
     for part in range(num_parts(benchmark)):
         items = _items(benchmark, part)
@@ -65,35 +65,17 @@ def score(
 def networks_of(folder: Path) -> dict[str, str]:
     """The identities of the networks that scored; empty where none did."""
     file = folder / NETWORKS_NAME
-    return _json(file) if file.exists() else {}
-
-
-def read_settings(folder: Path) -> dict[str, Any]:
-    """The settings with which the log in ``folder`` was made.
-
-    Raises:
-        FileNotFoundError: nothing was scored there.
-        ValueError: the file is damaged.
-    """
-    return _json(folder / SETTINGS_NAME)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(file.read_bytes()))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{file} is damaged ({error}): remove its folder, and score again") from error
+    return read_settings(file) if file.exists() else {}
 
 
 def _keep_networks(folder: Path, networks: Mapping[str, str]) -> None:
     held = networks_of(folder)
-    if held and held != dict(networks):
-        differing = sorted(name for name in {*held, *networks} if held.get(name) != networks.get(name))
+    if held and (others := differing(held, networks)):
         raise ValueError(
-            f"{folder} was scored with another {' and '.join(differing)}: remove the folder, and score all of it again"
+            f"{folder} was scored with another {' and '.join(others)}: remove the folder, and score all of it again"
         )
     if not held and networks:
-        write_atomically(folder / NETWORKS_NAME, (json.dumps(dict(networks), indent=1) + "\n").encode())
+        write_settings(folder / NETWORKS_NAME, networks)
 
 
 def _items(benchmark: Benchmark, part: int) -> Sequence[Item]:

@@ -48,10 +48,11 @@ class Scorer:
         if any(need.network == "judge" for need in needs):
             readings.ask([each.case for each in cases.get("model", ()) if each.case is not None])
         items = [self.benchmark.items[place] for place in places]
-        scores: dict[Candidate, list[OutputScore]] = {
-            candidate: _repeated(candidate, [self._score(candidate, readings, each) for each in outputs], items)
-            for candidate, outputs in cases.items()
-        }
+        scores: dict[Candidate, list[OutputScore]] = {}
+        for candidate, outputs in cases.items():
+            judged = candidate == "model"
+            found = [_score(self.metrics, readings, each, judged=judged) for each in outputs]
+            scores[candidate] = _repeated(candidate, found, items)
         return ScoredPart(scores, {name: network.identity for name, network in self.networks.items()})
 
     def _other(self, place: int) -> Item:
@@ -60,14 +61,6 @@ class Scorer:
         if len(places) == 1:
             raise ScoreError("missing", "there is no other item whose output could be taken")
         return self.benchmark.items[places[(place - places.start + 1) % len(places)]]
-
-    def _score(self, candidate: Candidate, readings: Readings, output: _Output) -> OutputScore:
-        """A judge costs money, so it is asked about the model's outputs alone: no other candidate has its scores."""
-        judged = [metric for metric in self.metrics if "judge" in _networks(metric.needs)]
-        if candidate == "model" or not judged:
-            return _score(self.metrics, readings, output)
-        score = _score([metric for metric in self.metrics if metric not in judged], readings, output)
-        return replace(score, values={**score.values, **{metric.name: None for metric in judged}})
 
     def _outputs(self, candidate: Candidate, place: int, expected: Expected | ScoreError) -> list[_Output]:
         """Of the model one for each number; of the others one, for all numbers."""
@@ -138,7 +131,8 @@ def digest_of(folder: OutputFolder, item: Item, number: int) -> str:
         return ""
 
 
-def _score(metrics: Sequence[AnyMetric], readings: Readings, output: _Output) -> OutputScore:
+def _score(metrics: Sequence[AnyMetric], readings: Readings, output: _Output, *, judged: bool) -> OutputScore:
+    """``judged``: whether the judge was asked. It costs money, so no other candidate than the model has its scores."""
     score = OutputScore(item_id=output.item.item_id, output=output.number, digest=output.digest)
     if output.problem is not None:
         return replace(score, problems={ALL: Problem(reason=output.problem.reason, detail=output.problem.detail)})
@@ -147,6 +141,9 @@ def _score(metrics: Sequence[AnyMetric], readings: Readings, output: _Output) ->
     problems: dict[str, Problem] = {}
     statistics: dict[str, Statistic] = {}
     for metric in metrics:
+        if not judged and "judge" in _networks(metric.needs):
+            values[metric.name] = None
+            continue
         try:
             case = replace(output.case, readings=readings.of(output.case, metric.needs))
             if isinstance(metric, Metric):
@@ -180,11 +177,6 @@ def _repeated(candidate: Candidate, scores: list[OutputScore], items: Sequence[I
         for item, score in zip(items, scores, strict=True)
         for number in range(item.num_outputs)
     ]
-
-
-def available(metrics: Sequence[AnyMetric], networks: Mapping[str, object]) -> tuple[AnyMetric, ...]:
-    """The metrics whose networks are there; the others are not measured, and reports say so."""
-    return tuple(metric for metric in metrics if _networks(metric.needs) <= networks.keys())
 
 
 def _networks(needs: Sequence[Need]) -> set[str]:

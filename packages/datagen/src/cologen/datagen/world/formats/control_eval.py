@@ -12,29 +12,17 @@ from typing import Any
 import pyarrow as pa
 
 from cologen.datagen.world.formats.drawing import Drawing, Progress, World, each_scene, jpeg, png, silent
-from cologen.datagen.world.formats.multigen import depth_map, segmentation
+from cologen.datagen.world.formats.multigen import CAPTIONED, PLAIN, depth_map, segmentation
 from cologen.datagen.world.formats.parquet_files import FILES, IMAGE, write_file
 
-_PLAIN = pa.schema([("image", IMAGE), ("text", pa.string())])
 _DEPTH = pa.schema([("image", IMAGE), ("text", pa.string()), ("control_depth", IMAGE)])
-_MAP = pa.list_(pa.list_(pa.uint8()))
-_CAPTIONED = pa.schema(
-    [
-        ("image", IMAGE),
-        ("control_seg", IMAGE),
-        ("prompt", pa.string()),
-        ("semantic_seg_map", _MAP),
-        ("panoptic_seg_map", _MAP),
-        ("image_path", pa.string()),
-    ]
-)
 
 Row = dict[str, Any]
 
 
 def write_canny(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/validation-*.parquet`` with ``image`` and ``text``, as MultiGen-20M_canny_eval."""
-    _write(root, world, _PLAIN, _plain, workers, progress)
+    _write(root, world, PLAIN, _plain, workers, progress)
 
 
 def write_depth(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
@@ -44,7 +32,7 @@ def write_depth(root: Path, world: World, *, workers: int = 1, progress: Progres
 
 def write_cocostuff(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/validation-*.parquet`` with maps of classes, as Captioned_COCOStuff."""
-    _write(root, world, _CAPTIONED, _captioned, workers, progress)
+    _write(root, world, CAPTIONED, _captioned, workers, progress)
 
 
 def _write(

@@ -24,10 +24,10 @@ TASKS = ("canny", "depth", "seg")
 _CANNY_THRESHOLDS = (100, 200)
 _SCALE, _MULTIPLE = 1.2, 8
 """As in the release, a condition has another size than its picture: larger, and in whole blocks of pixels."""
-_PLAIN = pa.schema([("image", IMAGE), ("text", pa.string())])
+PLAIN = pa.schema([("image", IMAGE), ("text", pa.string())])
 _DEPTH = pa.schema([("image", IMAGE), ("control_depth", IMAGE), ("text", pa.string())])
 _MAP = pa.list_(pa.list_(pa.uint8()))
-_CAPTIONED = pa.schema(
+CAPTIONED = pa.schema(
     [
         ("image", IMAGE),
         ("control_seg", IMAGE),
@@ -54,7 +54,7 @@ def write(root: Path, world: World, *, workers: int = 1, progress: Progress = si
 
 def write_plain(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,validation}-*.parquet`` with ``image`` and ``text``, as MultiGen-20M_train."""
-    write_rows(root / "data", _PLAIN, each_scene(world, _plain, workers=workers, progress=progress))
+    write_rows(root / "data", PLAIN, each_scene(world, _plain, workers=workers, progress=progress))
 
 
 def write_depth(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
@@ -64,7 +64,7 @@ def write_depth(root: Path, world: World, *, workers: int = 1, progress: Progres
 
 def write_captioned_cocostuff(root: Path, world: World, *, workers: int = 1, progress: Progress = silent) -> None:
     """``data/{train,validation}-*.parquet`` with maps of classes and instances, as Captioned_COCOStuff."""
-    write_rows(root / "data", _CAPTIONED, each_scene(world, _captioned, workers=workers, progress=progress))
+    write_rows(root / "data", CAPTIONED, each_scene(world, _captioned, workers=workers, progress=progress))
 
 
 def depth_map(drawing: Drawing) -> UInt8[np.ndarray, "height width"]:
