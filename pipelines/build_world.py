@@ -15,6 +15,7 @@ from tyro.extras import literal_type_from_choices
 
 from cologen.datagen.usage import require_range, require_unused
 from cologen.datagen.world.formats import WRITERS, World, ensure, is_complete
+from cologen.datagen.world.levels import LevelName
 from pipelines.console import CONSOLE, progress_over_scenes, run
 
 FORMATS = tuple(name for name in WRITERS if name != "journeydb_archives")  # which --archives chooses
@@ -42,6 +43,8 @@ class Options:
     """Height of the pictures in pixels, 32 to 1024."""
     seed: int = 0
     """Another seed gives other scenes."""
+    level: LevelName = "rich"
+    """How large and how varied the objects are: simple (seen in 32 pixels), usual (in 64) or rich."""
     layouts: tuple[Format, ...] = FORMATS
     """The formats to write."""
     archives: bool = False
@@ -61,7 +64,7 @@ class Options:
     @property
     def world(self) -> World:
         """The scenes asked for."""
-        return World(num_scenes=self.scenes, width=self.width, height=self.height, seed=self.seed)
+        return World(num_scenes=self.scenes, width=self.width, height=self.height, seed=self.seed, level=self.level)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from cologen.datagen.records import Image
 from cologen.datagen.usage import refusals_named, require_range, require_unused
 from cologen.datagen.world.formats import World, ensure, world_format
 from cologen.datagen.world.formats.drawing import SIDE_LIMITS, SPLITS, split_of
+from cologen.datagen.world.levels import LevelName
 from pipelines.console import CONSOLE, progress_over_scenes, working
 
 DATA = Path("data")
@@ -47,6 +48,8 @@ class BuildOptions:
     """Scenes of the synthetic dataset, where that is used. Default: 256, or as many as --limit takes."""
     scene_size: int = 256
     """Their side in pixels, 32 to 1024."""
+    scene_level: LevelName = "rich"
+    """How large and how varied their objects are: simple (seen in 32 pixels), usual (in 64) or rich."""
     address: str | None = None
     """A Ray cluster's address, or "auto" on one of its nodes. Default: this machine alone."""
     cpus: int | None = None
@@ -72,7 +75,9 @@ class BuildOptions:
         require_range(self, "part_timeout", above=0)
         require_range(self, "scene_size", least=SIDE_LIMITS[0], most=SIDE_LIMITS[1])
         if self.root is not None:
-            require_unused(self, "scenes", "scene_size", without="the synthetic dataset, in place of --root")
+            require_unused(
+                self, "scenes", "scene_size", "scene_level", without="the synthetic dataset, in place of --root"
+            )
         if self.address is not None:
             require_unused(self, "cpus", without="a cluster of this machine alone, in place of --address")
 
@@ -126,9 +131,10 @@ class BuildOptions:
         return reader
 
     def _world(self, source: str, format_: str, scenes: int) -> Path:
-        root = DATA / "world" / f"{format_}-{scenes}x{self.scene_size}-seed{self.seed}"
         CONSOLE.print(f"No --root: using a synthetic dataset in {source}'s format, not the real {source}.")
-        world = World(num_scenes=scenes, width=self.scene_size, height=self.scene_size, seed=self.seed)
+        side = self.scene_size
+        world = World(num_scenes=scenes, width=side, height=side, seed=self.seed, level=self.scene_level)
+        root = DATA / "world" / f"{format_}-{world.name}"
         with progress_over_scenes(scenes) as advance:
             ensure(format_, root, world, workers=self.cpus or 1, progress=advance)
         return root

@@ -5,9 +5,10 @@ import pytest
 
 from cologen.datagen.world.directions import PLACES
 from cologen.datagen.world.edits import EDIT_KINDS, Edit, EditKind, edit, sample_edit
+from cologen.datagen.world.levels import LEVELS
 from cologen.datagen.world.referring import referring_phrases
 from cologen.datagen.world.render import render
-from cologen.datagen.world.scene import MAX_OBJECTS, Scene, is_clear, sample_scene
+from cologen.datagen.world.scene import Scene, is_clear, sample_scene
 from cologen.datagen.world.surfaces import reach
 from cologen.datagen.world.vocabulary import GROUNDS
 
@@ -47,7 +48,7 @@ class TestEveryKind:
 
     def test_leaves_everything_clear(self, kind: EditKind, edits: Edits):
         for found in edits[kind]:
-            assert is_clear(found.after.objects)
+            assert is_clear(found.after.objects, "rich")
             hidden = GROUNDS[found.after.ground].camouflages
             assert not {thing.color for thing in found.after.objects} & hidden
 
@@ -110,6 +111,6 @@ def test_an_added_object_is_in_front(edits: Edits):
 
 def test_what_is_impossible_is_none(scenes: list[Scene]):
     alone = next(scene for scene in scenes if len(scene.objects) == 1)
-    full = next(scene for scene in scenes if len(scene.objects) == MAX_OBJECTS)
+    full = next(scene for scene in scenes if len(scene.objects) == LEVELS["rich"].max_objects)
     assert edit(alone, "remove", 0) is None
     assert edit(full, "add", 0) is None

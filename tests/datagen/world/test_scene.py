@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from cologen.datagen.randomness import generator
+from cologen.datagen.world.levels import LEVELS
 from cologen.datagen.world.scene import (
-    MAX_OBJECTS,
     MIN_VISIBLE,
     Scene,
     is_clear,
@@ -34,7 +34,7 @@ def test_another_seed_or_index_gives_another_scene(scenes: list[Scene]):
 
 
 def test_scenes_have_one_to_six_objects_and_all_of_these_counts(scenes: list[Scene]):
-    assert {len(scene.objects) for scene in scenes} == set(range(1, MAX_OBJECTS + 1))
+    assert {len(scene.objects) for scene in scenes} == set(range(1, LEVELS["rich"].max_objects + 1))
 
 
 def test_keys_are_unique(scenes: list[Scene]):
@@ -68,22 +68,22 @@ def test_no_object_hides_on_its_ground(scenes: list[Scene]):
 
 def test_an_object_behind_a_larger_one_is_not_clear():
     draw = generator(0, "test")
-    thing = replace(sample_object(draw, "grass"), shape="ball", color="red", scale=0.1)
+    thing = replace(sample_object(draw, "grass", "rich"), shape="ball", color="red", scale=0.1)
     cover = replace(thing, shape="box", color="blue", scale=0.25)
-    assert is_clear((thing,))
-    assert not is_clear((thing, cover))
-    assert is_clear((cover, thing))
+    assert is_clear((thing,), "rich")
+    assert not is_clear((thing, cover), "rich")
+    assert is_clear((cover, thing), "rich")
 
 
 def test_twins_lie_apart():
-    thing = replace(sample_object(generator(0, "test"), "grass"), scale=0.09)
-    assert not is_clear((thing, replace(thing, x=thing.x + 0.19)))
-    assert is_clear((thing, replace(thing, x=thing.x + 0.25)))
+    thing = replace(sample_object(generator(0, "test"), "grass", "rich"), scale=0.09)
+    assert not is_clear((thing, replace(thing, x=thing.x + 0.19)), "rich")
+    assert is_clear((thing, replace(thing, x=thing.x + 0.25)), "rich")
 
 
 def test_a_thing_finds_no_place_behind_one_that_fills_the_picture():
     draw = generator(0, "test")
-    thing = replace(sample_object(draw, "grass"), color="red")
+    thing = replace(sample_object(draw, "grass", "rich"), color="red")
     wall = replace(thing, shape="box", color="blue", scale=0.9)
-    assert place(thing, draw) is not None
-    assert place(thing, draw, before=(wall,)) is None
+    assert place(thing, draw, "rich") is not None
+    assert place(thing, draw, "rich", before=(wall,)) is None

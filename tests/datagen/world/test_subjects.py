@@ -30,7 +30,7 @@ def test_the_subject_is_the_same_and_all_else_is_not(pairs: list[SubjectPair]):
 def test_the_subject_is_seen_and_the_scenes_are_clear(pairs: list[SubjectPair]):
     for pair in pairs:
         for scene, index in ((pair.first, pair.first_index), (pair.second, pair.second_index)):
-            assert is_clear(scene.objects)
+            assert is_clear(scene.objects, "rich")
             assert visible_fractions(scene.objects, 96, 96)[index] > 0.45
             assert not {thing.color for thing in scene.objects} & GROUNDS[scene.ground].camouflages
 

@@ -13,12 +13,14 @@ import numpy as np
 
 from cologen.datagen.randomness import generator
 from cologen.datagen.world.directions import PLACES, RELATIONS
+from cologen.datagen.world.levels import LEVELS
 from cologen.datagen.world.nouns import COUNT_WORDS, Said, counted, described, listed, sentence, with_article
 from cologen.datagen.world.objects import SceneObject, full_mask
+from cologen.datagen.world.plain_captions import plain_caption
 from cologen.datagen.world.scene import Scene
 from cologen.datagen.world.vocabulary import GROUNDS, TEXTURES
 
-MAX_CAPTIONS = 50
+MAX_CAPTIONS, MAX_PLAIN_CAPTIONS = 50, 8
 _NARROW_AND_WIDE = ((48, 96), (48, 48), (96, 48))
 
 
@@ -28,13 +30,15 @@ def captions(scene: Scene, num: int) -> tuple[str, ...]:
     Raises:
         ValueError: more are asked for than every scene is sure to have.
     """
-    if num > MAX_CAPTIONS:
-        raise ValueError(f"a scene has up to {MAX_CAPTIONS} captions, asked for {num}")
+    plain = LEVELS[scene.level].plain_words
+    limit = MAX_PLAIN_CAPTIONS if plain else MAX_CAPTIONS
+    if num > limit:
+        raise ValueError(f"a scene has up to {limit} captions, asked for {num}")
     said: dict[str, None] = {}
     attempts = itertools.count()
     while len(said) < num:
-        speaker = _Speaker(scene, generator(scene.seed, "caption", scene.key, next(attempts)))
-        said[speaker.caption()] = None
+        draw = generator(scene.seed, "caption", scene.key, next(attempts))
+        said[plain_caption(scene, draw) if plain else _Speaker(scene, draw).caption()] = None
     return tuple(said)
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from cologen.datagen.world.directions import PLACES, RELATIONS, SLACK
+from cologen.datagen.world.levels import LEVELS
 from cologen.datagen.world.nouns import Said, described
 from cologen.datagen.world.objects import SceneObject
+from cologen.datagen.world.plain_captions import PLAIN_PLACES
 from cologen.datagen.world.scene import Scene
 
 EXTREMES: Mapping[str, Callable[[SceneObject], float]] = MappingProxyType(
@@ -89,6 +91,8 @@ _SAID = (
 )
 """What may be said, fewest words first."""
 
+_PLACE_PHRASES = {name: place.phrases for name, place in PLACES.items()}
+
 _BRIEF = _SAID[:2]
 """What is said beside a place or a relation."""
 
@@ -105,19 +109,24 @@ def referrals(scene: Scene, index: int) -> tuple[Referral, ...]:
 
 def _candidates(scene: Scene, index: int) -> Iterator[Referral]:
     thing = scene.objects[index]
+    plain = LEVELS[scene.level].plain_words
     contrasts = sum(other.shape == thing.shape for other in scene.objects) > 1
     worth_saying = [said for said in _SAID if contrasts or thing.texture != "plain" or not said.texture]
+    if thing.size not in LEVELS[scene.level].said_sizes:
+        worth_saying = [said for said in worth_saying if not said.size]
     yield from (Referral(f"the {described(thing, said)}", _meaning(thing, said)) for said in worth_saying)
     if len(scene.objects) > 1:
         yield Referral(f"the {thing.color} object", Meaning(color=thing.color))
+    if len(scene.objects) > 1 and not plain:
         yield from (Referral(f"the {name} object", Meaning(extreme=name)) for name in EXTREMES)
-    anchors = _anchors(scene, index)
+    anchors = [] if plain else _anchors(scene, index)
+    places = {name: PLACES[name].phrases[:1] for name in PLAIN_PLACES} if plain else _PLACE_PHRASES
     for said in _BRIEF:
         words, meaning = described(thing, said), _meaning(thing, said)
-        if len(meaning.satisfied_by(scene)) > 1:
+        if len(meaning.satisfied_by(scene)) > 1 and not plain:
             yield from (Referral(f"the {name} {words}", replace(meaning, extreme=name)) for name in EXTREMES)
-        for name, place in PLACES.items():
-            yield from (Referral(f"the {words} {where}", replace(meaning, place=name)) for where in place.phrases)
+        for name, phrases in places.items():
+            yield from (Referral(f"the {words} {where}", replace(meaning, place=name)) for where in phrases)
         for anchor in anchors:
             for name, relation in RELATIONS.items():
                 related = replace(meaning, relation=(name, anchor.meaning))

@@ -8,22 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cologen.datagen.randomness import generator
+from cologen.datagen.world.levels import LEVELS, LevelName
 from cologen.datagen.world.objects import SceneObject, full_mask, visible_masks
 from cologen.datagen.world.outlines import outline
-from cologen.datagen.world.vocabulary import COLORS, GROUNDS, SHAPES, SIZES, TEXTURES
+from cologen.datagen.world.vocabulary import GROUNDS, SHAPES
 
-MAX_OBJECTS = 6
 MIN_VISIBLE = 0.35
-"""The part of every object's area that is neither hidden nor outside the picture, at any size and side ratio."""
+"""The part of every object's area that is neither hidden nor outside the picture, at any level, size and side ratio."""
 
-_NUM_OBJECTS_WEIGHTS = (0.10, 0.20, 0.25, 0.20, 0.15, 0.10)
-_SIZE_WEIGHTS = (0.15, 0.30, 0.33, 0.22)
 _SIZE_JITTER = 0.07
-_TWIN_SHARE = 0.08
-_EDGE_SHARE = 0.15
 _PLACEMENT_TRIES = 40
 _TWIN_DISTANCE = 0.2
-_PROOF_SIZE, _PROOF_VISIBLE = 96, 0.45
+_PROOF_SIZE = 96
 _SMALLEST_SIZE, _SMALLEST_PIXELS = 32, 4
 
 
@@ -38,36 +34,46 @@ class Scene:
     key: str
     ground: str
     objects: tuple[SceneObject, ...]
+    level: LevelName = "rich"
 
 
-def sample_scene(seed: int, index: int) -> Scene:
-    """The scene at ``index`` of the endless series of ``seed``: 1 to 6 objects, each recognisable.
+def sample_scene(seed: int, index: int, level: LevelName = "rich") -> Scene:
+    """The scene at ``index`` of the endless series of ``(seed, level)``, each of its objects recognisable.
 
     An object that finds no free place in a full scene is left out.
     """
-    draw = generator(seed, "scene", index)
+    draw = generator(seed, "scene", index, *level_key(level))
     ground = tuple(GROUNDS)[draw.integers(len(GROUNDS))]
     placed: tuple[SceneObject, ...] = ()
-    for thing in _sample_cast(draw, ground):
-        found = place(thing, draw, behind=placed)
+    for thing in _sample_cast(draw, ground, level):
+        found = place(thing, draw, level, behind=placed)
         placed = placed if found is None else (*placed, found)
-    return Scene(seed=seed, key=f"{index:08d}", ground=ground, objects=with_depths(placed, draw))
+    key = "-".join((*level_key(level), f"{index:08d}"))
+    return Scene(seed=seed, key=key, ground=ground, objects=with_depths(placed, draw), level=level)
 
 
-def sample_object(draw: np.random.Generator, ground: str) -> SceneObject:
-    """A thing that can be seen on the ground, in the middle of the picture until it is placed."""
-    colors = [name for name in COLORS if name not in GROUNDS[ground].camouflages]
-    shape = tuple(SHAPES)[draw.integers(len(SHAPES))]
-    size = tuple(SIZES)[draw.choice(len(SIZES), p=_SIZE_WEIGHTS)]
+def sample_object(
+    draw: np.random.Generator, ground: str, level: LevelName, besides: Sequence[SceneObject] = ()
+) -> SceneObject:
+    """A thing that can be seen on the ground, in the middle of the picture until it is placed.
+
+    At a level of distinct objects it shares neither shape nor colour with those it is ``besides``.
+    """
+    kinds = LEVELS[level]
+    taken = {word for other in besides for word in (other.shape, other.color)} if kinds.distinct else set[str]()
+    shapes = [name for name in kinds.shapes if name not in taken]
+    colors = [name for name in kinds.colors if name not in GROUNDS[ground].camouflages | taken]
+    shape = shapes[draw.integers(len(shapes))]
+    size = tuple(kinds.sizes)[draw.choice(len(kinds.sizes), p=kinds.size_weights)]
     return SceneObject(
         shape=shape,
         color=colors[draw.integers(len(colors))],
         size=size,
-        texture="plain" if draw.random() < 0.3 else tuple(TEXTURES)[draw.integers(len(TEXTURES))],
+        texture="plain" if draw.random() < kinds.plain_share else kinds.textures[draw.integers(len(kinds.textures))],
         x=0.5,
         y=0.5,
-        scale=SIZES[size] * draw.uniform(1 - _SIZE_JITTER, 1 + _SIZE_JITTER),
-        angle=draw.uniform(-1, 1) * SHAPES[shape].tilt,
+        scale=kinds.sizes[size] * draw.uniform(1 - _SIZE_JITTER, 1 + _SIZE_JITTER),
+        angle=draw.uniform(-1, 1) * SHAPES[shape].tilt * kinds.tilt,
         depth=0.5,
         grain=int(draw.integers(1 << 32)),
     )
@@ -76,27 +82,31 @@ def sample_object(draw: np.random.Generator, ground: str) -> SceneObject:
 def place(
     thing: SceneObject,
     draw: np.random.Generator,
+    level: LevelName,
     behind: Sequence[SceneObject] = (),
     before: Sequence[SceneObject] = (),
 ) -> SceneObject | None:
     """The thing at a random place between the others where everything stays clear; None if none is found."""
     for _ in range(_PLACEMENT_TRIES):
         # Now and then an object may reach beyond the picture's edge.
-        margin = thing.scale * (0.5 if draw.random() < _EDGE_SHARE else 1.08)
+        margin = thing.scale * (0.5 if draw.random() < LEVELS[level].edge_share else 1.08)
         x, y = draw.uniform(margin, 1 - margin, size=2).tolist()
         candidate = replace(thing, x=x, y=y)
-        if is_clear((*behind, candidate, *before)):
+        if is_clear((*behind, candidate, *before), level):
             return candidate
     return None
 
 
-def is_clear(objects: Sequence[SceneObject]) -> bool:
+def is_clear(objects: Sequence[SceneObject], level: LevelName) -> bool:
     """Whether every object shows enough of itself, and similar ones are apart, so that words tell them."""
-    if any(_are_mistaken(a, b) for i, a in enumerate(objects) for b in objects[:i]):
+    pairs = [(a, b) for i, a in enumerate(objects) for b in objects[:i]]
+    if LEVELS[level].distinct and any(a.shape == b.shape or a.color == b.color for a, b in pairs):
+        return False
+    if any(_are_mistaken(a, b) for a, b in pairs):
         return False
     if max(sum(_are_alike(a, b) for b in objects) for a in objects) > 2:
         return False
-    if min(visible_fractions(objects, _PROOF_SIZE, _PROOF_SIZE)) < _PROOF_VISIBLE:
+    if min(visible_fractions(objects, _PROOF_SIZE, _PROOF_SIZE)) < LEVELS[level].min_visible:
         return False
     small = visible_masks([full_mask(thing, _SMALLEST_SIZE, _SMALLEST_SIZE) for thing in objects])
     return min(int(mask.sum()) for mask in small) >= _SMALLEST_PIXELS
@@ -118,17 +128,22 @@ def with_depths(objects: Sequence[SceneObject], draw: np.random.Generator) -> tu
     return tuple(replace(thing, depth=0.65 - 0.5 * float(step)) for thing, step in zip(objects, steps, strict=True))
 
 
-def _sample_cast(draw: np.random.Generator, ground: str) -> list[SceneObject]:
+def _sample_cast(draw: np.random.Generator, ground: str, level: LevelName) -> list[SceneObject]:
     """The scene's objects, larger ones mostly first and so behind; sometimes one equals another."""
-    cast: list[SceneObject] = []
-    for _ in range(1 + int(draw.choice(MAX_OBJECTS, p=_NUM_OBJECTS_WEIGHTS))):
-        newcomer = sample_object(draw, ground)
+    cast, kinds = list[SceneObject](), LEVELS[level]
+    for _ in range(1 + int(draw.choice(kinds.max_objects, p=kinds.num_objects_weights))):
+        newcomer = sample_object(draw, ground, level, cast)
         alone = [thing for thing in cast if sum(_are_alike(thing, other) for other in cast) == 1]
-        if alone and draw.random() < _TWIN_SHARE:
+        if alone and draw.random() < kinds.twin_share:
             newcomer = replace(alone[draw.integers(len(alone))], angle=newcomer.angle)
         cast.append(newcomer)
     haste = draw.normal(0, 0.05, size=len(cast))
     return [cast[i] for i in np.argsort([haste[i] - thing.scale for i, thing in enumerate(cast)])]
+
+
+def level_key(level: LevelName) -> tuple[str, ...]:
+    """What a level adds to the keys of randomness: nothing for the richest, whose scenes are older than levels."""
+    return () if level == "rich" else (level,)
 
 
 def _are_mistaken(a: SceneObject, b: SceneObject) -> bool:

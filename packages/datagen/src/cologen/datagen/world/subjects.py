@@ -8,9 +8,11 @@ import numpy as np
 
 from cologen.datagen.randomness import generator
 from cologen.datagen.world.directions import PLACES
+from cologen.datagen.world.levels import LEVELS, LevelName
 from cologen.datagen.world.nouns import Said, described, listed, sentence, with_article
 from cologen.datagen.world.objects import SceneObject
-from cologen.datagen.world.scene import Scene, place, sample_object, with_depths
+from cologen.datagen.world.plain_captions import plain_caption
+from cologen.datagen.world.scene import Scene, level_key, place, sample_object, with_depths
 from cologen.datagen.world.vocabulary import GROUNDS, SHAPES
 
 _MAX_COMPANIONS = 3
@@ -34,11 +36,12 @@ class SubjectPair:
     second_words: str
 
 
-def subject_pair(seed: int, index: int) -> SubjectPair:
-    """The pair at ``index`` of the endless series of ``seed``; the subject is in front, so that nothing hides it."""
-    draw = generator(seed, "subject", index)
-    subject = _sample_subject(draw, grounds := _two_grounds(draw))
-    scenes = [_scene_with(subject, seed, f"subject-{index:08d}-{i}", grounds[i], draw) for i in range(2)]
+def subject_pair(seed: int, index: int, level: LevelName = "rich") -> SubjectPair:
+    """The pair at ``index`` of the endless series of ``(seed, level)``; the subject is in front: nothing hides it."""
+    draw = generator(seed, "subject", index, *level_key(level))
+    subject = _sample_subject(draw, grounds := _two_grounds(draw), level)
+    keys = ["-".join(("subject", *level_key(level), f"{index:08d}", str(i))) for i in range(2)]
+    scenes = [_scene_with(subject, seed, keys[i], grounds[i], level, draw) for i in range(2)]
     item = described(subject, _SAID if subject.texture == "plain" else replace(_SAID, texture=True))
     words = [_words(scene, item, draw) for scene in scenes]
     return SubjectPair(
@@ -60,29 +63,35 @@ def _two_grounds(draw: np.random.Generator) -> tuple[str, str]:
     return tuple(GROUNDS)[first], tuple(GROUNDS)[second]
 
 
-def _sample_subject(draw: np.random.Generator, grounds: tuple[str, str]) -> SceneObject:
+def _sample_subject(draw: np.random.Generator, grounds: tuple[str, str], level: LevelName) -> SceneObject:
     """An object large enough to be recognised, of a colour that shows on both grounds."""
     while True:
-        thing = sample_object(draw, grounds[0])
+        thing = sample_object(draw, grounds[0], level)
         if thing.size in _SUBJECT_SIZES and thing.color not in GROUNDS[grounds[1]].camouflages:
             return thing
 
 
-def _scene_with(subject: SceneObject, seed: int, key: str, ground: str, draw: np.random.Generator) -> Scene:
+def _scene_with(
+    subject: SceneObject, seed: int, key: str, ground: str, level: LevelName, draw: np.random.Generator
+) -> Scene:
     """The subject in front, turned anew, and up to three things of other shapes behind it."""
-    turned = replace(subject, angle=draw.uniform(-1, 1) * SHAPES[subject.shape].tilt)
-    front = place(turned, draw)
+    kinds = LEVELS[level]
+    turned = replace(subject, angle=draw.uniform(-1, 1) * SHAPES[subject.shape].tilt * kinds.tilt)
+    front = place(turned, draw, level)
     assert front is not None, "an object always finds a place in an empty scene"
     behind: tuple[SceneObject, ...] = ()
-    for _ in range(draw.integers(_MAX_COMPANIONS + 1)):
-        thing = sample_object(draw, ground)
-        found = place(thing, draw, behind=behind, before=(front,)) if thing.shape != subject.shape else None
+    for _ in range(draw.integers(min(_MAX_COMPANIONS, kinds.max_objects - 1) + 1)):
+        thing = sample_object(draw, ground, level, (*behind, front))
+        fits = thing.shape != subject.shape
+        found = place(thing, draw, level, behind=behind, before=(front,)) if fits else None
         behind = behind if found is None else (*behind, found)
-    return Scene(seed=seed, key=key, ground=ground, objects=with_depths((*behind, front), draw))
+    return Scene(seed=seed, key=key, ground=ground, objects=with_depths((*behind, front), draw), level=level)
 
 
 def _words(scene: Scene, item: str, draw: np.random.Generator) -> str:
     *companions, subject = scene.objects
+    if LEVELS[scene.level].plain_words:
+        return plain_caption(scene, draw, tuple(reversed(range(len(scene.objects)))))
     true_places = [phrase for name in PLACES.values() if name.degree(subject) > 0 for phrase in name.phrases]
     where = f" {true_places[draw.integers(len(true_places))]}" if true_places and draw.random() < 0.5 else ""
     verb = ("lies", "sits", "is", "can be seen")[draw.integers(4)]

@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from cologen.datagen.world.captions import captions
+from cologen.datagen.world.levels import LEVEL_NAMES, LevelName
 from cologen.datagen.world.render import Rendering, render
 from cologen.datagen.world.scene import Scene, sample_scene
 
@@ -52,13 +53,14 @@ class World:
     """Which synthetic dataset: all that its pixels and words depend on; sides are pixels.
 
     Raises:
-        ValueError: fewer than one scene, or a side outside 32 to 1024.
+        ValueError: fewer than one scene, a side outside 32 to 1024, or no such level.
     """
 
     num_scenes: int
     width: int
     height: int
     seed: int
+    level: LevelName = "rich"
 
     def __post_init__(self) -> None:
         low, high = SIDE_LIMITS
@@ -67,6 +69,14 @@ class World:
         for name, side in (("width", self.width), ("height", self.height)):
             if not low <= side <= high:
                 raise ValueError(f"{name} must be {low} to {high} pixels, not {side}")
+        if self.level not in LEVEL_NAMES:
+            raise ValueError(f"level must be one of {', '.join(LEVEL_NAMES)}, not {self.level}")
+
+    @property
+    def name(self) -> str:
+        """What its folders are called, behind the format's name."""
+        level = "" if self.level == "rich" else f"-{self.level}"
+        return f"{self.num_scenes}x{self.width}-seed{self.seed}{level}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +98,7 @@ def split_of(index: int) -> Split:
 
 def draw(world: World, index: int) -> Drawing:
     """Scene ``index``, the same in every format."""
-    scene = sample_scene(world.seed, index)
+    scene = sample_scene(world.seed, index, world.level)
     return Drawing(
         world=world,
         index=index,

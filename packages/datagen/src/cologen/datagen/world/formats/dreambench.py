@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cologen.datagen.randomness import generator
 from cologen.datagen.world.formats.drawing import Drawing, Progress, World, each_scene, jpeg, save, silent
+from cologen.datagen.world.levels import LEVELS
 from cologen.datagen.world.objects import SceneObject
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import Scene, place, with_depths
@@ -47,19 +48,21 @@ def _subject(folder: Path, drawing: Drawing) -> str | None:
     if drawing.index >= len(NAMES):
         return None
     world, name = drawing.world, NAMES[drawing.index]
-    pair = subject_pair(world.seed, drawing.index)
+    pair = subject_pair(world.seed, drawing.index, world.level)
     subject = pair.first.objects[pair.first_index]
     for number in range(NUM_PICTURES):
-        scene = _alone(subject, world.seed, drawing.index, number)
+        scene = _alone(subject, world, drawing.index, number)
         save(folder / name / f"{number:02d}.jpg", jpeg(render(scene, world.width, world.height).picture))
     return f"{name},{pair.item}"
 
 
-def _alone(subject: SceneObject, seed: int, index: int, number: int) -> Scene:
-    draw = generator(seed, "dreambench", index, number)
+def _alone(subject: SceneObject, world: World, index: int, number: int) -> Scene:
+    draw = generator(world.seed, "dreambench", index, number)
     grounds = [name for name, ground in GROUNDS.items() if subject.color not in ground.camouflages]
     ground = grounds[draw.integers(len(grounds))]
-    placed = place(replace(subject, angle=draw.uniform(-1, 1) * SHAPES[subject.shape].tilt), draw)
+    tilt = SHAPES[subject.shape].tilt * LEVELS[world.level].tilt
+    placed = place(replace(subject, angle=draw.uniform(-1, 1) * tilt), draw, world.level)
     assert placed is not None, "an object always finds a place in an empty scene"
     key = f"dreambench-{index:08d}-{number}"
-    return Scene(seed=seed, key=key, ground=ground, objects=with_depths((placed,), draw))
+    objects = with_depths((placed,), draw)
+    return Scene(seed=world.seed, key=key, ground=ground, objects=objects, level=world.level)

@@ -23,7 +23,7 @@ def write(root: Path, world: World, *, workers: int = 1, progress: Progress = si
 
 def _subject(root: Path, drawing: Drawing) -> None:
     world, name = drawing.world, f"object/{drawing.index:02d}"
-    pair = subject_pair(world.seed, drawing.index)
+    pair = subject_pair(world.seed, drawing.index, world.level)
     save(root / f"images/{name}.jpg", jpeg(render(pair.first, world.width, world.height).picture))
     places = [where for ground in GROUNDS.values() for where in ground.places]
     chosen = generator(world.seed, "dreambench plus", drawing.index).permutation(len(places))[:NUM_PROMPTS]

@@ -43,7 +43,7 @@ def write(root: Path, world: World, *, workers: int = 1, progress: Progress = si
 
 def _row(drawing: Drawing) -> tuple[Split, dict[str, Any]]:
     world = drawing.world
-    pair = subject_pair(world.seed, drawing.index)
+    pair = subject_pair(world.seed, drawing.index, world.level)
     pictures = [render(scene, world.width, world.height).picture for scene in (pair.first, pair.second)]
     row = {
         "image": {"bytes": jpeg(_side_by_side(*pictures)), "path": None},
