@@ -7,7 +7,7 @@ from torch import nn
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import Learner, MicroLoss, decay_at
 from cologen.trainer.loop.loss import Losses
-from cologen.trainer.recipes.curriculum import Optimizer
+from cologen.trainer.recipes.optimizer import Optimizer
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.trainer.recipes.catalog import RECIPES, load_recipe
-from cologen.trainer.recipes.curriculum import Optimizer, Recipe, Resolution, Stage, recipe_hash
+from cologen.trainer.recipes.curriculum import Recipe, Resolution, Stage, recipe_hash
+from cologen.trainer.recipes.effects import RecipePart
+from cologen.trainer.recipes.optimizer import Optimizer
 
 STAGE = Stage(
     task="editing",
@@ -139,10 +141,12 @@ def number_fields() -> list[tuple[type[BaseModel], str]]:
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 @pytest.mark.parametrize(("model", "name"), number_fields(), ids=lambda each: str(each))
 def test_numbers_are_finite(model: type[BaseModel], name: str, value: float):
-    whole = {Recipe: RECIPE, Stage: STAGE, Resolution: RECIPE.resolution, Optimizer: Optimizer()}[model]
+    wholes: dict[type[BaseModel], RecipePart] = {
+        Recipe: RECIPE, Stage: STAGE, Resolution: RECIPE.resolution, Optimizer: Optimizer()
+    }  # fmt: skip
     given = {"betas": (value, 0.9), "manifests": {"a": value}, "task_shares": {"inpaint": value}}.get(name, value)
     with pytest.raises(ValidationError):
-        whole.replace(**{name: given})
+        wholes[model].replace(**{name: given})
 
 
 def test_a_newcomer_begins_where_the_model_lets_it():
@@ -176,3 +180,36 @@ def test_the_hash_is_of_the_values_and_survives_saving():
 def test_truth_is_no_number_and_dots_are_no_name(override: str):
     with pytest.raises(ValueError, match=r"expected a number, got true or false|name"):
         load_recipe("world", [override])
+
+
+def test_the_learning_rate_falls_to_nothing_along_half_a_cosine_where_it_decays():
+    stage = load_recipe("world-base").stages[0].replace(iterations=100, warmup_steps=10, decay_steps=20)
+    rates = [stage.learning_rate_at(step) / stage.learning_rate for step in range(100)]
+    assert rates[10:80] == [1.0] * 70
+    assert rates[80:] == sorted(rates[80:], reverse=True) and rates[80] < 1.0
+    assert 0.0 < rates[99] < 0.01
+    middle = (rates[89] + rates[90]) / 2
+    assert middle == pytest.approx(0.5, abs=0.01)
+
+
+def test_scenes_take_the_place_of_manifests_in_a_base_of_squares_alone():
+    base = load_recipe("world-base")
+    scenes = base.stages[0].scenes
+    assert scenes is not None
+    with pytest.raises(ValueError, match="scenes take the place of manifests"):
+        base.stages[0].replace(manifests={"inpaint-cocostuff": "by size"})
+    with pytest.raises(ValueError, match="scenes take the place of manifests"):
+        load_recipe("world").stages[0].replace(manifests={}, scenes=scenes)
+    with pytest.raises(ValueError, match="manifests are one or more"):
+        base.stages[0].replace(scenes=None)
+    with pytest.raises(ValueError, match="scenes are squares"):
+        base.replace(resolution=base.resolution.replace(max_aspect=2.0))
+
+
+def test_what_was_added_to_recipes_later_is_saved_only_where_it_is_used():
+    plain = load_recipe("world").model_dump(mode="json")
+    assert "kind" not in plain["optimizer"]
+    assert not {"scenes", "decay_steps"} & plain["stages"][0].keys()
+    base = load_recipe("world-base").model_dump(mode="json")
+    assert base["optimizer"]["kind"] == "muon" and "held_out" not in base
+    assert base["stages"][0]["scenes"]["level"] == "simple" and base["stages"][0]["decay_steps"] > 0

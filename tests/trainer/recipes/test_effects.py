@@ -2,8 +2,9 @@
 
 import pytest
 
-from cologen.trainer.recipes.curriculum import Optimizer, Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe, Stage
 from cologen.trainer.recipes.effects import Effect, effect_of, parts_of
+from cologen.trainer.recipes.optimizer import Optimizer
 
 
 def fields(effect: Effect) -> set[str]:

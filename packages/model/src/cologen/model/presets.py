@@ -78,7 +78,7 @@ _PRESETS = (
         transformer=_world((4, 14, 14), heads=4, layers=(3, 3), rank=16),
         patch=1,
         side=32,
-        text_tokens=56,
+        text_tokens=24,
         num_steps=20,
     ),
     Preset(

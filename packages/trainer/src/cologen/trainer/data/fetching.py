@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cologen.datagen import images
 from cologen.datagen.images import addresses
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import ConditionKind
@@ -20,6 +19,7 @@ from cologen.datagen.records import RejectedError
 from cologen.datagen.samples import render
 from cologen.trainer.data.manifests import ManifestRows
 from cologen.trainer.data.pixels import Fractions, Pixels, fit, fit_mask
+from cologen.trainer.data.scenes import SceneRows
 from cologen.trainer.recipes.curriculum import StageTask
 from cologen.trainer.schedule.buckets import Assignment, Work
 
@@ -28,13 +28,16 @@ from cologen.trainer.schedule.buckets import Assignment, Work
 class OpenedComponent:
     """A manifest's rows, the folder of its precomputed maps, and when it was built."""
 
-    rows: ManifestRows
-    folder: Folder
+    rows: ManifestRows | SceneRows
+    folder: Folder | None
+    """None for scenes, which have none."""
     built: float = math.inf
     """Seconds since the epoch; its rows may not describe pictures that are newer."""
 
     def changed(self, row: Mapping[str, Any]) -> str | None:
         """The address of a picture of a row whose file was written after the manifest."""
+        if isinstance(self.rows, SceneRows):
+            return None
         names = ["image_uri", "source_uri", "target_uri"]
         if row.get("map_hash") is None:  # else it is beside the manifest, and its hash is compared
             names.append("condition_uri")
@@ -117,6 +120,7 @@ class Fetcher:
                 changed[(str(component.folder), address)] = None
             return label
         last = failures[-1]
+        assert isinstance(component.rows, ManifestRows), "scenes are drawn, which cannot fail"
         raise ValueError(
             f"{component.folder}: {len(assignment.candidates)} samples in a row cannot be loaded, the last being "
             f"{last.sample_id} ({last.reason}). Its pictures are looked for under {component.rows.root}."
@@ -129,11 +133,11 @@ class Fetcher:
     def _fitted(
         self, row: Mapping[str, Any], source: OpenedComponent, at: Fractions, pixels: Pixels, number: int
     ) -> SampleLabel:
-        root = source.rows.root
         if pixels.source is None:
-            picture = images.decode(images.read_bytes(root, row["image_uri"]), (row["width"], row["height"]))
-            fit(picture, pixels.target[number], at)
+            fit(source.rows.picture(row), pixels.target[number], at)
             return SampleLabel(row["caption"], self.task, None)
+        assert isinstance(source.rows, ManifestRows) and source.folder is not None, "scenes have no source"
+        root = source.rows.root
         sample = render(row, root, source.folder)
         fit(sample.target, pixels.target[number], at)
         if sample.source is sample.target:

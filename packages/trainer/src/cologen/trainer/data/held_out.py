@@ -153,7 +153,9 @@ def _refuse_trained_on(
     """Compare the pictures of one dataset by their names, which are sample ids without what follows the last #."""
     for number, (held, folder) in enumerate(components):
         pictures = {_picture(row.sample_id): row.sample_id for row in rows if row.component == number}
-        for trained in (each for each in training.fetcher.components if each.rows.source == held.source):
+        for trained in training.fetcher.components:
+            if not isinstance(trained.rows, ManifestRows) or trained.rows.source != held.source:
+                continue
             both = sorted(set(pictures) & _pictures_among(trained.rows, pictures))
             if both:
                 raise ValueError(

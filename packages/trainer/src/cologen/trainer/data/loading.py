@@ -27,6 +27,7 @@ from cologen.trainer.data.draws import with_captions_dropped
 from cologen.trainer.data.fetching import Failure, Fetched, Fetcher, OpenedComponent
 from cologen.trainer.data.manifests import ManifestRows, open_manifest, read_columns
 from cologen.trainer.data.online import OnlineControl, Prepared, drawn, kinds_wanted
+from cologen.trainer.data.scenes import SceneRows
 from cologen.trainer.data.workers import in_order
 from cologen.trainer.distributed import Processes
 from cologen.trainer.recipes.curriculum import Recipe
@@ -136,17 +137,25 @@ def open_stage(
     """
     stage, roots = recipe.stages[number], roots or {}
     folders = {name: f"{str(data).rstrip('/')}/{name}" for name in stage.manifests}
-    opened = {
+    opened: Mapping[str, ManifestRows | SceneRows] = {
         name: open_manifest(folder, stage.manifest_tasks, roots.get(name), progress) for name, folder in folders.items()
     }
     weights = stage.weights({name: (rows.task, rows.num_rows) for name, rows in opened.items()})
+    if stage.scenes is not None:
+        opened, weights = {stage.scenes.name: SceneRows(stage.scenes)}, {stage.scenes.name: 1.0}
     planned = (Component(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
     plan = Plan(recipe.seed, tuple(planned), stage.global_batch)
     _log_repeats(plan)
+    manifests = {name: rows for name, rows in opened.items() if isinstance(rows, ManifestRows)}
     squares = len(bucket_sizes(recipe.resolution)) == 1
-    sizes = [] if squares else [_sizes(rows) for rows in opened.values()]
-    components = tuple(opened_component(rows, Folder.open(folders[name])) for name, rows in opened.items())
-    kinds = frozenset[ConditionKind]().union(*map(kinds_wanted, opened.values()))
+    sizes = [] if squares else [_sizes(rows) for rows in manifests.values()]
+    components = tuple(
+        opened_component(rows, Folder.open(folders[name]))
+        if isinstance(rows, ManifestRows)
+        else OpenedComponent(rows, None)
+        for name, rows in opened.items()
+    )
+    kinds = frozenset[ConditionKind]().union(*map(kinds_wanted, manifests.values()))
     return StageSamples(
         recipe=recipe,
         number=number,

@@ -8,7 +8,7 @@ checks every part's hash on the way; later ones map that file into memory, and a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cologen.datagen import cache
+from cologen.datagen import cache, images
 from cologen.datagen.manifest import MANIFEST_NAME, Manifest, PartReport, load_manifest, recipe_hash
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.manifest.schemas import SCHEMAS
@@ -66,6 +66,14 @@ class ManifestRows:
     def rows(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         """The rows of these indices, in their order."""
         return [self.row(index) for index in indices]
+
+    def picture(self, row: Mapping[str, Any]) -> images.Picture:
+        """The whole picture that a row of an inpainting manifest is about.
+
+        Raises:
+            RejectedError: it cannot be read, or is of another size than the row says.
+        """
+        return images.decode(images.read_bytes(self.root, row["image_uri"]), (row["width"], row["height"]))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}

@@ -81,7 +81,7 @@ def _memory(plan: RunForecast) -> Table:
 def _samples(plan: RunForecast) -> Table:
     table = _table("manifest", "stage", "rows", "samples", "epochs")
     for each in plan.stages:
-        for name in each.stage.manifests:
+        for name in each.stage.sources:
             rows, samples = each.rows.get(name), (each.samples or {}).get(name)
             epochs = f"{samples / rows:.2f}" if rows and samples is not None else "?"
             table.add_row(name, _name(each), _count(rows), _count(samples), epochs)

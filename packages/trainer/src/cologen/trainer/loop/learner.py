@@ -15,7 +15,8 @@ from cologen.model.routing import Routing
 from cologen.model.veteran import Usage, VeteranGate
 from cologen.trainer.distributed import Processes, clip, gathering
 from cologen.trainer.loop.loss import Losses
-from cologen.trainer.recipes.curriculum import Optimizer
+from cologen.trainer.loop.muon import Muon
+from cologen.trainer.recipes.optimizer import Optimizer
 
 MicroLoss = Callable[[], tuple[Losses, Sequence[str]]]
 """Computes the losses of a micro batch, and names the task of each sample."""
@@ -55,7 +56,7 @@ class Learner:
     ) -> None:
         """``gate`` is that of a stage with experts; without it, there is no veteran loss."""
         self.model, self.trained, self.processes, self.gate = model, dict(trained), processes, gate
-        self.optimizer = _optimizer(list(self.trained.values()), settings)
+        self.optimizer = _optimizer(self.trained, settings)
         self.average = {name: weight.detach().clone() for name, weight in self.trained.items()} if ema_decay else {}
         self._decay, self._clip = ema_decay, clip
         self.num_updates = 0
@@ -129,8 +130,12 @@ def decay_at(num_updates: int, decay: float) -> float:
     return min(decay, (1 + num_updates) / (10 + num_updates))
 
 
-def _optimizer(weights: list[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
-    """AdamW; in 8 bits where that was asked for, which bitsandbytes does."""
+def _optimizer(named: Mapping[str, nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
+    """AdamW, in 8 bits where that was asked for, which bitsandbytes does; or Muon."""
+    weights = list(named.values())
+    if settings.kind == "muon":
+        _refuse_sharded(weights, "optimizer.kind=muon", "adamw")
+        return Muon(named, settings)
     options: dict[str, Any] = {"betas": settings.betas, "eps": settings.eps, "weight_decay": settings.weight_decay}
     if not settings.eight_bit:
         return torch.optim.AdamW(weights, lr=0.0, **options)
@@ -140,6 +145,10 @@ def _optimizer(weights: list[nn.Parameter], settings: Optimizer) -> torch.optim.
         raise ValueError(
             "optimizer.eight_bit needs bitsandbytes: uv sync --extra eight-bit, or set it to false"
         ) from error
-    if any(isinstance(weight, DTensor) for weight in weights):
-        raise ValueError("optimizer.eight_bit cannot be sharded: use --strategy ddp, or set it to false")
+    _refuse_sharded(weights, "optimizer.eight_bit", "false")
     return AdamW8bit(weights, lr=0.0, **options)
+
+
+def _refuse_sharded(weights: Sequence[nn.Parameter], what: str, instead: str) -> None:
+    if any(isinstance(weight, DTensor) for weight in weights):
+        raise ValueError(f"{what} cannot be sharded: use --strategy ddp, or set it to {instead}")

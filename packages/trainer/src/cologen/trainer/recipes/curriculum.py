@@ -8,14 +8,13 @@ when the run continues (``effects``).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from math import cos, pi
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
-    model_serializer,
     model_validator,
 )
 
@@ -24,6 +23,8 @@ from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.model.tasks import TaskName
 from cologen.trainer.recipes.effects import Free, Numbers, RecipePart, Remedy, Shape
 from cologen.trainer.recipes.held_out import HeldOut
+from cologen.trainer.recipes.optimizer import Float32, Optimizer
+from cologen.trainer.recipes.scenes import Scenes
 
 StageTask = Literal[TaskName, "mixed", "text-to-image"]
 
@@ -34,21 +35,7 @@ def _weight(value: object) -> object:
     raise ValueError("expected a positive number or 'by size'")
 
 
-SMALLEST, LARGEST = 2.0**-126, (2 - 2.0**-23) * 2.0**127
-"""Of the normal positive numbers of float32."""
-
-
-def _of_float32(value: float) -> float:
-    if value and not SMALLEST <= abs(value) <= LARGEST:
-        raise ValueError(f"it is computed with in float32, whose numbers go from {SMALLEST:.3g} to {LARGEST:.3g}")
-    return value
-
-
 Weight = Annotated[float | Literal["by size"], BeforeValidator(_weight)]
-Float32 = Annotated[float, AfterValidator(_of_float32)]
-"""A number by which weights, gradients or logits are multiplied, or which is added to them. Shares, betas and decays
-enter as differences from 1, computed in float64."""
-Beta = Annotated[float, Field(ge=0, lt=1)]
 
 HELD_OUT = "held_out"
 """The field of a recipe that is left out of its plain values where it is None."""
@@ -63,13 +50,17 @@ class Stage(RecipePart):
     """One step t of the curriculum.
 
     ``mixed`` trains all tasks of ``task_shares`` at once (figure 1a); ``text-to-image`` trains the base itself, on the
-    captions and pictures of inpainting manifests, without a source.
+    captions and pictures of inpainting manifests or of ``scenes``, without a source.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("scenes", "decay_steps")
+
     task: Shape[StageTask]
-    manifests: Numbers[dict[str, Weight]]
+    manifests: Numbers[dict[str, Weight]] = Field(default={})
     """Manifest folders under the data folder, each with its weight: all "by size" (see docs/design.md), or all
     numbers."""
+    scenes: Numbers[Scenes | None] = None
+    """Of a text-to-image stage: scenes that are drawn anew for every batch, in place of manifests."""
     task_shares: Numbers[dict[TaskName, float]] = Field(default={})
     """Of a mixed stage: each task's share of the samples, relative to the others'; weights count within a task."""
     iterations: Numbers[int] = Field(ge=1)
@@ -79,6 +70,8 @@ class Stage(RecipePart):
     learning_rate: Remedy[Float32] = Field(gt=0)
     warmup_steps: Numbers[int] = Field(ge=0)
     """Steps in which the learning rate rises to its value and the newcomer's bias to 0."""
+    decay_steps: Numbers[int] = Field(default=0, ge=0)
+    """Steps at the end in which the learning rate falls to 0, along half a cosine."""
     rho: Numbers[float] = Field(ge=0, le=1)
     """ρ of eq. 9: the routing density asked of the newest expert, as a share of all blocks."""
     alpha: Numbers[Float32] = Field(ge=0)
@@ -91,9 +84,12 @@ class Stage(RecipePart):
 
     @model_validator(mode="after")
     def _agrees(self) -> Stage:
-        if self.warmup_steps > self.iterations:
-            raise ValueError(f"warmup_steps {self.warmup_steps} exceeds iterations {self.iterations}")
-        if len({weight == "by size" for weight in self.manifests.values()}) != 1:
+        if self.warmup_steps + self.decay_steps > self.iterations:
+            decay = f" + decay_steps {self.decay_steps}" if self.decay_steps else ""
+            raise ValueError(f"warmup_steps {self.warmup_steps}{decay} exceeds iterations {self.iterations}")
+        if self.scenes is not None and (self.manifests or not self.trains_base):
+            raise ValueError("scenes take the place of manifests, in a text-to-image stage alone")
+        if self.scenes is None and len({weight == "by size" for weight in self.manifests.values()}) != 1:
             raise ValueError(f"manifests are one or more, weighted all by numbers or all 'by size': {self.manifests}")
         if (self.task == "mixed") != bool(self.task_shares) or any(s <= 0 for s in self.task_shares.values()):
             raise ValueError(f"task_shares are positive, and for a mixed stage only: {self.task}, {self.task_shares}")
@@ -105,6 +101,11 @@ class Stage(RecipePart):
     def trains_base(self) -> bool:
         """Whether all parameters of the base train, and no expert."""
         return self.task == "text-to-image"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of all that the stage draws its samples from."""
+        return tuple(self.manifests) if self.scenes is None else (self.scenes.name,)
 
     @property
     def manifest_tasks(self) -> tuple[str, ...]:
@@ -131,8 +132,10 @@ class Stage(RecipePart):
         return {name: weight * scales[found[name][0]] for name, weight in plain.items()}
 
     def learning_rate_at(self, step: int) -> float:
-        """The learning rate of ``step`` (from 0): rising in a line over the warm-up, then constant."""
-        return self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1))
+        """The learning rate of ``step`` (from 0): rising in a line over the warm-up, falling in the last steps."""
+        left = (self.iterations - step) / (self.decay_steps + 1)
+        falling = 0.5 - 0.5 * cos(pi * left) if left < 1 else 1.0
+        return self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1)) * falling
 
     def newcomer_bias_at(self, step: int) -> float:
         """The bias of ``step`` (from 0): from ``newcomer_bias`` in a line to 0 at the end of the warm-up."""
@@ -154,17 +157,10 @@ class Resolution(RecipePart):
         return self
 
 
-class Optimizer(RecipePart):
-    """AdamW."""
-
-    betas: Numbers[tuple[Beta, Beta]] = (0.9, 0.999)
-    eps: Numbers[Float32] = Field(default=1e-8, gt=0)
-    weight_decay: Numbers[Float32] = Field(default=0.01, ge=0)
-    eight_bit: Shape[bool] = False
-
-
 class Recipe(RecipePart):
     """Everything that decides a run, except the paths of files and the number of processes."""
+
+    later: ClassVar[tuple[str, ...]] = (HELD_OUT,)
 
     name: Free[str] = Field(pattern=r"^[\w+-][\w.+-]*$")
     preset: Shape[str]
@@ -217,11 +213,6 @@ class Recipe(RecipePart):
     held_out: Free[Annotated[HeldOut | None, BeforeValidator(_absent)]] = None
     """Rows for validation while training; None, or "none": there are none."""
 
-    @model_serializer(mode="wrap")
-    def _plain(self, values: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Without ``held_out`` where there is none: such recipes are saved, and hashed, as they were before it."""
-        return {name: value for name, value in values(self).items() if name != HELD_OUT or value is not None}
-
     @model_validator(mode="after")
     def _agrees(self) -> Recipe:
         tasks = [stage.task for stage in self.stages]
@@ -241,6 +232,8 @@ class Recipe(RecipePart):
                     f"stages.{stage.task}.global_batch {stage.global_batch} is not a multiple of micro_batch "
                     f"{self.micro_batch}"
                 )
+            if stage.scenes is not None and self.resolution.max_aspect != 1:
+                raise ValueError(f"scenes are squares: resolution.max_aspect is {self.resolution.max_aspect}, not 1")
             if both := sorted(set(stage.manifests) & set(self.held_out.names if self.held_out else ())):
                 raise ValueError(f"{both[0]} is held out, and stages.{stage.task}.manifests would train on it")
         return self

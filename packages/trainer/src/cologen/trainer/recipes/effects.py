@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 
 _Value = TypeVar("_Value")
 _Part = TypeVar("_Part", bound="RecipePart")
@@ -36,6 +36,16 @@ class RecipePart(BaseModel):
     """A frozen part of a recipe: unknown fields, NaN and infinity are refused, and so is a field without an effect."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    later: ClassVar[tuple[str, ...]] = ()
+    """Fields that older recipes do not have: left out of the plain values where they hold their default, so that such
+    recipes are saved, hashed and compared as before."""
+
+    @model_serializer(mode="wrap")
+    def _plain(self, values: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        fields = type(self).model_fields
+        absent = {name for name in self.later if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in values(self).items() if name not in absent}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:

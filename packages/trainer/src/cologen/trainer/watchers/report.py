@@ -195,7 +195,7 @@ def _curriculum(recipe: Recipe) -> Markup:
         (
             number,
             stage.task,
-            ", ".join(stage.manifests),
+            ", ".join(stage.sources),
             f"{stage.iterations:,}",
             f"{stage.global_batch:,}",
             f"{stage.learning_rate:g}",
