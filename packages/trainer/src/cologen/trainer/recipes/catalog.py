@@ -92,7 +92,7 @@ def world_base() -> Recipe:
 
     ``train --recipe world-base``; hours on 2 CPU cores, in pieces with ``--resume``.
     """
-    scenes = Scenes(level="simple", side=32)
+    scenes = Scenes(level="simple", side=64)
     return _text_to_image("world-base", world(), scenes, iterations=8000, global_batch=64, learning_rate=8e-3)
 
 
