@@ -1,8 +1,16 @@
 """Each row of table 5 differs from the staged run by what its name says, and each sweep by one value."""
 
 from cologen.trainer.changes import differences
-from cologen.trainer.recipes.ablations import ABLATIONS, co_training, sweep_alpha, sweep_rank, sweep_rho
-from cologen.trainer.recipes.catalog import world
+from cologen.trainer.recipes.ablations import (
+    ABLATIONS,
+    SWEEPS,
+    at_equal_compute,
+    co_training,
+    sweep_alpha,
+    sweep_rank,
+    sweep_rho,
+)
+from cologen.trainer.recipes.catalog import RECIPES, load_recipe, world
 from cologen.trainer.recipes.curriculum import Recipe
 
 BASE = world()
@@ -49,3 +57,21 @@ def test_sweeps_change_one_value_of_the_last_stage_and_leave_the_others():
     assert [variant.rank for variant in sweep_rank(BASE)] == [4, 8, 16, 32]
     everything = (*sweep_alpha(BASE), *sweep_rho(BASE), *sweep_rank(BASE))
     assert len({variant.name for variant in everything}) == len(everything) == 14
+
+
+def test_at_equal_compute_every_row_sees_as_many_samples_and_keeps_the_proportions_of_its_stages():
+    for vary in ABLATIONS.values():
+        before = vary(BASE)
+        after = at_equal_compute(before, BASE)
+        assert abs(num_samples(after) - num_samples(BASE)) <= sum(stage.global_batch for stage in after.stages)
+        factors = [new.iterations / old.iterations for new, old in zip(after.stages, before.stages, strict=True)]
+        assert max(factors) - min(factors) < 0.01
+    assert at_equal_compute(ABLATIONS["staged"](BASE), BASE) == ABLATIONS["staged"](BASE)
+
+
+def test_every_value_of_figure_4_is_a_recipe_of_its_own_name():
+    for sweep in SWEEPS.values():
+        for variant in sweep(BASE):
+            assert variant.name in RECIPES
+            assert load_recipe(variant.name) == variant
+    assert load_recipe("cologen-flux-rank-64").rank == 64

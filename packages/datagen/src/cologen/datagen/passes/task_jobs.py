@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
 from cologen.datagen.engine.jobs import Job
+from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.manifest.schemas import TrainedTask
 from cologen.datagen.pair_records import Condition, Pair
@@ -27,16 +28,27 @@ Phases = Sequence[Sequence[Job]]
 
 
 def default_jobs(
-    task: TrainedTask, dataset: str, root: Path, folder: Folder, part_size: int, split: str = "train"
+    task: TrainedTask,
+    dataset: str,
+    root: Path,
+    folder: Folder,
+    part_size: int,
+    split: str = "train",
+    marks: GroundingPolicy | None = None,
 ) -> Phases:
-    """The jobs of a task over a split of a dataset with default options; masks need a dataset with objects."""
+    """The jobs of a task over a split of a dataset with default options; masks need a dataset with objects.
+
+    Args:
+        marks: how grounding marks objects, where not by default.
+    """
     read = (dataset, root, split, part_size, None)
     if task == "inpaint":
         reader = Reader.of(Image, *read)
         return inpaint_jobs(folder, reader, InpaintRecipe(source=reader.recipe))
     if task == "grounding":
         reader = Reader.of(Image, *read)
-        return grounding_jobs(folder, reader, GroundingRecipe(source=reader.recipe))
+        policy = marks or GroundingPolicy()
+        return grounding_jobs(folder, reader, GroundingRecipe(source=reader.recipe, policy=policy))
     if task == "control":
         reader = Reader.of(Condition, *read)
         # Canny and the dataset's own maps: HED and lineart need weights.

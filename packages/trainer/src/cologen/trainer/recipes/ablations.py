@@ -35,12 +35,12 @@ def co_training(base: Recipe) -> Recipe:
     together; the paper does not say how it made the two comparable.
     """
     samples = {stage.task: stage.iterations * stage.global_batch for stage in base.stages}
-    last = base.stages[-1]
+    total, last = _num_samples(base), base.stages[-1]
     mixed = Stage(
         task="mixed",
         manifests={name: weight for stage in base.stages for name, weight in stage.manifests.items()},
-        task_shares={task: samples[task] / sum(samples.values()) for task in TASK_NAMES if task in samples},
-        iterations=round(sum(samples.values()) / last.global_batch),
+        task_shares={task: samples[task] / total for task in TASK_NAMES if task in samples},
+        iterations=round(total / last.global_batch),
         global_batch=last.global_batch,
         learning_rate=last.learning_rate,
         warmup_steps=last.warmup_steps,
@@ -76,6 +76,29 @@ def sweep_rank(base: Recipe, factors: Sequence[float] = (0.25, 0.5, 1.0, 2.0)) -
     is a whole run, where the paper changes the last stage's."""
     ranks = [max(1, round(base.rank * factor)) for factor in factors]
     return tuple(_variant(base, f"rank-{rank}", base.stages).replace(rank=rank) for rank in ranks)
+
+
+SWEEPS: Mapping[str, Callable[[Recipe], tuple[Recipe, ...]]] = {
+    "alpha": sweep_alpha,
+    "rank": sweep_rank,
+    "rho": sweep_rho,
+}
+"""The curves of figure 4 (a, b, c)."""
+
+
+def at_equal_compute(variant: Recipe, base: Recipe) -> Recipe:
+    """The variant with longer stages, each by the same factor, so that it sees as many samples as ``base`` does.
+
+    The paper does not say whether the rows of table 5 that lack a stage were given its time.
+    """
+    samples = {stage.task: stage.iterations * stage.global_batch for stage in variant.stages}
+    factor = _num_samples(base) / sum(samples.values())
+    stages = tuple(stage.replace(iterations=round(stage.iterations * factor)) for stage in variant.stages)
+    return variant.replace(stages=stages)
+
+
+def _num_samples(recipe: Recipe) -> int:
+    return sum(stage.iterations * stage.global_batch for stage in recipe.stages)
 
 
 def _without(base: Recipe, variant: str, *tasks: str) -> Recipe:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from cologen.model.tasks import TASK_NAMES, TaskName
-from cologen.trainer.recipes.ablations import ABLATIONS
+from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS
 from cologen.trainer.recipes.curriculum import Recipe, Resolution, Stage, Weight
 from cologen.trainer.recipes.held_out import HeldOut
 from cologen.trainer.recipes.optimizer import Optimizer
@@ -46,6 +46,49 @@ PAPER_MANIFESTS: Mapping[TaskName, dict[str, Weight]] = {
     "editing": dict.fromkeys(("editing-omniedit", "editing-magicbrush", "editing-triplets"), "by size"),
 }
 """Table 1; the in-house triplets are the user's own."""
+
+
+def _stages(
+    manifests: Mapping[TaskName, dict[str, Weight]],
+    sizes: Mapping[TaskName, tuple[int, int]],
+    *,
+    learning_rate: float,
+    warmup_steps: int,
+) -> tuple[Stage, ...]:
+    """The five stages, given iterations and global batch of each; ρ and α are the paper's (section 3.1)."""
+    return tuple(
+        Stage(
+            task=task,
+            manifests=manifests[task],
+            iterations=sizes[task][0],
+            global_batch=sizes[task][1],
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            rho=1.0 if number == 0 else 0.8,
+            alpha=0.0 if number == 0 else 0.5,
+            new_expert=True,
+        )
+        for number, task in enumerate(TASK_NAMES)
+    )
+
+
+def _text_to_image(
+    name: str, of: Recipe, scenes: Scenes, *, iterations: int, global_batch: int, learning_rate: float
+) -> Recipe:
+    stage = Stage(
+        task="text-to-image",
+        scenes=scenes,
+        iterations=iterations,
+        global_batch=global_batch,
+        learning_rate=learning_rate,
+        warmup_steps=100,
+        decay_steps=iterations // 4,
+        rho=0.0,
+        alpha=0.0,
+        new_expert=False,
+    )
+    muon = Optimizer(kind="muon", betas=(0.9, 0.99))
+    return of.replace(name=name, stages=(stage,), optimizer=muon, ema_decay=0.998, checkpoint_every=250, held_out=None)
 
 
 def world() -> Recipe:
@@ -140,6 +183,10 @@ def _varied(base: Callable[[], Recipe], vary: Callable[[Recipe], Recipe]) -> Rec
     return vary(base())
 
 
+def _swept(base: Callable[[], Recipe], sweep: Callable[[Recipe], Sequence[Recipe]], name: str) -> Recipe:
+    return next(variant for variant in sweep(base()) if variant.name == name)
+
+
 RECIPES: Mapping[str, Callable[[], Recipe]] = {
     **_BASES,
     "world-base": world_base,
@@ -148,6 +195,12 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = {
         f"{base}-{variant}": partial(_varied, make, vary)
         for base, make in _BASES.items()
         for variant, vary in ABLATIONS.items()
+    },
+    **{
+        variant.name: partial(_swept, make, sweep, variant.name)
+        for make in _BASES.values()
+        for sweep in SWEEPS.values()
+        for variant in sweep(make())
     },
 }
 """Every recipe by the name it carries."""
@@ -165,46 +218,3 @@ def load_recipe(which: str, overrides: Sequence[str] = ()) -> Recipe:
     if which not in RECIPES:
         raise ValueError(f"no recipe {which!r}; there are {', '.join(RECIPES)}, or give a .toml file")
     return overridden(RECIPES[which](), overrides)
-
-
-def _stages(
-    manifests: Mapping[TaskName, dict[str, Weight]],
-    sizes: Mapping[TaskName, tuple[int, int]],
-    *,
-    learning_rate: float,
-    warmup_steps: int,
-) -> tuple[Stage, ...]:
-    """The five stages, given iterations and global batch of each; ρ and α are the paper's (section 3.1)."""
-    return tuple(
-        Stage(
-            task=task,
-            manifests=manifests[task],
-            iterations=sizes[task][0],
-            global_batch=sizes[task][1],
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            rho=1.0 if number == 0 else 0.8,
-            alpha=0.0 if number == 0 else 0.5,
-            new_expert=True,
-        )
-        for number, task in enumerate(TASK_NAMES)
-    )
-
-
-def _text_to_image(
-    name: str, of: Recipe, scenes: Scenes, *, iterations: int, global_batch: int, learning_rate: float
-) -> Recipe:
-    stage = Stage(
-        task="text-to-image",
-        scenes=scenes,
-        iterations=iterations,
-        global_batch=global_batch,
-        learning_rate=learning_rate,
-        warmup_steps=100,
-        decay_steps=iterations // 4,
-        rho=0.0,
-        alpha=0.0,
-        new_expert=False,
-    )
-    muon = Optimizer(kind="muon", betas=(0.9, 0.99))
-    return of.replace(name=name, stages=(stage,), optimizer=muon, ema_decay=0.998, checkpoint_every=250, held_out=None)
