@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -37,12 +40,12 @@ class PipelineSpec:
 
 
 def fingerprint(spec: PipelineSpec) -> str:
-    """A hash of what decides the pipeline's outputs: weights and adapter in full, a FLUX folder by its files' ends.
+    """A hash of what decides the pipeline's outputs: bundled weights and adapter in full, a part of each FLUX tensor.
 
     A base that is only a name on the hub is known by that name.
 
     Raises:
-        FileNotFoundError, ValueError: the adapter is missing or damaged.
+        FileNotFoundError, ValueError: the adapter or a file of weights is missing or damaged.
     """
     from cologen.model.adapter_index import read_index
 
@@ -50,23 +53,35 @@ def fingerprint(spec: PipelineSpec) -> str:
     if spec.base is None:
         digest.update((spec.weights or packaged_base(spec.preset)).read_bytes())
     elif Path(spec.base).is_dir():
-        for path in sorted(Path(spec.base).rglob("*.safetensors")):
+        for path in sorted(path for suffix in _DECISIVE for path in Path(spec.base).rglob(f"*{suffix}")):
             digest.update(f"{path.relative_to(spec.base)} {path.stat().st_size}".encode())
-            digest.update(_ends(path))
+            for part in _tensors(path) if path.suffix == ".safetensors" else [path.read_bytes()]:
+                digest.update(part)
     if spec.adapter is not None:
         digest.update(repr(sorted(read_index(spec.adapter).items())).encode())
     return digest.hexdigest()[:16]
 
 
-def _ends(path: Path) -> bytes:
-    """The first and the last megabyte: a file's header, and weights of its last layers."""
+def _tensors(path: Path) -> Iterator[bytes]:
+    """A file's header, and the beginning of each tensor: a merged LoRA may change attention alone."""
     with path.open("rb") as file:
-        first = file.read(_END_BYTES)
-        file.seek(max(0, path.stat().st_size - _END_BYTES))
-        return first + file.read(_END_BYTES)
+        try:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = file.read(min(length, _LONGEST_HEADER))
+            places = [each["data_offsets"][0] for name, each in json.loads(header).items() if name != "__metadata__"]
+        except (struct.error, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is damaged: {error}. Copy it again.") from error
+        yield header
+        for place in sorted(places):
+            file.seek(8 + length + place)
+            yield file.read(_TENSOR_BYTES)
 
 
-_END_BYTES = 1 << 20
+_DECISIVE = (".safetensors", ".json", ".model", ".txt")
+"""Weights; the settings of model and scheduler; the tokenizers' words."""
+_TENSOR_BYTES = 4096
+_LONGEST_HEADER = 100_000_000
+"""Bytes, as safetensors itself has it."""
 
 
 def open_pipeline(spec: PipelineSpec) -> Any:
