@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.table import Table
@@ -15,14 +17,14 @@ from cologen.evaluation.generating.generate import Workers, generate
 from cologen.evaluation.judges.options import JudgeOptions
 from cologen.evaluation.metric import AnyMetric
 from cologen.evaluation.networks.loading import DEFAULTS, files_of_networks
-from cologen.evaluation.records import Picture, ScoreError
+from cologen.evaluation.records import Picture
 from cologen.evaluation.reporting.gallery import Gallery
 from cologen.evaluation.reporting.grids import ARROWS, NO_FIGURE
 from cologen.evaluation.reporting.report import HTML, RESULTS, write_report
 from cologen.evaluation.reporting.results import Results, Run
 from cologen.evaluation.scoring.candidates import decoded
 from cologen.evaluation.scoring.opening import ScorerSpec, open_scorer
-from cologen.evaluation.scoring.score import SETTINGS_NAME, changed_outputs, networks_of, score
+from cologen.evaluation.scoring.score import SETTINGS_NAME, changed_outputs, networks_of, score, unscored_parts
 from cologen.evaluation.settings import in_words, read_settings
 from cologen.model.opening import fingerprint
 from pipelines.console import CONSOLE, progress_over_count, working
@@ -31,6 +33,11 @@ from pipelines.evaluation_work import EvaluationWork
 
 _SCORED_BY = frozenset({"reference", "captions", "items", "region", "judge", *DEFAULTS})
 """What a protocol says that decides scores alone, and no output."""
+_SCORED: Mapping[str, type] = MappingProxyType(
+    {"protocol": dict, "metrics": dict, "unmeasured": dict, "items": list, "candidates": list, "outputs": str,
+     "model": str, "generation": dict}
+)  # fmt: skip
+"""What a report reads of the settings under which a log was made."""
 
 
 def generate_outputs(work: EvaluationWork) -> None:
@@ -54,19 +61,28 @@ def _generation(work: EvaluationWork) -> dict[str, Any]:
 
     What decides scores alone (reference, captions, networks) and how many items are asked may change.
     """
-    spec, model = work.options.pipeline, work.options.model
+    spec, model, extractor = work.options.pipeline, work.options.model, work.options.protocol.extractor
     asked = {f"protocol: {name}": said for name, said in work.benchmark.protocol.items() if name not in _SCORED_BY}
-    return asked | {
-        "benchmark": work.benchmark.name,
-        "base": spec.base_name,
-        "adapter": None if spec.adapter is None else str(spec.adapter),
-        "weights": fingerprint(spec),
-        "stage": spec.stage,
-        "dtype": spec.dtype,
-        "device": spec.device.partition(":")[0],
-        "seed": model.seed,
-        "sampling": work.sampling,
-    }
+    return (
+        asked
+        | {
+            "benchmark": work.benchmark.name,
+            "base": spec.base_name,
+            "adapter": None if spec.adapter is None else str(spec.adapter),
+            "weights": fingerprint(spec),
+            "stage": spec.stage,
+            "dtype": spec.dtype,
+            "device": spec.device.partition(":")[0],
+            "seed": model.seed,
+            "sampling": work.sampling,
+        }
+        | ({} if extractor is None else {"extractor": _digest(extractor)})
+    )
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
 def score_outputs(work: EvaluationWork) -> None:
@@ -76,9 +92,13 @@ def score_outputs(work: EvaluationWork) -> None:
         FileNotFoundError, ValueError: a network or judge is missing or damaged.
     """
     options, spec = work.options, scorer_spec(work)
-    if extra := work.outputs.extra(work.benchmark.items):
+    found = work.outputs.found(work.benchmark.items)
+    if extra := work.outputs.extra(found):
         CONSOLE.print(f"{len(extra):,} pictures in {work.outputs.path} belong to no item, such as {extra[0]}")
-    if "model" in work.candidates and not _any_output(work):
+    if shared := [(path, names) for path, names in found.items() if len(names) > 1]:
+        path, names = shared[0]
+        raise ValueError(f"{path} would be {' and '.join(names)}: name outputs ITEM-NUMBER.png, so that each is one")
+    if "model" in work.candidates and not found:
         example = f"{work.benchmark.items[0].item_id}-0.png"
         raise FileNotFoundError(f"{work.outputs.path} has no output of any item: expected names such as {example}")
     generation = work.outputs.settings()
@@ -108,16 +128,6 @@ def score_outputs(work: EvaluationWork) -> None:
         )
 
 
-def _any_output(work: EvaluationWork) -> bool:
-    for item in work.benchmark.items:
-        for number in range(item.num_outputs):
-            try:
-                return work.outputs.find(item, number).is_file()
-            except ScoreError:
-                continue
-    return False
-
-
 def scorer_spec(work: EvaluationWork) -> ScorerSpec:
     """What a process needs to score parts."""
     options = work.options
@@ -140,7 +150,7 @@ def report(work: EvaluationWork) -> int:
 
     Raises:
         FileNotFoundError: nothing is scored.
-        ValueError: the log is of another protocol, other items or other outputs than those that are there.
+        ValueError: the log is not whole, or of another protocol, other items or other outputs than are there.
     """
     folder, benchmark = work.options.folder, work.benchmark
     scored = _scored(work)
@@ -177,10 +187,16 @@ def _scored(work: EvaluationWork) -> dict[str, Any]:
         scored = read_settings(scores / SETTINGS_NAME)
     except FileNotFoundError:
         raise FileNotFoundError(f"nothing is scored in {scores}: run --only score, or without --only") from None
+    if lacking := [name for name, kind in _SCORED.items() if not isinstance(scored.get(name), kind)]:
+        raise ValueError(f"{scores / SETTINGS_NAME} says no {' and no '.join(lacking)}: run --only score first")
     if words := in_words(scored["protocol"], work.benchmark.protocol):
         raise ValueError(f"{scores} was scored under another protocol ({words}): run --only score first")
     if scored["outputs"] != str(work.outputs.path.resolve()):
         raise ValueError(f"{scores} is of the outputs in {scored['outputs']}: run --only score first")
+    if scored["items"] != [item.item_id for item in work.benchmark.items]:
+        raise ValueError(f"{scores} is of {len(scored['items']):,} other items: run --only score first")
+    if lacking := unscored_parts(work.benchmark, scores, scored["candidates"]):
+        raise ValueError(f"{scores} is not whole, it lacks {', '.join(lacking[:3])}: run --only score first")
     if "model" in scored["candidates"] and (changed := changed_outputs(work.benchmark, work.outputs, scores)):
         raise ValueError(f"{changed:,} outputs have changed since they were scored: run --only score first")
     return scored

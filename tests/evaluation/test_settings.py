@@ -16,7 +16,7 @@ def test_the_same_settings_are_the_same_bytes(tmp_path: Path) -> None:
     assert read_settings(tmp_path / "a.json") == {"seed": 0, "adapter": None}
 
 
-@pytest.mark.parametrize("content", ["[1]", '{"seed": ', "null", ""])
+@pytest.mark.parametrize("content", ["[1]", "[]", '{"seed": ', "null", ""])
 def test_a_damaged_file_is_named(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(ValueError, match=r"a\.json holds no settings"):

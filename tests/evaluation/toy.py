@@ -21,6 +21,10 @@ NUM_ITEMS, NUM_OUTPUTS = 70, 2
 SIDE = 16
 
 
+REPLACED: set[str] = set()
+"""Items whose source is another picture now, though the dataset lists the same."""
+
+
 def picture(name: str) -> Picture:
     """Noise that belongs to a name."""
     return np.random.default_rng(zlib.crc32(name.encode())).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
@@ -35,7 +39,8 @@ def _question(item: Item) -> Question:
 def _expected(item: Item) -> Expected:
     if item.item_id == "i5":
         raise ScoreError("bad_input", "i5: the source is damaged")
-    return Expected(source=picture(item.item_id), target=255 - picture(item.item_id), texts={"output": item.prompt})
+    source = picture(item.item_id + "'" if item.item_id in REPLACED else item.item_id)
+    return Expected(source=source, target=255 - source, texts={"output": item.prompt})
 
 
 def l1(case: Case) -> float:

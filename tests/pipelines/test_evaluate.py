@@ -151,6 +151,17 @@ def test_a_report_is_refused_where_its_log_is_of_something_else(
     changed = [each if each != "32" else "64" for each in DRAWN]
     assert main([*changed, "--out", str(out), "--only", "report"]) == 1
     assert "another protocol" in capsys.readouterr().err
+    oracle = out / "scores/oracle/part-00000.jsonl"
+    whole = oracle.read_bytes()
+    oracle.unlink()
+    assert main([*DRAWN, "--out", str(out), "--only", "report"]) == 1
+    assert "lacks oracle/part-00000.jsonl" in " ".join(capsys.readouterr().err.split())
+    oracle.write_bytes(whole)
+    settings = (out / "scores/scoring.json").read_bytes()
+    (out / "scores/scoring.json").write_text('{"protocol": 1}')
+    assert main([*DRAWN, "--out", str(out), "--only", "report"]) == 1
+    assert "says no protocol and no metrics" in " ".join(capsys.readouterr().err.split())
+    (out / "scores/scoring.json").write_bytes(settings)
     victim = sorted((out / "outputs").glob("0*.png"))[0]
     Image.new("RGB", (32, 32)).save(victim)
     assert main([*DRAWN, "--out", str(out), "--only", "report"]) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cologen.evaluation.generating.outputs import OutputFolder
+from cologen.evaluation.generating.outputs import OutputFolder, shown_for
 from cologen.evaluation.records import Item, ScoreError
 from tests.evaluation import toy
 
@@ -44,7 +44,7 @@ def test_names_of_other_programs_are_found(name: str, tmp_path: Path) -> None:
     _save(tmp_path / "notes" / "stray.png")
     folder = OutputFolder(tmp_path)
     assert folder.find(ONE, 0) == tmp_path / name
-    assert folder.extra([ONE]) == ["notes/stray.png"]
+    assert folder.extra(folder.found([ONE])) == ["notes/stray.png"]
 
 
 def test_an_items_bare_name_does_not_serve_for_several_outputs(tmp_path: Path) -> None:
@@ -74,6 +74,38 @@ def test_files_of_others_are_neither_removed_nor_believed(tmp_path: Path) -> Non
     assert (tmp_path / "holiday-1.png").exists()
     with pytest.raises(ScoreError, match="missing"):
         folder.find(TWO, 1)
+
+
+@pytest.mark.parametrize("name", ["holiday-2024.png", "cat-0.png", "cat-1.json"])
+def test_fresh_never_removes_what_was_put_beside_our_outputs(name: str, tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path / "outputs")
+    folder.begin({})
+    folder.write("dog-1", 0, toy.picture("dog"))
+    folder.write("dog-2", 0, ValueError("no room"))
+    stray = folder.path / name
+    _save(stray) if stray.suffix == ".png" else stray.write_text('{"prompt": "a cat"}')
+    content = stray.read_bytes()
+    with pytest.raises(ValueError, match=rf"{name} was not generated here.*move it away"):
+        folder.begin({"seed": 1}, fresh=True)
+    assert stray.read_bytes() == content
+    stray.unlink()
+    folder.begin({"seed": 1}, fresh=True)
+    assert [path.name for path in folder.path.iterdir()] == ["generation.json"]
+
+
+def test_a_file_that_two_outputs_would_have_is_known(tmp_path: Path) -> None:
+    """a-0.png is output 0 of item a, or the bare name of item a-0."""
+    _save(tmp_path / "a-0.png")
+    items = [Item(item_id=name, cluster=name, prompt="") for name in ("a", "a-0", "b")]
+    found = OutputFolder(tmp_path).found(items)
+    assert found == {tmp_path / "a-0.png": ["output 0 of a", "output 0 of a-0"]}
+
+
+def test_an_output_says_what_it_was_made_from(tmp_path: Path) -> None:
+    OutputFolder(tmp_path).write("cat", 0, toy.picture("cat"), shown="abc")
+    _save(tmp_path / "theirs.png")
+    (tmp_path / "torn.png").write_bytes((tmp_path / "cat-0.png").read_bytes()[:40])
+    assert [shown_for(tmp_path / f"{name}.png") for name in ("cat-0", "theirs", "torn")] == ["abc", "", ""]
 
 
 def test_settings_that_cannot_be_read_are_one_message(tmp_path: Path) -> None:

@@ -6,8 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from cologen.evaluation.generating.asking import Asked, PipelineGenerator, SamplingSettings, open_generator
+from cologen.evaluation.generating.asking import (
+    Asked,
+    NotFiniteError,
+    PipelineGenerator,
+    SamplingSettings,
+    open_generator,
+)
 from cologen.evaluation.records import Question
 from cologen.model.opening import PipelineSpec
 from tests.evaluation import toy
@@ -53,6 +60,16 @@ def test_text_to_image_and_a_subject_are_questions_too(generator: PipelineGenera
     subject = Question(task="customized", prompt="a red ball", pictures=(toy.picture("a"),), width=32, height=16)
     made = generator([Asked(question=text, seed=1), Asked(question=subject, seed=1)])
     assert [np.asarray(each).shape for each in made] == [(16, 16, 3), (16, 32, 3)]
+
+
+def test_what_is_not_finite_is_no_picture() -> None:
+    """Cast to 8 bits, NaN would be black, and be scored as an answer."""
+    generator = open_generator(PipelineSpec(), SETTINGS)
+    with torch.no_grad():
+        next(generator.pipeline.transformer.proj_out.parameters()).fill_(float("nan"))
+    (made,) = generator([_asked("a")])
+    assert isinstance(made, NotFiniteError)
+    assert made.reason == "not_finite"
 
 
 def test_settings_go_before_the_protocol() -> None:

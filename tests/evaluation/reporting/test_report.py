@@ -29,6 +29,15 @@ def logs(folder: Path, asked: Benchmark = ASKED) -> dict[str, Path]:
     return {name: folder / name for name in ("model", "oracle")}
 
 
+def test_how_many_outputs_were_resized_is_said(tmp_path: Path) -> None:
+    lines = [scored("a", clip_i=0.5), replace(scored("b", clip_i=0.5), resized="8 x 8, compared with 16 x 16")]
+    table(tmp_path / "model", ITEMS, [metric()], [*lines, scored("c", clip_i=0.9)])
+    results = write_report(tmp_path / "out", ASKED, {"model": tmp_path / "model"}, RUN, gallery=None, bootstrap=FEW)
+    assert results.resized == {"model": 1}
+    for name in ("report.html", "report.md"):
+        assert "tiny: 1 of 3 outputs are of another size" in (tmp_path / "out" / name).read_text()
+
+
 def test_three_files_of_the_same_figures(tmp_path: Path) -> None:
     gallery = Gallery(pictures=lambda item_id, output: {"output": np.zeros((8, 8, 3), dtype=np.uint8)})
     results = write_report(tmp_path / "out", ASKED, logs(tmp_path), RUN, gallery=gallery, bootstrap=FEW)

@@ -34,7 +34,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 def test_it_names_everything_that_decides_a_figure(tmp_path: Path) -> None:
     content = json.loads(encoded(made(tmp_path)))
-    assert list(content) == ["format", "benchmark", "run", "bootstrap", "candidates"]
+    assert list(content) == ["format", "benchmark", "run", "bootstrap", "candidates", "resized"]
     assert content["benchmark"]["fingerprint"] == "abc"
     assert list(content["benchmark"]["protocol"]) == ["dataset", "z"]
     assert content["benchmark"]["rejected"][0]["reason"] == "null_caption"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cologen.datagen.engine.actors import WorkerSize
 from cologen.evaluation.generating.generate import Workers, generate
 from cologen.evaluation.generating.outputs import OutputFolder
 from cologen.evaluation.scoring.log import OutputScore, Problem, read_log, read_part, write_part
-from cologen.evaluation.scoring.score import score
+from cologen.evaluation.scoring.score import score, unscored_parts
 from tests.datagen.engine.test_actors import on_ray
 from tests.evaluation import toy
 
@@ -155,6 +156,52 @@ def test_a_log_reads_back_as_written_and_refuses_what_is_no_number(tmp_path: Pat
     (tmp_path / "part-00000.jsonl").write_text('{"item": "a"}\n')
     with pytest.raises(ValueError, match="is damaged"):
         read_part(tmp_path, 0)
+
+
+@pytest.mark.parametrize("value", ["7.0", '"0.5"', "true", "[1]", "null"])
+def test_a_line_that_was_changed_by_hand_is_no_score(value: str, tmp_path: Path) -> None:
+    write_part(tmp_path, 0, [OutputScore(item_id="a", output=0, values={"l1": 0.25})])
+    path = tmp_path / "part-00000.jsonl"
+    path.write_text(path.read_text().replace("0.25", value))
+    with pytest.raises(ValueError, match=r"part-00000\.jsonl is damaged \(the line of 'a' was changed"):
+        read_part(tmp_path, 0)
+
+
+def test_a_log_that_is_not_whole_is_known(outputs: Path, tmp_path: Path) -> None:
+    _score(outputs, tmp_path)
+    assert unscored_parts(toy.benchmark(), tmp_path, CANDIDATES) == []
+    (tmp_path / "oracle/part-00002.jsonl").unlink()
+    short = tmp_path / "identity/part-00001.jsonl"
+    short.write_bytes(b"".join(short.read_bytes().splitlines(keepends=True)[:-1]))
+    expected = ["identity/part-00001.jsonl", "oracle/part-00002.jsonl"]
+    assert unscored_parts(toy.benchmark(), tmp_path, CANDIDATES) == expected
+    assert unscored_parts(toy.benchmark(71), tmp_path, ("model",)) == ["model/part-00002.jsonl"]
+
+
+def test_a_picture_of_the_dataset_that_was_replaced_outdates_outputs_and_scores(outputs: Path, tmp_path: Path) -> None:
+    """Under the same name and listing: the output was made from the old picture, so it is no answer to the new one."""
+    assert _score(outputs, tmp_path) == 3
+    before = _log(tmp_path, "oracle")
+    toy.REPLACED.add("i40")
+    try:
+        assert _score(outputs, tmp_path) == 1
+        assert _score(outputs, tmp_path) == 0
+        model, oracle = _log(tmp_path, "model"), _log(tmp_path, "oracle")
+    finally:
+        toy.REPLACED.clear()
+    outdated = {item for (item, _), each in model.items() if (said := each.problem("l1")) and said.reason == "outdated"}
+    assert outdated == {"i40"}
+    assert {key for key, each in oracle.items() if each.inputs != before[key].inputs} == {("i40", 0), ("i40", 1)}
+    assert _score(outputs, tmp_path) == 1
+
+
+def test_outputs_of_another_size_are_scored_and_known(outputs: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "outputs"
+    shutil.copytree(outputs, copied)
+    Image.new("RGB", (32, 16), (9, 9, 9)).resize((17, 16)).save(copied / "i0-0.png")
+    scorer = replace(toy.load_scorer(copied), metrics=toy.METRICS[2:3])
+    model = scorer(0).scores["model"]
+    assert {each.item_id: each.resized for each in model if each.resized} == {"i0": "17 x 16, compared with 16 x 16"}
 
 
 def test_what_a_judge_did_not_answer_is_asked_again(outputs: Path, tmp_path: Path) -> None:

@@ -23,9 +23,12 @@ def read_settings(file: Path) -> dict[str, Any]:
         ValueError: it holds no settings.
     """
     try:
-        return dict(json.loads(file.read_bytes()))
+        settings = json.loads(file.read_bytes())
+        if not isinstance(settings, dict):
+            raise TypeError(f"expected an object, got {type(settings).__name__}")  # noqa: TRY301, named once, below
     except (ValueError, TypeError) as error:
         raise ValueError(f"{file} holds no settings ({error}): remove it, and what was made with them") from error
+    return settings
 
 
 def differing(found: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,12 @@ from cologen.evaluation.records import Picture, Question
 from cologen.model.opening import PipelineSpec, open_pipeline
 
 
+class NotFiniteError(ValueError):
+    """An output has NaN or infinity in it, which as a picture would be black: there is no output."""
+
+    reason = "not_finite"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A question, and the seed of the noise that the output begins with."""
@@ -114,6 +120,8 @@ class PipelineGenerator:
             return_dict=False,
             **self.settings,
         )[0]
+        if not np.isfinite(pictures).all():
+            raise NotFiniteError("the model's output has NaN or infinity: try another --dtype")
         return [np.rint(255 * picture.clip(0, 1)).astype(np.uint8) for picture in pictures]
 
 

@@ -10,6 +10,7 @@ from cologen.datagen.engine.cluster import Cluster
 from cologen.evaluation.benchmark import Benchmark
 from cologen.evaluation.generating.asking import Asked, output_seed
 from cologen.evaluation.generating.outputs import OutputFolder
+from cologen.evaluation.inputs import digest_of_shown
 from cologen.evaluation.records import Item, Picture, Question, ScoreError
 
 Batch = list[Asked]
@@ -57,8 +58,8 @@ def generate(
     batches = _Batches(benchmark, wanted, seed, workers.batch_size, folder)
     with task_workers(load, workers.size, workers.cluster) as running:
         for index, outputs in running.results(batches):
-            for (item, number), output in zip(batches.places.pop(index), outputs, strict=True):
-                folder.write(item.item_id, number, output)
+            for (item, number, shown), output in zip(batches.places.pop(index), outputs, strict=True):
+                folder.write(item.item_id, number, output, shown=shown)
                 made, failed = (made, failed + 1) if isinstance(output, Exception) else (made + 1, failed)
             progress(len(outputs))
     return Generated(made=made, found=total - len(wanted), failed=failed + batches.num_unasked)
@@ -77,25 +78,25 @@ class _Batches:
     ) -> None:
         self._benchmark, self._wanted, self._seed = benchmark, wanted, seed
         self._batch_size, self._folder = batch_size, folder
-        self.places: dict[int, list[tuple[Item, int]]] = {}
-        """Which outputs each batch that is under way makes."""
+        self.places: dict[int, list[tuple[Item, int, str]]] = {}
+        """Which outputs each batch that is under way makes, and a hash of what the model is shown for each."""
         self.num_unasked = 0
         """Outputs whose item cannot be read."""
 
     def __iter__(self) -> Iterator[Batch]:
         batch: Batch = []
-        places: list[tuple[Item, int]] = []
-        count, held = 0, (None, None)
+        places: list[tuple[Item, int, str]] = []
+        count, held, shown = 0, (None, None), ""
         for item, number in self._wanted:
             if held[0] is not item:
-                held = item, self._question(item)
+                held, shown = (item, self._question(item)), self._shown(item)
             if isinstance(held[1], ScoreError):
                 self._folder.write(item.item_id, number, held[1])
                 self.num_unasked += 1
                 continue
             assert isinstance(held[1], Question)
             batch.append(Asked(question=held[1], seed=output_seed(self._seed, item.item_id, number)))
-            places.append((item, number))
+            places.append((item, number, shown))
             if len(batch) == self._batch_size:
                 self.places[count] = places
                 yield batch
@@ -109,3 +110,10 @@ class _Batches:
             return self._benchmark.question(item)
         except ScoreError as error:
             return error
+
+    def _shown(self, item: Item) -> str:
+        """Empty where it cannot be known, since a picture that only scoring needs is damaged."""
+        try:
+            return digest_of_shown(self._benchmark.expected(item))
+        except ScoreError:
+            return ""

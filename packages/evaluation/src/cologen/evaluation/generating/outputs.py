@@ -3,6 +3,8 @@
 outputs/generation.json     settings: a folder holds the outputs of one model under one protocol
 outputs/ball-1-0.png        item "ball-1", output 0
 outputs/ball-2-0.json       why item "ball-2" has no output 0
+
+Each PNG says inside that it was generated here, and a hash of the pictures that the model was shown.
 """
 
 from __future__ import annotations
@@ -10,12 +12,13 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
+import PIL.PngImagePlugin
 
 from cologen.evaluation.records import Item, Picture, ScoreError
 from cologen.evaluation.settings import in_words, read_settings, write_settings
@@ -23,6 +26,7 @@ from cologen.model.files import write_atomically
 
 SETTINGS_NAME = "generation.json"
 _OWN_NAME = re.compile(r".+-\d+\.(png|json)")
+_MADE_BY, _SHOWN = "cologen", "Shown"
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -39,7 +43,8 @@ class OutputFolder:
         ``fresh`` removes the outputs that were generated here, and nothing else.
 
         Raises:
-            ValueError: it was made with others (the message names the fields that differ), or holds other files.
+            ValueError: it was made with others (the message names the fields that differ), or holds other files, of
+                which one could later be taken for an output.
         """
         file = self.path / SETTINGS_NAME
         if file.exists() and not fresh:
@@ -49,9 +54,11 @@ class OutputFolder:
         if not file.exists() and self.path.exists() and any(self.path.iterdir()):
             raise ValueError(f"{self.path} holds files that were not generated here: use another --out")
         self.path.mkdir(parents=True, exist_ok=True)
-        for old in self.path.iterdir():
-            if _OWN_NAME.fullmatch(old.name):
-                old.unlink()
+        old = sorted(path for path in self.path.iterdir() if _OWN_NAME.fullmatch(path.name))
+        if others := [path for path in old if not _is_made_here(path)]:
+            raise ValueError(f"{others[0]} was not generated here, and stands where an output may: move it away")
+        for path in old:
+            path.unlink()
         write_settings(file, settings)
 
     def settings(self) -> dict[str, Any]:
@@ -69,8 +76,8 @@ class OutputFolder:
             if self._own(item.item_id, number).name not in there
         ]
 
-    def write(self, item_id: str, number: int, output: Picture | Exception) -> None:
-        """Commit an output, or why there is none."""
+    def write(self, item_id: str, number: int, output: Picture | Exception, *, shown: str = "") -> None:
+        """Commit an output, or why there is none; ``shown`` is a hash of what the model was shown."""
         path = self._own(item_id, number)
         if isinstance(output, Exception):
             problem = {
@@ -79,7 +86,7 @@ class OutputFolder:
             }
             write_atomically(path.with_suffix(".json"), json.dumps(problem).encode(), durable=False)
             return
-        write_atomically(path, encoded(output), durable=False)
+        write_atomically(path, encoded(output, shown), durable=False)
         path.with_suffix(".json").unlink(missing_ok=True)
 
     def find(self, item: Item, number: int) -> Path:
@@ -103,15 +110,22 @@ class OutputFolder:
             raise _problem(why)
         raise ScoreError("missing", f"no {own.name} in {self.path.name}" + _others(candidates[1:]))
 
-    def extra(self, items: Iterable[Item]) -> list[str]:
-        """Pictures in the folder that belong to no item."""
-        known: set[Path] = set()
+    def found(self, items: Iterable[Item]) -> dict[Path, list[str]]:
+        """The files of the items' outputs, each with the names of the outputs that it is found for.
+
+        More than one for a file, such as output 0 of item "a" and the bare name of an item "a-0", is a mistake.
+        """
+        found: dict[Path, list[str]] = {}
         for item in items:
             for number in range(item.num_outputs):
                 try:
-                    known.add(self.find(item, number))
+                    found.setdefault(self.find(item, number), []).append(f"output {number} of {item.item_id}")
                 except ScoreError:
                     continue
+        return found
+
+    def extra(self, known: Collection[Path]) -> list[str]:
+        """Pictures in the folder that are not ``known``, the files of all items' outputs."""
         pictures = (path for path in self.path.rglob("*") if path.suffix.lower() in SUFFIXES)
         return sorted(path.relative_to(self.path).as_posix() for path in pictures if path not in known)
 
@@ -141,11 +155,38 @@ def _is_whole(path: Path) -> bool:
         return file.read() == _PNG_END
 
 
-def encoded(picture: Picture) -> bytes:
-    """A PNG, the same bytes for the same pixels."""
+def encoded(picture: Picture, shown: str) -> bytes:
+    """A PNG, the same bytes for the same pixels and the same ``shown``."""
+    said = PIL.PngImagePlugin.PngInfo()
+    said.add_text("Software", _MADE_BY)
+    said.add_text(_SHOWN, shown)
     file = io.BytesIO()
-    PIL.Image.fromarray(picture).save(file, "PNG", compress_level=4)
+    PIL.Image.fromarray(picture).save(file, "PNG", compress_level=4, pnginfo=said)
     return file.getvalue()
+
+
+def shown_for(path: Path) -> str:
+    """The hash of what the model was shown for this output; empty where the file does not say."""
+    return str(_said_in(path).get(_SHOWN, ""))
+
+
+def _is_made_here(path: Path) -> bool:
+    """Whether a file with the name of an output, or of a problem, was written by this module."""
+    if path.suffix == ".png":
+        return _said_in(path).get("Software") == _MADE_BY
+    try:
+        return json.loads(path.read_bytes()).keys() == {"reason", "detail"}
+    except (ValueError, AttributeError):
+        return False
+
+
+def _said_in(path: Path) -> Mapping[Any, Any]:
+    """The texts in a picture's header; empty where it is none, which is said where it is decoded."""
+    try:
+        with PIL.Image.open(path) as image:
+            return dict(image.info)
+    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
+        return {}
 
 
 def _others(candidates: list[Path]) -> str:

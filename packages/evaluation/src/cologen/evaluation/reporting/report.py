@@ -60,7 +60,8 @@ def write_report(
     metrics = [metric for metric in benchmark.metrics if metric.name not in run.unmeasured]
     tables = {name: read_table(log, benchmark.items, metrics) for name, log in logs.items()}
     figures = {name: figures_of(table, metrics, bootstrap) for name, table in tables.items()}
-    results = results_of(benchmark, run, bootstrap, figures)
+    resized = {name: table.num_resized for name, table in tables.items()}
+    results = results_of(benchmark, run, bootstrap, figures, resized)
     found = problems(results, {name: table.examples for name, table in tables.items()}), by_group(results)
     first = [headline(results), *(grid for grid in found if grid is not None), *beside_the_paper(results)]
     last = [how_measured(results), *protocol(results)]

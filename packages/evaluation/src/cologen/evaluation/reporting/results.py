@@ -103,6 +103,8 @@ class Results(Checked):
     run: RunFacts
     bootstrap: BootstrapFacts
     candidates: Mapping[str, tuple[Figure, ...]]
+    resized: Mapping[str, int] = Field(default_factory=dict)
+    """How many outputs of a candidate are of another size than what they are compared with; none are left out."""
 
     def figure(self, candidate: str, metric: str) -> Figure | None:
         """A candidate's figure of a metric; None where it was not measured."""
@@ -121,7 +123,11 @@ class Results(Checked):
 
 
 def results_of(
-    benchmark: Benchmark, run: Run, bootstrap: Bootstrap, candidates: Mapping[str, Sequence[Figure]]
+    benchmark: Benchmark,
+    run: Run,
+    bootstrap: Bootstrap,
+    candidates: Mapping[str, Sequence[Figure]],
+    resized: Mapping[str, int] = MappingProxyType({}),
 ) -> Results:
     """The record of these figures."""
     return Results(
@@ -153,6 +159,7 @@ def results_of(
         ),
         bootstrap=BootstrapFacts(seed=bootstrap.seed, resamples=bootstrap.resamples, level=bootstrap.level),
         candidates={name: tuple(figures) for name, figures in candidates.items()},
+        resized={name: count for name, count in resized.items() if count},
     )
 
 

@@ -74,13 +74,15 @@ class Column:
 class ScoreTable:
     """A candidate's whole log, without statistics; ``columns`` are by metric.
 
-    ``examples`` are the first outputs with each reason, as ``output 0 of ball-1: no PNG``.
+    ``examples`` are the first outputs with each reason, as ``output 0 of ball-1: no PNG``. ``num_resized`` outputs are
+    of another size than what they are compared with.
     """
 
     folder: Path
     layout: Layout
     columns: dict[str, Column]
     examples: dict[str, list[str]]
+    num_resized: int
 
 
 def unit_of(metric: AnyMetric) -> Unit:
@@ -134,7 +136,7 @@ def read_table(folder: Path, items: Sequence[Item], metrics: Sequence[AnyMetric]
         for metric in metrics
     }
     examples: dict[str, list[str]] = {}
-    absent = np.ones(layout.num_outputs, dtype=bool)
+    absent, num_resized = np.ones(layout.num_outputs, dtype=bool), 0
     gathered = _ItemStatistics(of_items, layout, columns)
     statistics = len(means) < len(metrics)
     for row, score in rows_of_log(folder, layout, statistics=statistics):
@@ -148,11 +150,12 @@ def read_table(folder: Path, items: Sequence[Item], metrics: Sequence[AnyMetric]
                 shown.append(f"output {score.output} of {score.item_id}: {problem.detail}")
         gathered.add(row, score)
         absent[row] = False
+        num_resized += bool(score.resized)
     gathered.finish()
     for row in np.flatnonzero(absent)[:NUM_EXAMPLES]:
         place, output = layout.place_of(int(row))
         examples.setdefault("missing", []).append(f"output {output} of {items[place].item_id}: not in the log")
-    return ScoreTable(folder=folder, layout=layout, columns=columns, examples=examples)
+    return ScoreTable(folder=folder, layout=layout, columns=columns, examples=examples, num_resized=num_resized)
 
 
 def rows_of_log(folder: Path, layout: Layout, *, statistics: bool) -> Iterator[tuple[int, OutputScore]]:

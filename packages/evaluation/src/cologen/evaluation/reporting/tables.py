@@ -72,6 +72,11 @@ def headline(results: Results) -> Grid:
         "leaves such outputs out.",
     ]
     notes += [f"{name}: {MEANINGS[name]}. {_LESSONS[name]}" for name in candidates if name in _LESSONS]
+    notes += [
+        f"{_named(results, name)}: {count:,} of {results.benchmark.num_outputs:,} outputs are of another size than "
+        "what they are compared with, and are resized for it."
+        for name, count in results.resized.items()
+    ]
     without = sorted({each.no_interval for each in first if each.no_interval and each.figure is not None})
     for why in without:
         names = ", ".join(each.title for each in first if each.no_interval == why and each.figure is not None)

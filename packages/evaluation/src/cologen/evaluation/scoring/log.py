@@ -3,7 +3,8 @@
     scores/model/part-00000.jsonl   {"item": "ball-1", "output": 0, "values": {"l1": 0.031}, "problems": {}}
     scores/model/part-00000.npz     statistics of the same outputs, for metrics over items and sets
 
-The parts of a candidate (``model``, ``oracle``, ``identity``) hold the items in the benchmark's order.
+The parts of a candidate (``model``, ``oracle``, ``identity``) hold the items in the benchmark's order. Each line ends
+with a checksum of itself: a line that was changed by hand is no score.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import orjson
 from cologen.evaluation.metric import Statistic
 from cologen.model.files import write_atomically
 
+_SAID = "digest", "inputs", "resized"
+"""Fields that a line has only where there is something to say."""
 ALL = "*"
 """The name under which a problem of the whole output stands: none of its metrics has a value."""
 
@@ -41,7 +44,8 @@ class OutputScore:
     """The values of one output by metric; None where a metric does not apply.
 
     ``problems`` are by metric, or under ``ALL``. ``statistics`` are those of item and set metrics, by metric.
-    ``digest`` is a hash of the file that was scored: a changed file is scored again.
+    ``digest`` is a hash of the file that was scored, and ``inputs`` of the pictures that it was scored against: where
+    either has changed, it is scored again. ``resized`` says how the two differ in size; empty where they do not.
     """
 
     item_id: str
@@ -50,6 +54,8 @@ class OutputScore:
     problems: Mapping[str, Problem] = field(default_factory=lambda: MappingProxyType({}))
     statistics: Mapping[str, Statistic] = field(default_factory=lambda: MappingProxyType({}))
     digest: str = ""
+    inputs: str = ""
+    resized: str = ""
 
     def problem(self, metric: str) -> Problem | None:
         """Why the metric has neither value nor statistic; None where it has one, or does not apply."""
@@ -67,7 +73,7 @@ def write_part(folder: Path, part: int, scores: Sequence[OutputScore]) -> None:
     path, packed = part_path(folder, part), _packed(scores)
     write_atomically(path.with_suffix(".npz"), packed)
     digest = _digest(packed)
-    write_atomically(path, b"".join(orjson.dumps(_line(score) | {"npz": digest}) + b"\n" for score in scores))
+    write_atomically(path, b"".join(_sealed(_line(score) | {"npz": digest}) + b"\n" for score in scores))
 
 
 def read_part(folder: Path, part: int, *, statistics: bool = True) -> list[OutputScore]:
@@ -79,7 +85,7 @@ def read_part(folder: Path, part: int, *, statistics: bool = True) -> list[Outpu
     """
     path = part_path(folder, part)
     try:
-        lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+        lines = [_unsealed(line) for line in path.read_bytes().splitlines()]
         held = _statistics(path.with_suffix(".npz"), lines) if statistics else [{} for _ in lines]
         return [_score(line, each) for line, each in zip(lines, held, strict=True)]
     except (ValueError, LookupError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
@@ -106,12 +112,23 @@ def _digest(packed: bytes) -> str:
     return hashlib.blake2b(packed, digest_size=8).hexdigest()
 
 
+def _sealed(line: dict[str, Any]) -> bytes:
+    return orjson.dumps(line | {"sum": _digest(orjson.dumps(line))})
+
+
+def _unsealed(sealed: bytes) -> dict[str, Any]:
+    line: dict[str, Any] = orjson.loads(sealed)
+    if line.pop("sum") != _digest(orjson.dumps(line)):
+        raise ValueError(f"the line of {line.get('item')!r} was changed after it was written")
+    return line
+
+
 def _line(score: OutputScore) -> dict[str, Any]:
     if bad := [name for name, value in score.values.items() if value is not None and not math.isfinite(value)]:
         raise ValueError(f"{score.item_id}: {bad[0]} is not finite: it has to be a problem, not a value")
     problems = {name: {"reason": each.reason, "detail": each.detail} for name, each in score.problems.items()}
     line = {"item": score.item_id, "output": score.output, "values": dict(score.values), "problems": problems}
-    return line | ({"digest": score.digest} if score.digest else {})
+    return line | {name: said for name in _SAID if (said := getattr(score, name))}
 
 
 def _score(line: dict[str, Any], statistics: Mapping[str, Statistic]) -> OutputScore:
@@ -124,7 +141,7 @@ def _score(line: dict[str, Any], statistics: Mapping[str, Statistic]) -> OutputS
         values=line["values"],
         problems=problems,
         statistics=statistics,
-        digest=line.get("digest", ""),
+        **{name: line.get(name, "") for name in _SAID},
     )
 
 

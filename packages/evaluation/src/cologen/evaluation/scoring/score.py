@@ -13,8 +13,8 @@ from cologen.evaluation.benchmark import Benchmark
 from cologen.evaluation.generating.outputs import OutputFolder
 from cologen.evaluation.records import Item
 from cologen.evaluation.scoring.candidates import Candidate
-from cologen.evaluation.scoring.log import OutputScore, read_part, write_part
-from cologen.evaluation.scoring.scorer import ScoredPart, digest_of, items_of, num_parts
+from cologen.evaluation.scoring.log import OutputScore, part_path, read_part, write_part
+from cologen.evaluation.scoring.scorer import ScoredPart, digest_of, digest_of_inputs, expected_of, items_of, num_parts
 from cologen.evaluation.settings import differing, read_settings, write_settings
 
 SETTINGS_NAME, NETWORKS_NAME = "scoring.json", "networks.json"
@@ -34,9 +34,9 @@ def score(
 ) -> int:
     """Write ``folder/<candidate>/part-*`` for every part; returns how many parts were scored now.
 
-    A part that is there is kept if it was scored with the same ``settings`` (protocol, metrics, networks) and its
-    outputs' files are the same still; nothing is ever generated here. ``progress`` is called with the number of items
-    just done.
+    A part that is there is kept if it was scored with the same ``settings`` (protocol, metrics, networks), and its
+    outputs' files and the dataset's pictures are the same still; nothing is ever generated here. ``progress`` is called
+    with the number of items just done.
 
     Raises:
         ValueError: the networks are not those that scored the parts that are there.
@@ -49,7 +49,7 @@ def score(
     wanted: list[int] = []
     for part in range(num_parts(benchmark)):
         items = _items(benchmark, part)
-        if _is_current(folder, part, items, outputs, candidates):
+        if _is_current(folder, part, items, outputs, candidates) and _same_inputs(benchmark, folder, part, candidates):
             progress(len(items))
         else:
             wanted.append(part)
@@ -80,6 +80,23 @@ def _keep_networks(folder: Path, networks: Mapping[str, str]) -> None:
 
 def _items(benchmark: Benchmark, part: int) -> Sequence[Item]:
     return [benchmark.items[place] for place in items_of(benchmark, part)]
+
+
+def unscored_parts(benchmark: Benchmark, folder: Path, candidates: Sequence[Candidate]) -> list[str]:
+    """The parts that a candidate's log lacks, or that hold other outputs than the benchmark asks for.
+
+    Raises:
+        ValueError: a part is damaged.
+    """
+    lacking: list[str] = []
+    for part in range(num_parts(benchmark)):
+        asked = [(item.item_id, number) for item in _items(benchmark, part) for number in range(item.num_outputs)]
+        for candidate in candidates:
+            path = part_path(folder / candidate, part)
+            held = read_part(folder / candidate, part, statistics=False) if path.exists() else []
+            if [(each.item_id, each.output) for each in held] != asked:
+                lacking.append(f"{candidate}/{path.name}")
+    return lacking
 
 
 def changed_outputs(benchmark: Benchmark, outputs: OutputFolder, folder: Path) -> int:
@@ -118,6 +135,16 @@ def _is_current(
         if candidate == "model" and any(map(_is_tried_again, scores)):
             return False
     return True
+
+
+def _same_inputs(benchmark: Benchmark, folder: Path, part: int, candidates: Sequence[Candidate]) -> bool:
+    """Whether all scores are against the pictures that the dataset has now, which are decoded for it."""
+    inputs = {item.item_id: digest_of_inputs(expected_of(benchmark, item)) for item in _items(benchmark, part)}
+    return all(
+        each.inputs == inputs[each.item_id]
+        for candidate in candidates
+        for each in read_part(folder / candidate, part, statistics=False)
+    )
 
 
 def _is_tried_again(score: OutputScore) -> bool:

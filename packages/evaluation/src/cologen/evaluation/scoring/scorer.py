@@ -6,11 +6,13 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from cologen.evaluation.benchmark import Benchmark
-from cologen.evaluation.generating.outputs import OutputFolder
+from cologen.evaluation.generating.outputs import OutputFolder, shown_for
+from cologen.evaluation.inputs import digest_of_expected, digest_of_shown
 from cologen.evaluation.metric import AnyMetric, Metric, Statistic
 from cologen.evaluation.records import Case, Expected, Item, Need, ScoreError
 from cologen.evaluation.scoring.candidates import Candidate, decoded, known_output
@@ -39,9 +41,10 @@ class Scorer:
         cases: dict[Candidate, list[_Output]] = {candidate: [] for candidate in self.candidates}
         places = items_of(self.benchmark, part)
         for place in places:
-            expected = _expected(self.benchmark, self.benchmark.items[place])
+            expected = expected_of(self.benchmark, self.benchmark.items[place])
+            inputs = digest_of_inputs(expected)
             for candidate in self.candidates:
-                cases[candidate] += self._outputs(candidate, place, expected)
+                cases[candidate] += self._outputs(candidate, place, expected, inputs)
         readings = Readings(self.networks)
         needs = [need for metric in self.metrics for need in metric.needs]
         readings.prepare(needs, [each.case for outputs in cases.values() for each in outputs if each.case is not None])
@@ -62,18 +65,21 @@ class Scorer:
             raise ScoreError("missing", "there is no other item whose output could be taken")
         return self.benchmark.items[places[(place - places.start + 1) % len(places)]]
 
-    def _outputs(self, candidate: Candidate, place: int, expected: Expected | ScoreError) -> list[_Output]:
+    def _outputs(self, candidate: Candidate, place: int, expected: Expected | ScoreError, inputs: str) -> list[_Output]:
         """Of the model one for each number; of the others one, for all numbers."""
         item = self.benchmark.items[place]
         numbers = range(item.num_outputs) if candidate == "model" else range(1)
-        return [self._output(candidate, place, number, expected) for number in numbers]
+        made = [self._output(candidate, place, number, expected) for number in numbers]
+        return [replace(each, inputs=inputs) for each in made]
 
     def _output(self, candidate: Candidate, place: int, number: int, expected: Expected | ScoreError) -> _Output:
         item = self.benchmark.items[place]
         digest = digest_of(self.outputs, item, number) if candidate == "model" else ""
         try:
             if candidate == "model":
-                output = decoded(self.outputs.find(item, number))
+                path = self.outputs.find(item, number)
+                output = decoded(path)
+                _require_current(path, expected)
             elif candidate == "shuffled":
                 output = decoded(self.outputs.find(self._other(place), number))
             elif isinstance(expected, ScoreError):
@@ -107,20 +113,50 @@ def items_of(benchmark: Benchmark, part: int) -> range:
 
 @dataclass(frozen=True, slots=True)
 class _Output:
-    """An output as a case, or why it is none; ``digest`` names the file that it was read from."""
+    """An output as a case, or why it is none.
+
+    ``digest`` names the file that it was read from, ``inputs`` the pictures of the dataset.
+    """
 
     item: Item
     number: int
     case: Case | None = None
     problem: ScoreError | None = None
     digest: str = ""
+    inputs: str = ""
 
 
-def _expected(benchmark: Benchmark, item: Item) -> Expected | ScoreError:
+def expected_of(benchmark: Benchmark, item: Item) -> Expected | ScoreError:
+    """What an item's outputs are compared with, or why that cannot be read."""
     try:
         return benchmark.expected(item)
     except ScoreError as error:
         return error
+
+
+def digest_of_inputs(expected: Expected | ScoreError) -> str:
+    """A hash of what an item's outputs are compared with; empty where that cannot be read."""
+    return "" if isinstance(expected, ScoreError) else digest_of_expected(expected)
+
+
+def _require_current(path: Path, expected: Expected | ScoreError) -> None:
+    """Refuse an output that was generated from other pictures than those that the dataset has now."""
+    if isinstance(expected, ScoreError) or not (shown := shown_for(path)):
+        return
+    if shown != digest_of_shown(expected):
+        raise ScoreError(
+            "outdated", f"{path.name} was made from another picture than the dataset has now: remove it, or --fresh"
+        )
+
+
+def _resized(case: Case) -> str:
+    """How output and what it is compared with differ in size, in pixels; empty where they do not."""
+    expected = case.expected
+    for like in (expected.target, expected.source, expected.condition):
+        if like is not None:
+            sizes = [f"{width} x {height}" for height, width in (case.output.shape[:2], like.shape[:2])]
+            return "" if sizes[0] == sizes[1] else f"{sizes[0]}, compared with {sizes[1]}"
+    return ""
 
 
 def digest_of(folder: OutputFolder, item: Item, number: int) -> str:
@@ -133,7 +169,7 @@ def digest_of(folder: OutputFolder, item: Item, number: int) -> str:
 
 def _score(metrics: Sequence[AnyMetric], readings: Readings, output: _Output, *, judged: bool) -> OutputScore:
     """``judged``: whether the judge was asked. It costs money, so no other candidate than the model has its scores."""
-    score = OutputScore(item_id=output.item.item_id, output=output.number, digest=output.digest)
+    score = OutputScore(item_id=output.item.item_id, output=output.number, digest=output.digest, inputs=output.inputs)
     if output.problem is not None:
         return replace(score, problems={ALL: Problem(reason=output.problem.reason, detail=output.problem.detail)})
     assert output.case is not None
@@ -152,7 +188,7 @@ def _score(metrics: Sequence[AnyMetric], readings: Readings, output: _Output, *,
                 statistics[metric.name] = _finite_statistic(metric.name, metric.statistic(case))
         except ScoreError as error:
             problems[metric.name] = Problem(reason=error.reason, detail=error.detail)
-    return replace(score, values=values, problems=problems, statistics=statistics)
+    return replace(score, values=values, problems=problems, statistics=statistics, resized=_resized(output.case))
 
 
 def _finite(name: str, value: float | None) -> float | None:
