@@ -207,6 +207,10 @@ class Options:
             raise ValueError("--fresh and --seed are for outputs that are generated, not for --images")
         if self.images is not None and self.only == "generate":
             raise ValueError("--images are there already: nothing is to be generated")
+        if self.images is not None:
+            require_unused(
+                self.model, "adapter", "stage", "base", "weights", without="outputs to generate: see --images"
+            )
         _ = self.scoring.networks
         _ = self.scoring.judge(self.folder, "cpu")
 

@@ -200,6 +200,7 @@ def test_outputs_made_otherwise_are_refused(tmp_path: Path, capsys: pytest.Captu
         (["--bench", "procedural", "--network", "clip"], "NAME=PATH"),
         (["--bench", "procedural", "--images", ".", "--only", "generate"], "nothing is to be generated"),
         (["--bench", "procedural", "--images", "nowhere"], "nowhere is no folder"),
+        (["--bench", "procedural", "--images", ".", "--adapter", "a"], "--adapter is of no use without outputs"),
         (["--bench", "gedit", "--judge-model", "m"], "judge-endpoint"),
         (["--bench", "nothing"], "invalid choice"),
     ],

@@ -93,6 +93,21 @@ def test_fresh_never_removes_what_was_put_beside_our_outputs(name: str, tmp_path
     assert [path.name for path in folder.path.iterdir()] == ["generation.json"]
 
 
+def test_settings_without_any_output_bind_nobody(tmp_path: Path) -> None:
+    """A base that was mistyped fails when it is loaded, after the settings are written."""
+    folder = OutputFolder(tmp_path / "outputs")
+    folder.begin({"base": "/mistyped"})
+    folder.begin({"base": "/FLUX"})
+    assert folder.settings() == {"base": "/FLUX"}
+
+
+def test_a_kill_while_the_settings_are_written_leaves_a_folder_that_can_be_used(tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path)
+    (tmp_path / ".generation.json.1a2b3c4d").write_text("{")
+    folder.begin({"seed": 0})
+    assert folder.settings() == {"seed": 0}
+
+
 def test_a_file_that_two_outputs_would_have_is_known(tmp_path: Path) -> None:
     """a-0.png is output 0 of item a, or the bare name of item a-0."""
     _save(tmp_path / "a-0.png")

@@ -45,7 +45,13 @@ def test_what_no_header_can_carry_is_refused_without_showing_it(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    "echoed", [r"sk-secret/abc\"def+123", r"sk-secret\/abc\"def+123", r"sk-secret\u002fabc\u0022def\u002B123"]
+    "echoed",
+    [
+        r"sk-secret/abc\"def+123",
+        r"sk-secret\/abc\"def+123",
+        r"sk-secret\u002fabc\u0022def\u002B123",
+        r"sk-secret\\\/abc\\\"def\\u002B123",  # a proxy quotes the JSON of the server behind it
+    ],
 )
 def test_a_key_that_comes_back_escaped_is_hidden_too(monkeypatch: pytest.MonkeyPatch, echoed: str) -> None:
     monkeypatch.setenv("JUDGE_KEY", 'sk-secret/abc"def+123')

@@ -47,14 +47,17 @@ class OutputFolder:
                 which one could later be taken for an output.
         """
         file = self.path / SETTINGS_NAME
+        names = sorted(path.name for path in self.path.iterdir()) if self.path.exists() else []
+        old = [self.path / name for name in names if _OWN_NAME.fullmatch(name)]
         if file.exists() and not fresh:
-            if words := in_words(self.settings(), settings):
+            words = in_words(self.settings(), settings)
+            if words and old:
                 raise ValueError(f"{self.path} holds outputs made otherwise ({words}): use another --out, or --fresh")
-            return
-        if not file.exists() and self.path.exists() and any(self.path.iterdir()):
+            if not words:
+                return
+        if not file.exists() and any(not name.startswith(f".{SETTINGS_NAME}.") for name in names):
             raise ValueError(f"{self.path} holds files that were not generated here: use another --out")
         self.path.mkdir(parents=True, exist_ok=True)
-        old = sorted(path for path in self.path.iterdir() if _OWN_NAME.fullmatch(path.name))
         if others := [path for path in old if not _is_made_here(path)]:
             raise ValueError(f"{others[0]} was not generated here, and stands where an output may: move it away")
         for path in old:

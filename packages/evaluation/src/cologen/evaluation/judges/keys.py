@@ -57,6 +57,6 @@ class Key:
 
     @property
     def _pattern(self) -> re.Pattern[bytes]:
-        """Each character as it is, behind a backslash, or by its number."""
-        forms = [rf"(?:\\?{re.escape(char)}|\\u00{ord(char):02x}|\\u00{ord(char):02X})" for char in self._secret]
+        """Each character as it is, behind backslashes, or by its number; JSON in JSON has several backslashes."""
+        forms = [rf"\\*(?:{re.escape(char)}|u00{ord(char):02x}|u00{ord(char):02X})" for char in self._secret]
         return re.compile("".join(forms).encode())
