@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 
 from rich.table import Table
 
+from cologen.datagen.model_files import sha256_of
 from cologen.evaluation.benchmark import Benchmark
 from cologen.evaluation.generating.asking import open_generator
 from cologen.evaluation.generating.generate import Workers, generate
 from cologen.evaluation.judges.options import JudgeOptions
 from cologen.evaluation.metric import AnyMetric
+from cologen.evaluation.networks.checkpoints import file_of
 from cologen.evaluation.networks.loading import DEFAULTS, files_of_networks
 from cologen.evaluation.records import Picture
 from cologen.evaluation.reporting.gallery import Gallery
@@ -61,28 +62,35 @@ def _generation(work: EvaluationWork) -> dict[str, Any]:
 
     What decides scores alone (reference, captions, networks) and how many items are asked may change.
     """
-    spec, model, extractor = work.options.pipeline, work.options.model, work.options.protocol.extractor
+    spec, model = work.options.pipeline, work.options.model
     asked = {f"protocol: {name}": said for name, said in work.benchmark.protocol.items() if name not in _SCORED_BY}
-    return (
-        asked
-        | {
-            "benchmark": work.benchmark.name,
-            "base": spec.base_name,
-            "adapter": None if spec.adapter is None else str(spec.adapter),
-            "weights": fingerprint(spec),
-            "stage": spec.stage,
-            "dtype": spec.dtype,
-            "device": spec.device.partition(":")[0],
-            "seed": model.seed,
-            "sampling": work.sampling,
-        }
-        | ({} if extractor is None else {"extractor": _digest(extractor)})
-    )
+    made_by = {
+        "benchmark": work.benchmark.name,
+        "base": spec.base_name,
+        "adapter": None if spec.adapter is None else str(spec.adapter),
+        "weights": fingerprint(spec),
+        "stage": spec.stage,
+        "dtype": spec.dtype,
+        "device": spec.device.partition(":")[0],
+        "seed": model.seed,
+        "sampling": work.sampling,
+    }
+    return asked | made_by | _extractor(work)
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+def _extractor(work: EvaluationWork) -> dict[str, str]:
+    """A hash of the network that draws the conditions, where the benchmark has one and it is given.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    from cologen.evaluation.networks.control import FILES  # here, since it imports torch's networks
+
+    weights = work.options.protocol.extractor
+    if weights is None:
+        return {}
+    file = file_of(str(weights), FILES[work.options.bench.removeprefix("control_")])
+    return {"extractor": sha256_of(file)[:16]}
 
 
 def score_outputs(work: EvaluationWork) -> None:

@@ -184,6 +184,19 @@ def test_outputs_of_other_weights_are_never_mixed(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.slow
+def test_outputs_of_conditions_by_another_extractor_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (tiny_networks.write_annotators(tmp_path / f"{seed}", seed=seed) for seed in (0, 1))
+    given = ["--bench", "control_lineart", "--scenes", "2", "--limit", "1", "--size", "32", "--steps", "1"]
+    given += ["--true-cfg", "1", "--device", "cpu", "--only", "generate", "--out", str(tmp_path / "out")]
+    assert main([*given, "--extractor", str(first)]) == 0
+    assert main([*given, "--extractor", str(first / "sk_model.pth")]) == 0
+    assert main([*given, "--extractor", str(second)]) == 1
+    assert "extractor:" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_outputs_made_otherwise_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert main([*DRAWN, "--out", str(out), "--only", "generate"]) == 0
