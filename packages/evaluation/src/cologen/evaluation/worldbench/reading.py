@@ -13,6 +13,7 @@ from cologen.datagen.world.outlines import outline
 from cologen.evaluation.records import Picture
 from cologen.evaluation.worldbench.fitting import Fit, Maps, best_fit
 from cologen.evaluation.worldbench.segments import Evidence, Segment, evidence, segments
+from cologen.evaluation.worldbench.templates import silhouette
 from cologen.evaluation.worldbench.textures import texture_of
 
 WORKING_SIDE = {"simple": 32, "usual": 64, "rich": 128}
@@ -73,7 +74,7 @@ class _Found:
 
 
 def read(picture: Picture, level: LevelName) -> Reading:
-    """The objects and the ground of a picture, whoever made it."""
+    """The objects and the ground of any picture, rendered or generated."""
     height, width = picture.shape[:2]
     shrink = WORKING_SIDE[level] / min(height, width)
     size = round(width * shrink), round(height * shrink)
@@ -83,7 +84,7 @@ def read(picture: Picture, level: LevelName) -> Reading:
     if seen.ground is None:
         return Reading(ground=None, objects=())
     found = _found(seen, level)
-    objects = tuple(_object(one, seen.color_names[one.color], small, (height, width), level) for one in found)
+    objects = tuple(_object(one, found, seen.color_names[one.color], small, (height, width), level) for one in found)
     return Reading(ground=seen.ground, objects=objects)
 
 
@@ -156,9 +157,11 @@ def _smallest_area(level: LevelName) -> float:
     return radius**2 * min(outline(shape).area for shape in LEVELS[level].shapes)
 
 
-def _object(one: _Found, color: str, small: Picture, size: tuple[int, int], level: LevelName) -> ReadObject:
+def _object(
+    one: _Found, everything: list[_Found], color: str, small: Picture, size: tuple[int, int], level: LevelName
+) -> ReadObject:
     height, width = small.shape[:2]
-    fit, mask = one.fit, one.pixels.astype(np.uint8)
+    fit, mask = one.fit, _with_rim(one, everything).astype(np.uint8)
     return ReadObject(
         shape=fit.shape if one.clear else None,
         color=color,
@@ -170,3 +173,17 @@ def _object(one: _Found, color: str, small: Picture, size: tuple[int, int], leve
         mask=cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_NEAREST).astype(bool),
         fit=fit.value,
     )
+
+
+def _with_rim(one: _Found, everything: list[_Found]) -> Mask:
+    """The segment's pixels and those beside it that are half covered: their blended colour is no object's own."""
+    if not one.clear:
+        return one.pixels
+    fit, (height, width) = one.fit, one.pixels.shape
+    covered = silhouette(fit.shape, fit.x, fit.y, fit.radius, fit.angle, max(height, width))[:height, :width] >= 0.5
+    beside = cv2.dilate(one.pixels.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0
+    rim = covered & beside
+    for other in everything:
+        if other is not one:
+            rim &= ~other.pixels
+    return one.pixels | rim

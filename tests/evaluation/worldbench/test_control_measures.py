@@ -1,0 +1,55 @@
+"""A rendering has its own edges, classes and order in depth; another scene's has not."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from cologen.datagen.world.render import render
+from cologen.evaluation.metrics.edges import canny_edges
+from cologen.evaluation.worldbench.control_measures import UNCLEAR, class_map, depth_order, edge_f1, segmentation_miou
+from cologen.evaluation.worldbench.reading import Reading, read
+from tests.evaluation.worldbench.drawn import mean, scenes
+
+SIDE = 64
+
+
+def test_a_rendering_has_its_own_edges() -> None:
+    first, second = (render(one, SIDE, SIDE).picture for one in scenes("simple", 2))
+    edges = canny_edges(first).astype(np.uint8) * 255
+    assert edge_f1(first, edges) == 1
+    assert edge_f1(second, edges) < 0.5
+    assert edge_f1(np.full_like(first, 128), edges) == 0
+
+
+def test_a_rendering_has_its_own_classes_and_another_s_has_not() -> None:
+    some = scenes("usual", 20)
+    drawn = [render(one, SIDE, SIDE) for one in some]
+    readings = [read(each.picture, "usual") for each in drawn]
+    own = [segmentation_miou(reading, each.class_map) for reading, each in zip(readings, drawn, strict=True)]
+    other = [segmentation_miou(reading, each.class_map) for reading, each in zip(readings[1:], drawn[:-1], strict=True)]
+    assert mean(own) >= 0.9
+    assert mean(other) <= 0.2
+
+
+def test_what_is_unclear_is_no_class() -> None:
+    nothing = Reading(ground=None, objects=())
+    assert (class_map(nothing, 4, 5) == UNCLEAR).all()
+    assert segmentation_miou(nothing, render(scenes("simple", 1)[0], 32, 32).class_map) == 0
+
+
+def test_the_nearer_of_two_objects_covers_the_other() -> None:
+    """And with their order turned round, it is the other way."""
+    right, wrong = [], []
+    for scene in scenes("simple", 60):
+        turned = replace(scene, objects=scene.objects[::-1])
+        right.append(depth_order(read(render(scene, SIDE, SIDE).picture, "simple"), scene, SIDE, SIDE).order)
+        wrong.append(depth_order(read(render(turned, SIDE, SIDE).picture, "simple"), scene, SIDE, SIDE).order)
+    assert sum(order is not None for order in right) >= 5
+    assert mean(right) >= 0.85
+    assert mean(wrong) <= 0.15
+
+
+def test_scenes_without_overlaps_have_no_order() -> None:
+    scene = next(one for one in scenes("simple", 30) if len(one.objects) == 1)
+    values = depth_order(Reading(ground=scene.ground, objects=()), scene, SIDE, SIDE)
+    assert values.order is None and values.found is None
