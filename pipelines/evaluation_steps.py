@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,13 +12,14 @@ from rich.table import Table
 
 from cologen.datagen.model_files import sha256_of
 from cologen.evaluation.benchmark import Benchmark
+from cologen.evaluation.benchmarks.catalog import BENCHMARKS
 from cologen.evaluation.generating.asking import open_generator
 from cologen.evaluation.generating.generate import Workers, generate
 from cologen.evaluation.judges.options import JudgeOptions
 from cologen.evaluation.metric import AnyMetric
 from cologen.evaluation.networks.checkpoints import file_of
 from cologen.evaluation.networks.loading import DEFAULTS, files_of_networks
-from cologen.evaluation.records import Picture
+from cologen.evaluation.records import Item, Picture
 from cologen.evaluation.reporting.gallery import Gallery
 from cologen.evaluation.reporting.grids import ARROWS, NO_FIGURE
 from cologen.evaluation.reporting.report import HTML, RESULTS, write_report
@@ -34,6 +35,8 @@ from pipelines.evaluation_work import EvaluationWork
 
 _SCORED_BY = frozenset({"reference", "captions", "items", "region", "judge", *DEFAULTS})
 """What a protocol says that decides scores alone, and no output."""
+_KEPT_ITEMS = 16
+"""Items whose pictures stay in memory while a gallery is made: several of its outputs may be of one item."""
 _SCORED: Mapping[str, type] = MappingProxyType(
     {"protocol": dict, "metrics": dict, "unmeasured": dict, "items": list, "candidates": list, "outputs": str,
      "model": str, "generation": dict}
@@ -173,7 +176,8 @@ def report(work: EvaluationWork) -> int:
     )
     logs = {name: folder / "scores" / name for name in scored["candidates"]}
     shown = work.options.gallery if work.options.gallery is not None else benchmark.shareable
-    gallery = Gallery(pictures=partial(_pictures, work)) if shown else None
+    of_item = lru_cache(maxsize=_KEPT_ITEMS)(partial(_pictures_of_item, work))
+    gallery = Gallery(pictures=partial(_pictures, work, of_item)) if shown else None
     with working("writing the report"):
         results = write_report(folder, benchmark, logs, run_, gallery=gallery)
     CONSOLE.print(_table(benchmark, results))
@@ -217,16 +221,28 @@ def _model_name(options: Options, generation: Mapping[str, Any]) -> str:
     return f"{generation.get('base', options.pipeline.base_name)}" + (f" with {Path(adapter).name}" if adapter else "")
 
 
-def _pictures(work: EvaluationWork, item_id: str, number: int) -> dict[str, Picture]:
+def _pictures(
+    work: EvaluationWork, of_item: Callable[[str], dict[str, Picture]], item_id: str, number: int
+) -> dict[str, Picture]:
     """What the gallery shows of an output."""
-    item = next(item for item in work.benchmark.items if item.item_id == item_id)
+    return of_item(item_id) | {"output": decoded(work.outputs.find(_item(work, item_id), number))}
+
+
+def _item(work: EvaluationWork, item_id: str) -> Item:
+    return next(item for item in work.benchmark.items if item.item_id == item_id)
+
+
+def _pictures_of_item(work: EvaluationWork, item_id: str) -> dict[str, Picture]:
+    """What the gallery shows beside an item's outputs; a condition that takes an extractor only where that is given."""
+    item = _item(work, item_id)
     expected = work.benchmark.expected(item)
     reference = expected.references[0] if expected.references else None
     known = {"source": expected.source, "reference": reference, "target": expected.target}
     found = {name: picture for name, picture in known.items() if picture is not None}
-    if expected.source is None and item.task == "control":
+    drawn = "extractor" in BENCHMARKS[work.options.bench].options
+    if expected.source is None and item.task == "control" and (work.options.protocol.extractor or not drawn):
         found = {"condition": work.benchmark.question(item).pictures[0], **found}
-    return found | {"output": decoded(work.outputs.find(item, number))}
+    return found
 
 
 def _table(benchmark: Benchmark, results: Results) -> Table:

@@ -29,7 +29,7 @@ def _far(first: Picture, second: Picture) -> float:
 
 @pytest.mark.parametrize("name", LADDERS)
 def test_the_first_rung_is_the_target_and_ladders_are_repeatable(name: str, edits: Sequence[Edit]) -> None:
-    found = 0
+    found, edits = 0, edits[:10]  # two of each kind, which are drawn twice
     for each in edits:
         rungs = LADDERS[name](each, SIDE, 0)
         again = LADDERS[name](each, SIDE, 0)
