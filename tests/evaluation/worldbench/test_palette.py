@@ -6,7 +6,7 @@ from cologen.datagen.world.grounds import paint_ground
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import sample_scene
 from cologen.datagen.world.vocabulary import COLORS, GROUND_CLASSES
-from cologen.evaluation.worldbench.palette import bins_of, palette
+from cologen.evaluation.worldbench.palette import bins_of, palette, without_tint
 
 
 def test_a_bin_is_the_five_leading_bits_of_each_channel() -> None:
@@ -46,3 +46,9 @@ def test_pixels_of_an_object_are_likeliest_in_its_colour() -> None:
             right += int((likeliest == classes.color_names.index(thing.color)).sum())
             total += len(likeliest)
     assert right / total > 0.85
+
+
+def test_a_tint_is_taken_off() -> None:
+    pixels = np.array([[100, 50, 200], [50, 100, 100]], dtype=np.uint8)
+    mean, wanted = pixels.mean(axis=0, dtype=np.float32), np.array([150, 75, 75], dtype=np.float32)
+    assert without_tint(pixels, mean, wanted).tolist() == [[200, 50, 100], [100, 100, 50]]

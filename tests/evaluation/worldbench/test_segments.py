@@ -4,7 +4,7 @@ import numpy as np
 
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import sample_scene
-from cologen.evaluation.worldbench.segments import evidence, segments
+from cologen.evaluation.worldbench.segments import Segment, evidence, segments, split
 
 
 def test_segments_are_the_visible_masks_of_apart_objects() -> None:
@@ -43,3 +43,15 @@ def test_thin_lines_are_no_segments() -> None:
 
 def _iou(a: np.ndarray, b: np.ndarray) -> float:
     return float((a & b).sum() / (a | b).sum())
+
+
+def test_two_regions_with_a_narrow_bridge_are_split_and_one_is_not() -> None:
+    pixels = np.zeros((40, 40), dtype=bool)
+    pixels[5:15, 5:15] = pixels[20:32, 20:34] = True
+    pixels[12:24, 13:15] = pixels[22:24, 13:22] = True  # two pixels wide
+    whole = Segment(3, pixels, int(pixels.sum()))
+    first, second = split(whole, 20.0)
+    assert (first.color, second.color) == (3, 3)
+    assert (first.pixels ^ second.pixels == pixels).all()
+    assert first.pixels[8, 8] != first.pixels[25, 25]
+    assert len(split(Segment(0, pixels & (np.arange(40) < 12), 70), 20.0)) == 1

@@ -24,10 +24,10 @@ HIDDEN_CARE = 0.08
 """How much a pixel of a silhouette counts that another object may hide."""
 _GOOD = 0.965
 """A fit above which no other object need be thought to hide a part."""
-_RIVALS, _RIVAL_GAP = 3, 0.1
+_RIVALS, _RIVAL_GAP = 3, 0.06
 """How many shapes are refined at most, and how far behind the best coarse fit."""
 _SCALE_STEP = 1.12
-_REFINING_STEPS = 3
+_REFINING_STEPS = 2
 _TRUSTED = 0.25
 """How far one step goes at most: radii, logarithm of the radius, radians."""
 _LARGER, _LARGER_HIDDEN = 1.5, 2.1
@@ -168,13 +168,15 @@ def _views(maps: Maps, radius: float, around: int) -> Float32[np.ndarray, "place
 def _refined(maps: Maps, fit: Fit, radii: tuple[float, float]) -> Fit:
     """The best of a few Gauss-Newton steps of the middle, the radius and the turn."""
     window = _Window.around(maps, fit)
-    best = replace(fit, value=-1.0)
+    covered = window.covered(fit)
+    best = replace(fit, value=window.value(covered))
     for _ in range(_REFINING_STEPS):
-        value, step = window.value_and_step(fit)
+        fit = _moved(fit, window.step(fit, covered), radii)
+        covered = window.covered(fit)
+        value = window.value(covered)
         if value > best.value:
             best = replace(fit, value=value)
-        fit = _moved(fit, step, radii)
-    return max(best, replace(fit, value=window.value_and_step(fit)[0]), key=lambda each: each.value)
+    return best
 
 
 def _moved(fit: Fit, step: Float64[np.ndarray, " 4"], radii: tuple[float, float]) -> Fit:
@@ -206,28 +208,38 @@ class _Window:
         square = cv2.warpAffine(maps.channels, shift, (side, side), flags=flags, borderValue=(0, 0, HIDDEN_CARE))
         return cls(square.astype(np.float32, copy=False), maps.own_total, x0, y0)
 
-    def value_and_step(self, fit: Fit) -> tuple[float, Float64[np.ndarray, " 4"]]:
-        """The fit's value, and the step in (x, y, log radius, turn) that would make the silhouette what is seen.
+    def covered(self, fit: Fit) -> Map:
+        """The fit's silhouette in the window."""
+        return silhouette(fit.shape, fit.x - self.x0, fit.y - self.y0, fit.radius, fit.angle, len(self.channels))
 
-        Middles in radii. Each number moves the silhouette's points along a field; its coverage changes by that field
-        times the negative gradient.
+    def value(self, covered: Map) -> float:
+        """How well a silhouette fits."""
+        seen, own, care = self.channels[..., 0], self.channels[..., 1], self.channels[..., 2]
+        return _dot(covered, seen) / (_dot(covered * care, covered) + self.own - _dot(covered, own))
+
+    def step(self, fit: Fit, covered: Map) -> Float64[np.ndarray, " 4"]:
+        """The step in (x, y, log radius, turn) that would make the fit's silhouette what is seen; middles in radii.
+
+        Each number moves the silhouette's points along a field; its coverage changes by that field times the negative
+        gradient.
         """
         side = len(self.channels)
-        covered = silhouette(fit.shape, fit.x - self.x0, fit.y - self.y0, fit.radius, fit.angle, side)
         seen, own, care = self.channels[..., 0], self.channels[..., 1], self.channels[..., 2]
-        value = _dot(covered, seen) / (_dot(covered * care, covered) + self.own - _dot(covered, own))
+        fields = np.zeros((4, side, side), dtype=np.float32)
+        along, down, outward, around = fields
         # Central differences; the silhouette does not reach the window's rim.
-        along, down = np.zeros_like(covered), np.zeros_like(covered)
-        along[:, 1:-1] = (covered[:, 2:] - covered[:, :-2]) / 2
-        down[1:-1] = (covered[2:] - covered[:-2]) / 2
+        np.subtract(covered[:, 2:], covered[:, :-2], out=along[:, 1:-1])
+        np.subtract(covered[2:], covered[:-2], out=down[1:-1])
         x = np.arange(side, dtype=np.float32) + np.float32(self.x0 + 0.5 - fit.x)
         y = (np.arange(side, dtype=np.float32) + np.float32(self.y0 + 0.5 - fit.y))[:, None]
-        fields = np.stack([along * fit.radius, down * fit.radius, along * x + down * y, down * x - along * y])
-        slopes = -fields.reshape(4, -1)
+        outward += along * x + down * y
+        around += down * x - along * y
+        fields[:2] *= np.float32(fit.radius)
+        slopes = fields.reshape(4, -1) * np.float32(-0.5)
         missing = ((np.where(covered < 0.5, own, seen) - covered) * care).ravel()
         normal = (slopes * care.ravel()) @ slopes.T
         damping = 0.01 * np.trace(normal) * np.eye(4, dtype=np.float32)
-        return value, np.linalg.solve(normal + damping, slopes @ missing).astype(np.float64)
+        return np.linalg.solve(normal + damping, slopes @ missing).astype(np.float64)
 
 
 def _dot(a: Map, b: Map) -> float:

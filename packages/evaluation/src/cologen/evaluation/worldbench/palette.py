@@ -35,7 +35,7 @@ _DARKEST = 0.55
 _GROUND, _SHADOW, _NOTHING = 0.55, 0.02, 0.04
 """Shares of pixels that are the ground, the ground in shadow, and nothing that the renderer paints."""
 
-Table = Float32[np.ndarray, "bins columns"]
+Table = Float32[np.ndarray, "bins _"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,15 @@ class Classes:
 
     ``log_joint`` has a row for each bin of colours and a column for each class in this order: the log probability that
     a pixel is of the class and of this colour.
+
+    Grounds have a tint of their own. ``log_backdrop`` has the ground's two columns for pictures whose tint was taken
+    off, so that their ground has the mean colour ``ground_mean``.
     """
 
     color_names: tuple[str, ...]
     log_joint: Table
+    log_backdrop: Table
+    ground_mean: Float32[np.ndarray, "3"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,16 @@ def palette(level: LevelName) -> Palette:
     colors = {name: _shares(_object_pixels(name, level)) for name in LEVELS[level].colors}
     classes: list[Classes] = []
     for name, ground in GROUNDS.items():
-        pixels = _ground_pixels(name)
+        pictures = _ground_pictures(name)
+        pixels, mean = pictures.reshape(-1, 3), pictures.mean(axis=(0, 1, 2), dtype=np.float32)
+        untinted = without_tint(pictures, pictures.mean(axis=(1, 2), keepdims=True, dtype=np.float32), mean)
+        backdrop = _backdrop(untinted.reshape(-1, 3), name)
         seen = tuple(color for color in colors if color not in ground.camouflages)
         objects = (1 - _GROUND - _SHADOW - _NOTHING) / len(seen)
         parts = [objects * colors[color] for color in seen]
-        parts += [_GROUND * _shares(pixels), _SHADOW * _shares(_shaded(pixels, name))]
+        parts += _backdrop(pixels, name)
         parts += [np.full(_BINS**3, _NOTHING / _BINS**3, dtype=np.float32)]
-        classes.append(Classes(seen, np.log(np.stack(parts, axis=1))))
+        classes.append(Classes(seen, np.log(np.stack(parts, axis=1)), np.log(np.stack(backdrop, axis=1)), mean))
     whole = [np.logaddexp.reduce(each.log_joint, axis=1) for each in classes]
     return Palette(np.stack(whole, axis=1), tuple(classes))
 
@@ -92,9 +100,21 @@ def _shares(pixels: UInt8[np.ndarray, "_ 3"]) -> Float32[np.ndarray, " bins"]:
     return (smooth / smooth.sum() + np.float32(_FLOOR)).astype(np.float32)
 
 
-def _ground_pixels(ground: str) -> UInt8[np.ndarray, "_ 3"]:
-    pictures = [paint_ground(ground, 0, f"palette-{i}", _GROUND_SIDE, _GROUND_SIDE) for i in range(_GROUND_SAMPLES)]
-    return np.concatenate([picture.reshape(-1, 3) for picture in pictures])
+def without_tint(
+    pixels: UInt8[np.ndarray, "*pixels 3"], mean: Float32[np.ndarray, "..."], wanted: Float32[np.ndarray, "3"]
+) -> UInt8[np.ndarray, "*pixels 3"]:
+    """Each channel scaled so that ``mean`` becomes the ``wanted`` one."""
+    return np.round(pixels * (wanted / mean.clip(1))).clip(0, 255).astype(np.uint8)
+
+
+def _ground_pictures(ground: str) -> UInt8[np.ndarray, "samples side side 3"]:
+    keys = [f"palette-{i}" for i in range(_GROUND_SAMPLES)]
+    return np.stack([paint_ground(ground, 0, key, _GROUND_SIDE, _GROUND_SIDE) for key in keys])
+
+
+def _backdrop(pixels: UInt8[np.ndarray, "_ 3"], ground: str) -> list[Float32[np.ndarray, " bins"]]:
+    """The joint probabilities of the ground in light and in shadow."""
+    return [_GROUND * _shares(pixels), _SHADOW * _shares(_shaded(pixels, ground))]
 
 
 def _shaded(pixels: UInt8[np.ndarray, "_ 3"], ground: str) -> UInt8[np.ndarray, "_ 3"]:

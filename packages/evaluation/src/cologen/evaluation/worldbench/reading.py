@@ -12,7 +12,7 @@ from cologen.datagen.world.levels import LEVELS, LevelName
 from cologen.datagen.world.outlines import outline
 from cologen.evaluation.records import Picture
 from cologen.evaluation.worldbench.fitting import Fit, Maps, best_fit
-from cologen.evaluation.worldbench.segments import Evidence, Segment, evidence, segments
+from cologen.evaluation.worldbench.segments import Evidence, Segment, evidence, segments, split
 from cologen.evaluation.worldbench.templates import silhouette
 from cologen.evaluation.worldbench.textures import texture_of
 
@@ -90,7 +90,8 @@ def read(picture: Picture, level: LevelName) -> Reading:
 
 def _found(seen: Evidence, level: LevelName) -> list[_Found]:
     """The best fit of each segment, the largest first; what a fit explains is not fitted again."""
-    parts = segments(seen, _LEAST_PART * LEVELS[level].min_visible * _smallest_area(level))
+    least_area = _LEAST_PART * LEVELS[level].min_visible * _smallest_area(level)
+    parts = segments(seen, least_area)
     left, found = list(parts), list[_Found]()
     taken = np.zeros(seen.backdrop.shape, dtype=bool)
     while left:
@@ -99,6 +100,9 @@ def _found(seen: Evidence, level: LevelName) -> list[_Found]:
         fit, used = _best_of(part, _fragments(part, left, level), seen, others, level)
         pixels = _union(used, taken.shape)
         clear = _is_clear(fit, pixels, level)
+        if not clear and len(pieces := split(part, least_area)) > 1:
+            left = [*pieces, *left[1:]]
+            continue
         if clear or _is_solid(pixels):
             found.append(_Found(fit, part.color, pixels, clear))
         taken |= pixels

@@ -16,12 +16,16 @@ from cologen.datagen.world.levels import LevelName
 from cologen.datagen.world.vocabulary import GROUND_CLASSES
 from cologen.evaluation.records import Picture
 from cologen.evaluation.worldbench.ground import likeliest_ground
-from cologen.evaluation.worldbench.palette import bins_of, palette
+from cologen.evaluation.worldbench.palette import bins_of, palette, without_tint
 
 _NEIGHBOURHOOD = 0.6
 """Pixels: the width of the Gaussian within which neighbours speak for a pixel."""
 _LEAST_GROUND = 0.4
 """The share of pixels that look like the ground, below which a picture has none."""
+_MOST_RIMS = 4
+"""How many pixels are taken off all around before a segment counts as one."""
+_LEAST_CORE = 0.25
+"""What has to be left of each part then, as a share of the least area of a segment."""
 _THICK = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=np.uint8)
 
 Share = Float32[np.ndarray, "height width"]
@@ -66,7 +70,12 @@ def evidence(picture: Picture, level: LevelName) -> Evidence:
     found, bins = palette(level), bins_of(picture)
     chosen = likeliest_ground(picture, bins, found)
     classes = found.classes[chosen]
-    joint = cv2.GaussianBlur(classes.log_joint[bins], (3, 3), _NEIGHBOURHOOD)
+    log_joint = classes.log_joint[bins]
+    lit = log_joint.argmax(axis=-1) == log_joint.shape[-1] - 3
+    if lit.any():
+        untinted = without_tint(picture, picture[lit].mean(axis=0, dtype=np.float32), classes.ground_mean)
+        log_joint[..., -3:-1] = classes.log_backdrop[bins_of(untinted)]
+    joint = cv2.GaussianBlur(log_joint, (3, 3), _NEIGHBOURHOOD)
     joint = np.exp(joint - joint.max(axis=-1, keepdims=True))
     joint /= joint.sum(axis=-1, keepdims=True)
     backdrop = joint[..., -3] + joint[..., -2]
@@ -90,3 +99,23 @@ def segments(evidence: Evidence, least_area: float) -> tuple[Segment, ...]:
         kept = np.flatnonzero((areas >= least_area) & thick).tolist()
         found += [Segment(color, pieces == i, int(areas[i])) for i in kept if i > 0]
     return tuple(sorted(found, key=lambda segment: -segment.area))
+
+
+def split(segment: Segment, least_area: float) -> tuple[Segment, ...]:
+    """The parts of a segment that hang together by a narrow bridge only; the segment itself if there is none.
+
+    Two objects of one colour that touch are one segment. Its rim is taken off until it falls apart, and each pixel goes
+    to the nearest part.
+    """
+    core = segment.pixels.astype(np.uint8)
+    for _ in range(_MOST_RIMS):
+        core = cv2.erode(core, _THICK).astype(np.uint8)
+        number, pieces = cv2.connectedComponents(core, connectivity=4)
+        areas = np.bincount(pieces.ravel(), minlength=number)
+        large = [i for i in range(1, number) if areas[i] >= _LEAST_CORE * least_area]
+        if len(large) > 1:
+            apart = np.stack([cv2.distanceTransform((pieces != i).astype(np.uint8), cv2.DIST_L2, 3) for i in large])
+            owner = apart.argmin(axis=0)
+            parts = [segment.pixels & (owner == i) for i in range(len(large))]
+            return tuple(Segment(segment.color, pixels, int(pixels.sum())) for pixels in parts)
+    return (segment,)
