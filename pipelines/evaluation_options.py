@@ -193,6 +193,8 @@ class Options:
         require_range(self.scoring, "judge_timeout", above=0)
         if not self.scoring.candidates:
             raise ValueError("--candidates needs one or more of them, such as model")
+        if len(set(self.scoring.candidates)) < len(self.scoring.candidates):
+            raise ValueError(f"--candidates names one twice: {' '.join(self.scoring.candidates)}")
         require_range(self.place, "workers", "threads", "batch_size", least=1)
         require_gpus(self.place, "gpus_per_worker")
         require_device(self.place)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,34 +12,29 @@ from rich.table import Table
 
 from cologen.datagen.model_files import sha256_of
 from cologen.evaluation.benchmark import Benchmark
-from cologen.evaluation.benchmarks.catalog import BENCHMARKS
 from cologen.evaluation.generating.asking import open_generator
 from cologen.evaluation.generating.generate import Workers, generate
 from cologen.evaluation.judges.options import JudgeOptions
 from cologen.evaluation.metric import AnyMetric
 from cologen.evaluation.networks.checkpoints import file_of
 from cologen.evaluation.networks.loading import DEFAULTS, files_of_networks
-from cologen.evaluation.records import Item, Picture
-from cologen.evaluation.reporting.gallery import Gallery
 from cologen.evaluation.reporting.grids import ARROWS, NO_FIGURE
 from cologen.evaluation.reporting.report import HTML, RESULTS, write_report
-from cologen.evaluation.reporting.results import Results, Run
-from cologen.evaluation.scoring.candidates import decoded
+from cologen.evaluation.reporting.results import Results, Run, versions
 from cologen.evaluation.scoring.opening import ScorerSpec, open_scorer
 from cologen.evaluation.scoring.score import SETTINGS_NAME, changed_outputs, networks_of, score, unscored_parts
 from cologen.evaluation.settings import in_words, read_settings
 from cologen.model.opening import fingerprint
 from pipelines.console import CONSOLE, progress_over_count, working
+from pipelines.evaluation_gallery import gallery_of
 from pipelines.evaluation_options import Options
 from pipelines.evaluation_work import EvaluationWork
 
 _SCORED_BY = frozenset({"reference", "captions", "items", "region", "judge", *DEFAULTS})
 """What a protocol says that decides scores alone, and no output."""
-_KEPT_ITEMS = 16
-"""Items whose pictures stay in memory while a gallery is made: several of its outputs may be of one item."""
 _SCORED: Mapping[str, type] = MappingProxyType(
     {"protocol": dict, "metrics": dict, "unmeasured": dict, "items": list, "candidates": list, "outputs": str,
-     "model": str, "generation": dict}
+     "model": str, "generation": dict, "versions": dict}
 )  # fmt: skip
 """What a report reads of the settings under which a log was made."""
 
@@ -124,6 +119,7 @@ def score_outputs(work: EvaluationWork) -> None:
         "outputs": str(work.outputs.path.resolve()),
         "model": _model_name(options, generation),
         "generation": generation,
+        "versions": versions(),
     }
     with progress_over_count(len(work.benchmark.items), "scoring", "items") as advance:
         score(
@@ -173,11 +169,11 @@ def report(work: EvaluationWork) -> int:
         networks=networks_of(folder / "scores"),
         generation={name: value for name, value in generation.items() if not name.startswith("protocol: ")},
         unmeasured={name: why for name, why in unmeasured.items() if name not in scored["metrics"]},
+        versions=scored["versions"],
     )
     logs = {name: folder / "scores" / name for name in scored["candidates"]}
     shown = work.options.gallery if work.options.gallery is not None else benchmark.shareable
-    of_item = lru_cache(maxsize=_KEPT_ITEMS)(partial(_pictures_of_item, work))
-    gallery = Gallery(pictures=partial(_pictures, work, of_item)) if shown else None
+    gallery = gallery_of(work) if shown else None
     with working("writing the report"):
         results = write_report(folder, benchmark, logs, run_, gallery=gallery)
     CONSOLE.print(_table(benchmark, results))
@@ -219,30 +215,6 @@ def _model_name(options: Options, generation: Mapping[str, Any]) -> str:
         return options.images.resolve().name
     adapter = generation.get("adapter")
     return f"{generation.get('base', options.pipeline.base_name)}" + (f" with {Path(adapter).name}" if adapter else "")
-
-
-def _pictures(
-    work: EvaluationWork, of_item: Callable[[str], dict[str, Picture]], item_id: str, number: int
-) -> dict[str, Picture]:
-    """What the gallery shows of an output."""
-    return of_item(item_id) | {"output": decoded(work.outputs.find(_item(work, item_id), number))}
-
-
-def _item(work: EvaluationWork, item_id: str) -> Item:
-    return next(item for item in work.benchmark.items if item.item_id == item_id)
-
-
-def _pictures_of_item(work: EvaluationWork, item_id: str) -> dict[str, Picture]:
-    """What the gallery shows beside an item's outputs; a condition that takes an extractor only where that is given."""
-    item = _item(work, item_id)
-    expected = work.benchmark.expected(item)
-    reference = expected.references[0] if expected.references else None
-    known = {"source": expected.source, "reference": reference, "target": expected.target}
-    found = {name: picture for name, picture in known.items() if picture is not None}
-    drawn = "extractor" in BENCHMARKS[work.options.bench].options
-    if expected.source is None and item.task == "control" and (work.options.protocol.extractor or not drawn):
-        found = {"condition": work.benchmark.question(item).pictures[0], **found}
-    return found
 
 
 def _table(benchmark: Benchmark, results: Results) -> Table:

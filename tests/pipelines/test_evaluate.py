@@ -86,6 +86,21 @@ def test_each_step_runs_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert (out / "report.html").exists()
 
 
+def test_versions_are_of_what_scored_and_other_versions_score_again(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main([*DRAWN, "--out", str(out)]) == 0
+    now = read_results(out / "results.json").run.versions
+    file = out / "scores/scoring.json"
+    settings = json.loads(file.read_text())
+    file.write_text(json.dumps(settings | {"versions": settings["versions"] | {"kornia": "0.0.1"}}))
+    assert main([*DRAWN, "--out", str(out), "--only", "report"]) == 0
+    assert read_results(out / "results.json").run.versions == {**now, "kornia": "0.0.1"}
+    before = (out / "scores/model/part-00000.jsonl").stat().st_mtime_ns
+    assert main([*DRAWN, "--out", str(out)]) == 0
+    assert read_results(out / "results.json").run.versions == now
+    assert (out / "scores/model/part-00000.jsonl").stat().st_mtime_ns > before
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*DRAWN, "--out", str(tmp_path / "out"), "--dry-run", "--gpu", "h100"]) == 0
     said = " ".join(capsys.readouterr().out.split())
@@ -215,6 +230,7 @@ def test_outputs_made_otherwise_are_refused(tmp_path: Path, capsys: pytest.Captu
         (["--bench", "procedural", "--images", "nowhere"], "nowhere is no folder"),
         (["--bench", "procedural", "--images", ".", "--adapter", "a"], "--adapter is of no use without outputs"),
         (["--bench", "gedit", "--judge-model", "m"], "judge-endpoint"),
+        (["--bench", "procedural", "--candidates", "model", "model"], "names one twice: model model"),
         (["--bench", "nothing"], "invalid choice"),
     ],
 )

@@ -39,6 +39,7 @@ class Run:
     """What decides the figures beside the benchmark: which model generated with which settings, and what read it.
 
     ``networks`` are identities by the name that needs use. ``unmeasured`` says of metrics that were not measured why.
+    ``versions`` are of what scored, which may be older than what writes the report.
     """
 
     model: str
@@ -46,6 +47,7 @@ class Run:
     networks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     generation: Mapping[str, JsonValue] = field(default_factory=lambda: MappingProxyType({}))
     unmeasured: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
 
 
 class RejectedRow(Checked):
@@ -155,7 +157,7 @@ def results_of(
             networks=dict(sorted(run.networks.items())),
             generation=dict(sorted(run.generation.items())),
             unmeasured=dict(sorted(run.unmeasured.items())),
-            versions=versions(),
+            versions=dict(run.versions),
         ),
         bootstrap=BootstrapFacts(seed=bootstrap.seed, resamples=bootstrap.resamples, level=bootstrap.level),
         candidates={name: tuple(figures) for name, figures in candidates.items()},
