@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +20,8 @@ from cologen.evaluation.benchmarks import (
     procedural,
 )
 from cologen.evaluation.benchmarks.options import Options
+from cologen.evaluation.benchmarks.world_tasks.opening import OPTIONS as WORLD_OPTIONS
+from cologen.evaluation.benchmarks.world_tasks.opening import open_world_task
 
 Opener = Callable[[Path | None, Options], Benchmark]
 
@@ -137,6 +140,24 @@ _ENTRIES = (
         opener=procedural.open_procedural,
         format=None,
         options=procedural.OPTIONS,
+    ),
+    *(
+        Entry(
+            name=f"world_{task}",
+            title=f"Synthetic dataset: {task}",
+            description=f"{description}; read back from the output, without a dataset or a network",
+            opener=partial(open_world_task, task),
+            format=None,
+            options=WORLD_OPTIONS,
+        )
+        for task, description in (
+            ("text", "drawn scenes from their captions"),
+            ("inpaint", "holes over objects of drawn scenes"),
+            ("grounding", "frames and covers in named colours for objects that words mean"),
+            ("control", "drawn scenes from edges, depth or classes"),
+            ("customized", "an object of one drawn scene in another"),
+            ("editing", "edits of drawn scenes of five kinds"),
+        )
     ),
 )  # fmt: skip
 

@@ -38,7 +38,9 @@ class Options:
     edges: str | None = None
     """control_canny: kornia, or opencv, which made the training data's edges."""
     edits_seed: int | None = None
-    """procedural: which edits are drawn."""
+    """procedural and world_*: which edits and scenes are drawn."""
+    level: str | None = None
+    """world_*: how large and how varied the objects of the scenes are: simple or usual."""
     limit: int | None = None
     """Take the first so many items only."""
 

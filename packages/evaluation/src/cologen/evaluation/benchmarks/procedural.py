@@ -6,10 +6,8 @@ edit takes its turn: recolor, add, remove, replace, move. What an edit may chang
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
@@ -19,6 +17,7 @@ from cologen.datagen.world.formats.drawing import SIDE_LIMITS
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import sample_scene
 from cologen.evaluation.benchmark import Benchmark
+from cologen.evaluation.benchmarks.drawn_items import DrawnItems
 from cologen.evaluation.benchmarks.options import Options, refuse_others
 from cologen.evaluation.metrics.catalog import change_iou, delta_e, edit_accuracy, l1, preservation_accuracy
 from cologen.evaluation.records import Expected, Item, Question
@@ -49,7 +48,7 @@ def open_procedural(root: Path | None, options: Options) -> Benchmark:
     return Benchmark(
         name=NAME,
         title=TITLE,
-        items=_Items(seed, num_items),
+        items=DrawnItems(num_items, partial(_item, seed)),
         question=partial(_question, seed, size),
         expected=partial(_expected, seed, size),
         metrics=(
@@ -69,26 +68,6 @@ def open_procedural(root: Path | None, options: Options) -> Benchmark:
             "items": f"{num_items:,}, of {', '.join(EDIT_KINDS)} in turn",
         },
     )
-
-
-class _Items(Sequence[Item]):
-    """Drawn when they are asked for: some 20 ms each."""
-
-    def __init__(self, seed: int, count: int) -> None:
-        self._seed, self._count = seed, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
-        places = range(self._count)[index]
-        return (
-            _item(self._seed, places) if isinstance(places, int) else tuple(_item(self._seed, each) for each in places)
-        )
 
 
 @lru_cache(maxsize=4096)
