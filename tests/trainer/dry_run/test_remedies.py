@@ -75,3 +75,15 @@ def test_each_remedy_for_batches_suffices(num_gpus: int, micro_batch: int):
             overrides = [change for change in each.split() if change != "--set"]
             changed = load_recipe("cologen-flux", [f"micro_batch={micro_batch}", *overrides])
             assert not undivided(changed, STAGES, num_gpus)
+
+
+def test_muon_is_neither_sharded_nor_kept_in_eight_bits():
+    recipe = world_base().replace(gradient_checkpointing=True)
+    assert conflicts(recipe, setup("h100", 8)) == []
+    sharded = replace(setup("h100", 8), sharded=True)
+    assert conflicts(recipe, sharded) == [
+        "optimizer.kind=muon cannot be sharded: --strategy ddp, or --set optimizer.kind=adamw"
+    ]
+    assert "eight_bit" not in for_memory(
+        recipe, [0], replace(setup("rtx4090"), gpu=replace(GPUS["rtx4090"], memory=0.1))
+    )

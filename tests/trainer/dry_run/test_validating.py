@@ -38,7 +38,9 @@ def test_without_held_out_rows_nothing_is_added():
 
 
 def test_a_base_has_no_source():
-    recipe = load_recipe("world-base", ["held_out.num_samples=0"])
+    held_out = load_recipe("world", ["held_out.num_samples=0"]).held_out
+    recipe = load_recipe("world-base", ["stages.0.decay_steps=0", "stages.0.iterations=1500"])
+    recipe = recipe.replace(held_out=held_out)
     source, step = forward(recipe, 0)
     assert source == 0
     assert validating_operations(recipe, 0, 1, {}) == pytest.approx(26 * 3 * 6 * step)  # every 60 of 1500 steps

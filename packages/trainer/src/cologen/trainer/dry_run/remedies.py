@@ -80,7 +80,7 @@ def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
             return
         found = found.changed("--set quantize_base=fp8", quantize_base="fp8")
     if "eight_bit" in names:
-        if recipe.optimizer.eight_bit:
+        if recipe.optimizer.eight_bit or recipe.optimizer.kind != "adamw":
             return
         found = found.changed("--set optimizer.eight_bit=true", optimizer=recipe.optimizer.replace(eight_bit=True))
     if "fsdp" in names:
@@ -106,6 +106,8 @@ def conflicts(recipe: Recipe, setup: Setup) -> list[str]:
         found.append("--strategy fsdp needs gradient checkpointing: --set gradient_checkpointing=true")
     if recipe.optimizer.eight_bit:
         found.append("optimizer.eight_bit cannot be sharded: --strategy ddp, or --set optimizer.eight_bit=false")
+    if recipe.optimizer.kind == "muon":
+        found.append("optimizer.kind=muon cannot be sharded: --strategy ddp, or --set optimizer.kind=adamw")
     return found
 
 
