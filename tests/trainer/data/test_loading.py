@@ -28,7 +28,7 @@ ANY_SHAPE = Resolution(side=32, multiple=4, max_aspect=2.0)
 
 
 def short(recipe: Recipe, resolution: Resolution = SQUARE, micro_batch: int = MICRO_BATCH) -> Recipe:
-    sizes = {"iterations": STEPS, "global_batch": GLOBAL_BATCH, "warmup_steps": 0}
+    sizes = {"iterations": STEPS, "global_batch": GLOBAL_BATCH, "warmup_steps": 0, "decay_steps": 0}
     stages = tuple(stage.replace(**sizes) for stage in recipe.stages)
     return recipe.replace(stages=stages, resolution=resolution, micro_batch=micro_batch)
 
@@ -107,7 +107,9 @@ def test_prompts_are_read_ahead_as_they_will_be_used(data: Path, task: str):
 
 
 def test_a_base_learns_from_captions_and_pictures_alone(data: Path):
-    for batch in whole(steps(opened(data, "text-to-image", short(world_base())))):
+    stage = world_base().stages[0].replace(scenes=None, manifests=world().stages[0].manifests)
+    recipe = short(world_base().replace(stages=(stage,)))
+    for batch in whole(steps(opened(data, "text-to-image", recipe))):
         assert batch.source is None
         assert batch.mask.min() == 1
 
