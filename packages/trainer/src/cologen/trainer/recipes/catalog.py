@@ -133,7 +133,10 @@ def world_small() -> Recipe:
 def world_base() -> Recipe:
     """The base of ``world``, which draws the synthetic dataset's pictures from text: all parameters, no source.
 
-    ``train --recipe world-base``; hours on 2 CPU cores, in pieces with ``--resume``.
+    ``train --recipe world-base``; hours on 2 CPU cores, in pieces with ``--resume``. The bundled file saw 90,000 scenes
+    so far: 800 steps of this recipe, then ``--from`` there with ``iterations=1400`` and ``decay_steps=500``, 75 minutes
+    of one core beside other work. Of the objects that captions name it draws 75 % in the right colour and 4 % in the
+    right shape too, and 99 % of the grounds.
     """
     scenes = Scenes(level="simple", side=64)
     return _text_to_image("world-base", world(), scenes, iterations=8000, global_batch=64, learning_rate=8e-3)
