@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from cologen.datagen.randomness import derived_seed
-from cologen.datagen.world.edits import EDIT_KINDS, Edit, edit
+from cologen.datagen.world.edits import EDIT_KINDS, Edit
 from cologen.datagen.world.formats.drawing import SIDE_LIMITS
 from cologen.datagen.world.render import render
-from cologen.datagen.world.scene import sample_scene
 from cologen.evaluation.benchmark import Benchmark
-from cologen.evaluation.benchmarks.drawn_items import DrawnItems
+from cologen.evaluation.benchmarks.drawn_items import DrawnItems, edit_in_turn
 from cologen.evaluation.benchmarks.options import Options, refuse_others
 from cologen.evaluation.metrics.catalog import change_iou, delta_e, edit_accuracy, l1, preservation_accuracy
 from cologen.evaluation.records import Expected, Item, Question
@@ -26,9 +25,6 @@ NAME = "procedural"
 TITLE = "Procedural edits with exact targets"
 OPTIONS = frozenset({"size", "edits_seed", "limit"})
 NUM_ITEMS, SIZE = 500, 512
-
-_SCENES_PER_ITEM = 64
-"""Scenes that may be tried for an item: not every scene allows every kind of edit."""
 
 
 def open_procedural(root: Path | None, options: Options) -> Benchmark:
@@ -72,17 +68,8 @@ def open_procedural(root: Path | None, options: Options) -> Benchmark:
 
 @lru_cache(maxsize=4096)
 def drawn_edit(seed: int, index: int) -> Edit:
-    """The edit of item ``index``, of the kind whose turn it is, of the first of the item's scenes that allows it.
-
-    Raises:
-        RuntimeError: none of them does, of which no case is known.
-    """
-    own, kind = derived_seed(seed, NAME), EDIT_KINDS[index % len(EDIT_KINDS)]
-    scenes = (sample_scene(own, index * _SCENES_PER_ITEM + attempt) for attempt in range(_SCENES_PER_ITEM))
-    found = next((made for scene in scenes if (made := edit(scene, kind, own)) is not None), None)
-    if found is None:
-        raise RuntimeError(f"no scene of seed {seed}, item {index} allows the edit {kind!r}: take another seed")
-    return found
+    """The edit of item ``index``, of the kind whose turn it is."""
+    return edit_in_turn(derived_seed(seed, NAME), index, "rich")
 
 
 def _item(seed: int, index: int) -> Item:

@@ -11,8 +11,8 @@ from cologen.datagen.rle import Mask
 from cologen.datagen.world.edits import Edit, EditKind
 from cologen.datagen.world.objects import SceneObject
 from cologen.datagen.world.surfaces import reach
-from cologen.evaluation.metrics.pixels import mean_absolute
 from cologen.evaluation.records import Picture
+from cologen.evaluation.worldbench.differences import signed_l1
 from cologen.evaluation.worldbench.matching import NEAR, as_scene_object, in_place, is_at, matched
 from cologen.evaluation.worldbench.reading import ReadObject, read
 from cologen.evaluation.worldbench.statements import stated_place
@@ -117,5 +117,4 @@ def _outside(output: Picture, source: Picture, edit: Edit, changed: _Change) -> 
         region |= reach(as_scene_object(changed), width, height)
     if edit.kind != "remove" and changed is None:
         region |= reach(edit.after.objects[edit.index], width, height)
-    difference = mean_absolute(output, source, region == 0)
-    return None if difference is None else 2 * difference
+    return signed_l1(output, source, region == 0)

@@ -8,8 +8,9 @@ import numpy as np
 
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import Scene
-from cologen.evaluation.metrics.pixels import mean_absolute, pixels_of, size_of
+from cologen.evaluation.metrics.pixels import pixels_of, size_of
 from cologen.evaluation.records import Picture, Region
+from cologen.evaluation.worldbench.differences import signed_l1
 from cologen.evaluation.worldbench.matching import as_stated, matched, share_in_place
 from cologen.evaluation.worldbench.reading import Reading, ReadObject, read
 from cologen.evaluation.worldbench.statements import StatedObject
@@ -47,13 +48,13 @@ def inpainted(output: Picture, original: Picture, hole: Region, scene: Scene) ->
     there = _in_hole(reading, hole)
     wanted = [StatedObject(shape=thing.shape, color=thing.color) for thing in hidden]
     found = sum(partner is not None for partner in matched(wanted, there, as_stated))
-    outside = mean_absolute(output, original, pixels_of(hole, size_of(original), "outside"))
+    outside = signed_l1(output, original, pixels_of(hole, size_of(original), "outside"))
     return HoleValues(
         hidden=found / len(hidden) if hidden else None,
         in_place=share_in_place(hidden, reading.objects),
         nothing_added=float(len(there) <= len(hidden)),
         kept=share_in_place(others, reading.objects),
-        l1_outside=None if outside is None else 2 * outside,
+        l1_outside=outside,
     )
 
 

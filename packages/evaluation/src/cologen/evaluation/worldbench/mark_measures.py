@@ -10,8 +10,8 @@ import numpy as np
 from cologen.datagen.grounding.marks import frames
 from cologen.datagen.rle import Mask
 from cologen.datagen.world.render import Rendering
-from cologen.evaluation.metrics.pixels import mean_absolute
 from cologen.evaluation.records import Picture
+from cologen.evaluation.worldbench.differences import signed_l1
 from cologen.evaluation.worldbench.mark_reading import MarkKind, read_mark
 
 LEAST_IOU = 0.25
@@ -55,12 +55,11 @@ def grounded(output: Picture, rendering: Rendering, asked: MarkAsked) -> MarkVal
     wanted = np.logical_or.reduce([regions[i] for i in asked.targets])
     iou = _iou(mark.region, wanted)
     others = [_iou(mark.region, region) for i, region in enumerate(regions) if i not in asked.targets]
-    outside = mean_absolute(output, source, ~_mark(rendering, asked, wanted))
     return MarkValues(
         iou=iou,
         color=float(mark.color == asked.color),
         target=float(iou >= LEAST_IOU and all(iou > other for other in others)),
-        l1_outside=None if outside is None else 2 * outside,
+        l1_outside=signed_l1(output, source, ~_mark(rendering, asked, wanted)),
     )
 
 

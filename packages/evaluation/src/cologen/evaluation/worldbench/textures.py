@@ -6,7 +6,6 @@ Speckles have no lattice, so they are what differs from plain and matches no oth
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -87,15 +86,14 @@ def _plain(fit: Fit, color: str, size: tuple[int, int]) -> Picture:
         color=color,
         size="large",
         texture="plain",
-        x=0.5,
-        y=0.5,
-        scale=0.2,
-        angle=0.0,
+        x=fit.x / width,
+        y=fit.y / height,
+        scale=fit.radius / min(height, width),
+        angle=fit.angle,
         depth=0.5,
         grain=0,
     )
-    scale = fit.radius / min(height, width)
-    paint_object(canvas, replace(thing, x=fit.x / width, y=fit.y / height, scale=scale, angle=fit.angle))
+    paint_object(canvas, thing)
     return canvas
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cologen.datagen.engine.build import build
 from cologen.datagen.engine.cluster import Cluster, connected, require_ray
-from cologen.datagen.grounding.policy import GroundingPolicy
+from cologen.datagen.grounding.policy import BOLD
 from cologen.datagen.heartbeat import heartbeat
 from cologen.datagen.manifest import MANIFEST_NAME, load_manifest
 from cologen.datagen.manifest.folder import Folder
@@ -32,9 +32,6 @@ _ALL_TASKS: Mapping[str, TaskName] = {**TASKS, **HELD_OUT_TASKS}
 
 WORLD = World(num_scenes=2048, width=64, height=64, seed=0, level="simple")
 """The synthetic dataset of the recipes ``world-…``: what can still be seen when it is made half as large."""
-
-_MARKS = GroundingPolicy(line_width=(0.05, 0.07))
-"""Frames of 3 to 4 pixels, which are 2 in 32."""
 
 Say = Callable[[str], None]
 
@@ -77,7 +74,7 @@ def _make(data: Path, names: Sequence[str], world: World, say: Say, workers: int
             say(f"building {name}")
             folder, split = Folder.open(data / name), "val" if name in HELD_OUT_TASKS else "train"
             root = roots[formats[name]]
-            for jobs in default_jobs(_ALL_TASKS[name], datasets[name], root, folder, PART_SIZE, split, _MARKS):
+            for jobs in default_jobs(_ALL_TASKS[name], datasets[name], root, folder, PART_SIZE, split, BOLD):
                 build(jobs, Cluster())
 
 

@@ -17,21 +17,22 @@ from cologen.datagen import rle
 from cologen.datagen.control.edges import Thresholds, edges
 from cologen.datagen.engine.parts import DatasetRecipe, Part
 from cologen.datagen.grounding import marks
-from cologen.datagen.grounding.policy import GroundingPolicy
+from cologen.datagen.grounding.policy import BOLD
 from cologen.datagen.masks.drawing import Canvas, DrawnMask, draw
 from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.passes.grounding import GroundingRecipe, ground
 from cologen.datagen.randomness import generator
 from cologen.datagen.records import Expression, Image, ObjectMask
-from cologen.datagen.world.edits import EDIT_KINDS, Edit, edit
+from cologen.datagen.world.edits import Edit
 from cologen.datagen.world.formats.drawing import Drawing, World
 from cologen.datagen.world.formats.drawing import draw as draw_scene
 from cologen.datagen.world.formats.multigen import depth_map, segmentation
 from cologen.datagen.world.levels import LevelName
 from cologen.datagen.world.referring import referring_phrases
 from cologen.datagen.world.render import Rendering, render
-from cologen.datagen.world.scene import Scene, sample_scene
+from cologen.datagen.world.scene import Scene
 from cologen.datagen.world.subjects import SubjectPair, subject_pair
+from cologen.evaluation.benchmarks.drawn_items import edit_in_turn
 from cologen.evaluation.metrics.edges import canny_edges
 from cologen.evaluation.records import ConditionMap, Picture, Question, Region
 from cologen.evaluation.worldbench.mark_measures import MarkAsked
@@ -42,11 +43,6 @@ OVERSAMPLING = 2
 NUM_SCENES = 1 << 31
 """More than any benchmark takes."""
 CONTROL_KINDS = ("canny", "depth", "segmentation")
-
-_MARKS = GroundingPolicy(line_width=(0.05, 0.07))
-"""As in training on the synthetic dataset."""
-_TRIES = 64
-"""Scenes that may be tried for an item, where not every scene allows it."""
 
 Truth = TypeVar("Truth")
 
@@ -129,7 +125,7 @@ def ask_grounding(seed: int, index: int, level: LevelName, size: int) -> Asked[M
     drawing = _drawing(seed, index, level, size)
     image, picture = _image(drawing), drawing.rendering.picture
     source = DatasetRecipe(name="world", split="val", num_images=1, part_size=1, fingerprint="drawn")
-    recipe = GroundingRecipe(source=source, seed=seed, policy=_MARKS)
+    recipe = GroundingRecipe(source=source, seed=seed, policy=BOLD)
     rows, rejected = ground(recipe, Part(index, index, index + 1), [image], [], lambda _uri, _size: picture)
     if not rows:
         raise ValueError(f"scene {drawing.scene.key} gives no mark: {rejected[0].detail}")
@@ -175,11 +171,7 @@ def ask_customized(seed: int, index: int, level: LevelName, size: int) -> Asked[
 
 def ask_editing(seed: int, index: int, level: LevelName, size: int) -> Asked[Edited]:
     """An edit of the kind whose turn it is, of the first of the item's scenes that allows it."""
-    kind = EDIT_KINDS[index % len(EDIT_KINDS)]
-    scenes = (sample_scene(seed, index * _TRIES + attempt, level) for attempt in range(_TRIES))
-    made = next((found for scene in scenes if (found := edit(scene, kind, seed)) is not None), None)
-    if made is None:
-        raise RuntimeError(f"no scene of seed {seed}, item {index} allows the edit {kind!r}: take another seed")
+    made = edit_in_turn(seed, index, level)
     source, target = (_drawn(scene, size) for scene in (made.before, made.after))
     question = Question(task="editing", prompt=made.instruction, pictures=(source,), width=size, height=size)
     region = (source != target).any(axis=2).astype(np.uint8)
@@ -246,7 +238,7 @@ def _one_of(phrases: tuple[str, ...], scene: Scene, index: int) -> str:
     return phrases[int(generator(scene.seed, "expression", scene.key, index).integers(len(phrases)))]
 
 
-def _marked_objects(row: Mapping[str, object], image: Image) -> tuple[int, ...]:
+def _marked_objects(row: Mapping[str, Any], image: Image) -> tuple[int, ...]:
     """The objects whose boxes a row has, or whose masks its mask is."""
-    boxes = {tuple(box) for box in row["boxes"]}  # pyright: ignore[reportGeneralTypeIssues, reportUnknownArgumentType, reportUnknownVariableType]
+    boxes = {tuple(box) for box in row["boxes"]}
     return tuple(i for i, item in enumerate(image.objects) if item.box.xyxy() in boxes)

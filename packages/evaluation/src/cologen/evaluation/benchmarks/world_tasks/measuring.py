@@ -18,7 +18,7 @@ from cologen.evaluation.worldbench.drawing_measures import said
 from cologen.evaluation.worldbench.edit_measures import edited
 from cologen.evaluation.worldbench.hole_measures import inpainted
 from cologen.evaluation.worldbench.mark_measures import grounded
-from cologen.evaluation.worldbench.reading import Reading, read
+from cologen.evaluation.worldbench.reading import read
 from cologen.evaluation.worldbench.statements import statements
 from cologen.evaluation.worldbench.subject_measures import customized
 
@@ -31,7 +31,7 @@ _FAR = 2.0
 
 def _text(output: Picture, caption: object, level: LevelName) -> Values:
     assert isinstance(caption, str)
-    found = said(statements(caption), _read(output, level))
+    found = said(statements(caption), read(output, level))
     return {"objects": found.objects, "places": found.places, "ground": found.ground, "whole": found.whole}
 
 
@@ -55,14 +55,14 @@ def _control(output: Picture, truth: object, level: LevelName) -> Values:
     assert isinstance(truth, Controlled)
     return {
         "edge_f1": edge_f1(output, truth.edges) if truth.kind == "canny" else None,
-        "miou": segmentation_miou(_read(output, level), truth.labels) if truth.kind == "segmentation" else None,
-        "depth_miou": segmentation_miou(_read(output, level), truth.labels) if truth.kind == "depth" else None,
+        "miou": segmentation_miou(read(output, level), truth.labels) if truth.kind == "segmentation" else None,
+        "depth_miou": segmentation_miou(read(output, level), truth.labels) if truth.kind == "depth" else None,
     }
 
 
 def _customized(output: Picture, truth: object, level: LevelName) -> Values:
     assert isinstance(truth, SubjectPair)
-    found = customized(_read(output, level), truth)
+    found = customized(read(output, level), truth)
     prompt = found.prompt
     return {"subject": found.subject, "objects": prompt.objects, "ground": prompt.ground, "whole": found.whole}
 
@@ -138,12 +138,3 @@ def metrics_of(task: str, truth: Callable[[str], object], level: LevelName) -> t
         )
         for name, words in described.items()
     )
-
-
-@lru_cache(maxsize=4)
-def _reading(content: bytes, shape: tuple[int, int, int], level: LevelName) -> Reading:
-    return read(np.frombuffer(content, np.uint8).reshape(shape), level)
-
-
-def _read(output: Picture, level: LevelName) -> Reading:
-    return _reading(output.tobytes(), output.shape, level)
