@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from cologen.datagen.drawn_pairs import edit_in_turn
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.world.edits import EDIT_KINDS, Edit
 from cologen.datagen.world.formats.drawing import SIDE_LIMITS
 from cologen.datagen.world.render import render
 from cologen.evaluation.benchmark import Benchmark
-from cologen.evaluation.benchmarks.drawn_items import DrawnItems, edit_in_turn
+from cologen.evaluation.benchmarks.drawn_items import DrawnItems
 from cologen.evaluation.benchmarks.options import Options, refuse_others
 from cologen.evaluation.metrics.catalog import change_iou, delta_e, edit_accuracy, l1, preservation_accuracy
 from cologen.evaluation.records import Expected, Item, Question

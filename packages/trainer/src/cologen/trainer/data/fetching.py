@@ -34,6 +34,11 @@ class OpenedComponent:
     built: float = math.inf
     """Seconds since the epoch; its rows may not describe pictures that are newer."""
 
+    @property
+    def paired(self) -> bool:
+        """Whether each row is two pictures to be drawn together."""
+        return isinstance(self.rows, SceneRows) and self.rows.paired
+
     def changed(self, row: Mapping[str, Any]) -> str | None:
         """The address of a picture of a row whose file was written after the manifest."""
         if isinstance(self.rows, SceneRows):
@@ -92,7 +97,8 @@ class Fetcher:
         Raises:
             ValueError: none of the candidates for a place can be loaded.
         """
-        sourced, masked = self.task != "text-to-image", self.task in ("inpaint", "mixed")
+        paired = any(self.components[each.component].paired for each in work.assignments)
+        sourced, masked = paired or self.task != "text-to-image", self.task in ("inpaint", "mixed")
         pixels = Pixels.blank(len(work.assignments), work.size, sourced=sourced, masked=masked)
         failures, changed = list[Failure](), dict[tuple[str, str], None]()
         labels = [self._sample(*numbered, pixels, failures, changed) for numbered in enumerate(work.assignments)]
@@ -133,10 +139,15 @@ class Fetcher:
     def _fitted(
         self, row: Mapping[str, Any], source: OpenedComponent, at: Fractions, pixels: Pixels, number: int
     ) -> SampleLabel:
+        if isinstance(source.rows, SceneRows):
+            fit(row["target"], pixels.target[number], at)
+            if pixels.source is not None:
+                fit(row["second"], pixels.source[number], at)
+            return SampleLabel(row["caption"], self.task, None)
         if pixels.source is None:
             fit(source.rows.picture(row), pixels.target[number], at)
             return SampleLabel(row["caption"], self.task, None)
-        assert isinstance(source.rows, ManifestRows) and source.folder is not None, "scenes have no source"
+        assert source.folder is not None, "a manifest has a folder"
         root = source.rows.root
         sample = render(row, root, source.folder)
         fit(sample.target, pixels.target[number], at)

@@ -31,7 +31,7 @@ from cologen.trainer.data.scenes import SceneRows
 from cologen.trainer.data.workers import in_order
 from cologen.trainer.distributed import Processes
 from cologen.trainer.recipes.curriculum import Recipe
-from cologen.trainer.schedule.buckets import Schedule, Work, bucket_sizes, schedule
+from cologen.trainer.schedule.buckets import Schedule, Work, bucket_sizes, one_component_a_step, schedule
 from cologen.trainer.schedule.plan import Component, Plan
 
 _LOG = logging.getLogger(__name__)
@@ -142,7 +142,9 @@ def open_stage(
     }
     weights = stage.weights({name: (rows.task, rows.num_rows) for name, rows in opened.items()})
     if stage.scenes is not None:
-        opened, weights = {stage.scenes.name: SceneRows(stage.scenes)}, {stage.scenes.name: 1.0}
+        drawn_rows = {False: 1 - stage.scenes.pair_share, True: stage.scenes.pair_share}
+        series = {SceneRows(stage.scenes, paired): share for paired, share in drawn_rows.items() if share}
+        opened, weights = {rows.name: rows for rows in series}, {rows.name: share for rows, share in series.items()}
     planned = (Component(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
     plan = Plan(recipe.seed, tuple(planned), stage.global_batch)
     _log_repeats(plan)
@@ -159,7 +161,9 @@ def open_stage(
     return StageSamples(
         recipe=recipe,
         number=number,
-        schedule=schedule(plan, recipe.resolution, sizes),
+        schedule=one_component_a_step(plan, bucket_sizes(recipe.resolution)[0])
+        if stage.scenes is not None
+        else schedule(plan, recipe.resolution, sizes),
         fetcher=Fetcher(components=components, seed=recipe.seed, task=stage.task),
         loading=loading or Loading(),
         online_kinds=frozenset() if stage.trains_base else kinds,

@@ -2,48 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from cologen.datagen.images import Picture
+from cologen.datagen.drawn_pairs import PAIRS
 from cologen.datagen.manifest import recipe_hash
+from cologen.datagen.randomness import derived_seed
 from cologen.datagen.world.captions import captions
 from cologen.datagen.world.formats.ensuring import WORLD_VERSION
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import sample_scene
 from cologen.trainer.recipes.scenes import Scenes
 
-NUM_SCENES = 1 << 32
-"""More than any run sees: its permutation never comes round."""
-
 
 @dataclass(frozen=True, slots=True)
 class SceneRows:
-    """An endless series of captioned scenes, as a manifest of inpainting's pictures and captions would hold them."""
+    """A series of captioned scenes, or with ``paired`` of pairs of pictures of all tasks in turn."""
 
     scenes: Scenes
-    task: str = "inpaint"
+    paired: bool = False
     source: str = "world"
-    num_rows: int = NUM_SCENES
+    _kept: dict[int, dict[str, Any]] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    @property
+    def num_rows(self) -> int:
+        """The number of scenes."""
+        return self.scenes.number
+
+    @property
+    def name(self) -> str:
+        """What takes the place of a manifest's name."""
+        return f"{self.scenes.name}-pairs" if self.paired else self.scenes.name
 
     @property
     def fingerprint(self) -> str:
         """The same wherever the same scenes are drawn."""
-        return recipe_hash({**self.scenes.model_dump(mode="json"), "version": WORLD_VERSION})
+        series = self.scenes.model_dump(mode="json", exclude={"keep", "pair_share"}, exclude_defaults=True)
+        return recipe_hash({"series": series, "paired": self.paired, "version": WORLD_VERSION})
 
     def row(self, index: int) -> dict[str, Any]:
-        """Scene ``index`` of [0, 2³²) with its first caption.
+        """Scene ``index`` with its first caption and its picture, ``target``; of pairs with a ``second`` picture too.
 
         Raises:
             IndexError: there is no such scene.
         """
         if not 0 <= index < self.num_rows:
             raise IndexError(f"scene {index} of {self.num_rows}")
-        scene, side = sample_scene(self.scenes.seed, index, self.scenes.level), self.scenes.side
-        caption = captions(scene, 1)[0]
-        return {"sample_id": scene.key, "caption": caption, "width": side, "height": side, "scene": scene}
+        if index in self._kept:
+            return self._kept[index]
+        row = self._pair(index) if self.paired else self._scene(index)
+        if self.scenes.keep:
+            self._kept[index] = row
+        return row
 
-    def picture(self, row: Mapping[str, Any]) -> Picture:
-        """The picture of one of its rows."""
-        return render(row["scene"], self.scenes.side, self.scenes.side).picture
+    def _scene(self, index: int) -> dict[str, Any]:
+        scene, side = sample_scene(self.scenes.seed, index, self.scenes.level), self.scenes.side
+        return {
+            "sample_id": scene.key, "caption": captions(scene, 1)[0], "target": render(scene, side, side).picture
+        }  # fmt: skip
+
+    def _pair(self, index: int) -> dict[str, Any]:
+        tasks = tuple(PAIRS)
+        turn, task = divmod(index, len(tasks))
+        seed = derived_seed(self.scenes.seed, "pairs")
+        pair = PAIRS[tasks[task]](seed, turn, self.scenes.level, self.scenes.side)
+        return {
+            "sample_id": f"{tasks[task]}-{turn:08d}", "caption": pair.prompt,
+            "target": pair.target, "second": pair.source,
+        }  # fmt: skip

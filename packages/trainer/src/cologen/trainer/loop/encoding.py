@@ -26,6 +26,18 @@ class Latents:
     source: Float[Tensor, "batch channels source_rows source_columns"] | None
     masked: Float[Tensor, "batch channels rows columns"] | None
     """The target with its hole in grey, for bases that read it."""
+    second: Float[Tensor, "batch channels rows columns"] | None = None
+    """A picture that the base draws together with the target, at position 1 of the pictures."""
+
+    @property
+    def drawn(self) -> tuple[int, ...]:
+        """The shape of one sample's noise."""
+        channels, rows, columns = self.target.shape[1:]
+        return (channels if self.second is None else 2 * channels), rows, columns
+
+    def as_pair(self) -> Latents:
+        """The source as the second picture, for a base in training, which has no source."""
+        return replace(self, source=None, second=self.source)
 
 
 @torch.no_grad()

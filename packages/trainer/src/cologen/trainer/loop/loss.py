@@ -64,13 +64,19 @@ def losses_at(
 
     Args:
         model: as in ``losses``; without ``routing`` it has to be in evaluation mode.
+        noise: of a pair's two pictures, twice as many channels.
     """
     layout = Layout.of(bundle.transformer, bundle.codec)
     dtype = prompts.embeds.dtype
-    target = pack(latents.target.float(), layout.patch)
-    noise = pack(noise, layout.patch)
-    noisy = flow.interpolate(target, noise, time)
     rows, columns = (side // layout.patch for side in latents.target.shape[2:])
+    ids = grid_ids(rows, columns)
+    if latents.second is None:
+        target, noise = pack(latents.target.float(), layout.patch), pack(noise, layout.patch)
+    else:
+        both = (latents.target, latents.second), noise.chunk(2, dim=1)
+        target, noise = (torch.cat([pack(each.float(), layout.patch) for each in two], dim=1) for two in both)
+        ids = torch.cat([ids, grid_ids(rows, columns, source=1)])
+    noisy = flow.interpolate(target, noise, time)
     hidden = noisy.to(dtype)
     if latents.masked is not None:
         hole = pack_mask(mask.float(), layout.downscale, layout.patch)
@@ -81,7 +87,7 @@ def losses_at(
         encoder_hidden_states=prompts.embeds,
         pooled_projections=prompts.pooled,
         timestep=time.to(dtype),
-        img_ids=grid_ids(rows, columns).to(hidden.device),
+        img_ids=ids.to(hidden.device),
         txt_ids=text_ids(prompts.embeds.shape[1]).to(hidden.device),
         guidance=_guidance(bundle, hidden),
         source=source,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint
 from cologen.trainer.loop.learner import Learner
 from cologen.trainer.loop.saving import load_training
 from cologen.trainer.loop.watcher import Watcher
-from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.curriculum import Recipe, Stage
 from cologen.trainer.strategy import Strategy
 
 
@@ -34,6 +36,14 @@ class Run:
     watcher: Watcher
 
 
+@contextmanager
+def computing(run: Run, stage: Stage) -> Generator[None, None, None]:
+    """Within the block, a base that trains in bf16 computes its products so: its weights stay in float32."""
+    halved = stage.trains_base and run.recipe.precision == "bf16"
+    with torch.autocast(run.processes.device.type, torch.bfloat16, enabled=halved):
+        yield
+
+
 def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
     """The stage's model, with only what it trains requiring gradients, and the optimizer over that."""
     recipe, stage, model = run.recipe, run.recipe.stages[number], run.bundle.transformer
@@ -45,6 +55,8 @@ def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
         _give_experts(run, number, checkpoint)
         trained = model.freeze_for(recipe.num_experts(number) - 1)
     model.train()
+    if recipe.precision == "bf16" and run.processes.device.type == "cpu":
+        model.set_attention_backend("_native_math")  # torch's fused attention is slow there: four times, backwards
     if recipe.gradient_checkpointing:
         model.enable_gradient_checkpointing()
     if recipe.compile:

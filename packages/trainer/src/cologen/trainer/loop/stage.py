@@ -18,7 +18,7 @@ from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint, StageProg
 from cologen.trainer.loop.encoding import Encoder, Latents
 from cologen.trainer.loop.learner import Learner, MicroLoss
 from cologen.trainer.loop.loss import Losses, losses
-from cologen.trainer.loop.run import Run, learner_of
+from cologen.trainer.loop.run import Run, computing, learner_of
 from cologen.trainer.loop.saving import save_base, save_checkpoint
 from cologen.trainer.loop.stopping import Stopping
 from cologen.trainer.loop.validator import Validator
@@ -68,7 +68,8 @@ def train_stage(
         batches = [_prompted(batch, recipe, stage) for batch in loaded.micro_batches]
         encoder.step([prompt for batch in batches for prompt in batch.prompts], loaded.next_prompts)
         micro_losses = [_micro_loss(run, learner, encoder, stage, batch) for batch in batches]
-        report = learner.step(micro_losses, learning_rate)
+        with computing(run, stage):
+            report = learner.step(micro_losses, learning_rate)
         failed = round(processes.sum(float(loaded.num_failed)))
         progress = replace(
             progress,
@@ -113,11 +114,13 @@ def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batc
     def compute() -> tuple[Losses, Sequence[str]]:
         moved = batch.to(run.processes.device)
         latents, prompts = encoder.latents(moved), encoder.prompts(moved.prompts)
+        if stage.trains_base:
+            latents = latents.as_pair()
         draws = draw(
             run.recipe.seed,
             stage.task,
             batch.places,
-            latent=latents.target.shape[1:],
+            latent=latents.drawn,
             routing=_routing_shape(run.bundle, latents),
             device=run.processes.device,
         )

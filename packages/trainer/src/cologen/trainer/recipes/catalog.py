@@ -138,8 +138,9 @@ def world_base() -> Recipe:
     of one core beside other work. Of the objects that captions name it draws 75 % in the right colour and 4 % in the
     right shape too, and 99 % of the grounds.
     """
-    scenes = Scenes(level="simple", side=64)
-    return _text_to_image("world-base", world(), scenes, iterations=8000, global_batch=64, learning_rate=8e-3)
+    scenes = Scenes(level="simple", side=64, number=40_000, pair_share=0.35, keep=True)
+    base = _text_to_image("world-base", world(), scenes, iterations=6000, global_batch=128, learning_rate=8e-3)
+    return base.replace(precision="bf16", compile=True)
 
 
 def world_small_base() -> Recipe:

@@ -1,21 +1,31 @@
-"""Scenes of the synthetic dataset, drawn anew for every batch, in place of a manifest's rows."""
+"""Scenes of the synthetic dataset, drawn for every batch, in place of a manifest's rows."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from pydantic import Field
 
 from cologen.datagen.world.levels import LevelName
 from cologen.datagen.world.render import MAX_SIDE, MIN_SIDE
-from cologen.trainer.recipes.effects import Numbers, RecipePart
+from cologen.trainer.recipes.effects import Free, Numbers, RecipePart
 
 
 class Scenes(RecipePart):
-    """Which endless series of scenes: no scene comes twice, and none is stored."""
+    """Which series of scenes, none of which is stored."""
+
+    later: ClassVar[tuple[str, ...]] = ("number", "pair_share", "keep")
 
     level: Numbers[LevelName]
     side: Numbers[int] = Field(ge=MIN_SIDE, le=MAX_SIDE)
     """Of the square pictures, in pixels."""
     seed: Numbers[int] = Field(default=0, ge=0)
+    number: Numbers[int] = Field(default=1 << 32, ge=1, le=1 << 32)
+    """How many scenes there are; by default more than any run sees, so that none comes twice."""
+    pair_share: Numbers[float] = Field(default=0.0, ge=0, lt=1)
+    """The share of steps whose samples are two pictures drawn together: source and target of one of the tasks."""
+    keep: Free[bool] = False
+    """Keep what was drawn in memory, in each process that makes batches: 12 kB for a picture of 64 pixels."""
 
     @property
     def name(self) -> str:

@@ -63,6 +63,8 @@ class Bucket:
     plan: Plan
     components: tuple[int, ...]
     rows: tuple[Int64[np.ndarray, "_rows"] | None, ...]
+    name: str = ""
+    """What tells it from another bucket of its size."""
 
     def work(self, step: int, first_place: int) -> Work:
         """The samples of the bucket's own ``step``, in the stage's places from ``first_place`` on."""
@@ -117,7 +119,7 @@ class Schedule:
 
     def facts(self) -> dict[str, Any]:
         """All that decides the schedule, as plain values."""
-        return {"x".join(map(str, bucket.size)): bucket.plan.facts() for bucket in self.buckets}
+        return {"x".join(map(str, bucket.size)) + bucket.name: bucket.plan.facts() for bucket in self.buckets}
 
     @cached_property
     def mixing(self) -> Mixing:
@@ -168,6 +170,16 @@ def schedule(
     numbers = [nearest_bucket(*each, kept) for each in sizes_of]
     rows = [[np.flatnonzero(each == bucket) for each in numbers] for bucket in range(len(kept))]
     return Schedule(tuple(_bucket(plan, size, each) for size, each in zip(kept, rows, strict=True)))
+
+
+def one_component_a_step(plan: Plan, size: Size) -> Schedule:
+    """The schedule whose steps each hold one component alone, in the shares of their weights."""
+    return Schedule(
+        tuple(
+            Bucket(size, replace(plan, components=(each,)), (number,), (None,), f" {each.name}" if number else "")
+            for number, each in enumerate(plan.components)
+        )
+    )
 
 
 def _bucket(plan: Plan, size: Size, rows: Sequence[Int64[np.ndarray, "_rows"]]) -> Bucket:

@@ -13,36 +13,28 @@ from typing import Any, Generic, TypeVar
 import cv2
 import numpy as np
 
-from cologen.datagen import rle
-from cologen.datagen.control.edges import Thresholds, edges
-from cologen.datagen.engine.parts import DatasetRecipe, Part
-from cologen.datagen.grounding import marks
-from cologen.datagen.grounding.policy import BOLD
-from cologen.datagen.masks.drawing import Canvas, DrawnMask, draw
-from cologen.datagen.masks.policy import MaskPolicy
-from cologen.datagen.passes.grounding import GroundingRecipe, ground
-from cologen.datagen.randomness import generator
-from cologen.datagen.records import Expression, Image, ObjectMask
+from cologen.datagen.drawn_pairs import (
+    DrawnPair,
+    control_pair,
+    customized_pair,
+    editing_pair,
+    grounding_pair,
+    inpaint_pair,
+)
+from cologen.datagen.world.captions import captions
 from cologen.datagen.world.edits import Edit
-from cologen.datagen.world.formats.drawing import Drawing, World
-from cologen.datagen.world.formats.drawing import draw as draw_scene
-from cologen.datagen.world.formats.multigen import depth_map, segmentation
 from cologen.datagen.world.levels import LevelName
-from cologen.datagen.world.referring import referring_phrases
 from cologen.datagen.world.render import Rendering, render
-from cologen.datagen.world.scene import Scene
-from cologen.datagen.world.subjects import SubjectPair, subject_pair
-from cologen.evaluation.benchmarks.drawn_items import edit_in_turn
+from cologen.datagen.world.scene import Scene, sample_scene
+from cologen.datagen.world.subjects import SubjectPair
 from cologen.evaluation.metrics.edges import canny_edges
 from cologen.evaluation.records import ConditionMap, Picture, Question, Region
 from cologen.evaluation.worldbench.mark_measures import MarkAsked
+from cologen.model.tasks import TaskName
 from cologen.pictures.masks import HOLE_GREY
 
 OVERSAMPLING = 2
 """Pixels of a rendering along one of the output."""
-NUM_SCENES = 1 << 31
-"""More than any benchmark takes."""
-CONTROL_KINDS = ("canny", "depth", "segmentation")
 
 Truth = TypeVar("Truth")
 
@@ -96,86 +88,63 @@ class Edited:
 
 def ask_text(seed: int, index: int, level: LevelName, size: int) -> Asked[str]:
     """A caption alone."""
-    drawing = _drawing(seed, index, level, size)
-    question = Question(task=None, prompt=drawing.captions[0], width=size, height=size)
-    return Asked(question=question, target=shrunk(drawing.rendering.picture, size), truth=drawing.captions[0])
+    scene = sample_scene(seed, index, level)
+    caption = captions(scene, 1)[0]
+    question = Question(task=None, prompt=caption, width=size, height=size)
+    target = render(scene, size * OVERSAMPLING, size * OVERSAMPLING).picture
+    return Asked(question=question, target=shrunk(target, size), truth=caption)
 
 
 def ask_inpaint(seed: int, index: int, level: LevelName, size: int) -> Asked[Hole]:
     """A hole over one object: by its own silhouette and irregular in turn."""
-    drawing = _drawing(seed, index, level, size)
-    canvas = Canvas(
-        sample_id=f"{seed}-{index}", height=size * OVERSAMPLING, width=size * OVERSAMPLING,
-        objects=_image(drawing).objects,
-    )  # fmt: skip
-    drawn = draw("object" if index % 2 else "irregular", canvas, MaskPolicy(), seed)
-    assert isinstance(drawn, DrawnMask)
-    hole = _shrunk_mask(rle.decode(drawn.counts, canvas.height, canvas.width), size)
-    original = shrunk(drawing.rendering.picture, size)
-    truth = Hole(scene=drawing.scene, original=original, hole=hole)
-    question = Question(
-        task="inpaint", prompt=drawing.captions[0], pictures=(original,), mask=hole, width=size, height=size
-    )
+    pair = inpaint_pair(seed, index, level, size * OVERSAMPLING)
+    hole, original = _shrunk_mask(pair.made.mask, size), shrunk(pair.target, size)
+    truth = Hole(scene=pair.made.drawing.scene, original=original, hole=hole)
+    question = Question(task="inpaint", prompt=pair.prompt, pictures=(original,), mask=hole, width=size, height=size)
     holed = np.where(hole[..., None] > 0, np.uint8(HOLE_GREY), original)
     return Asked(question=question, target=original, truth=truth, source=holed, region=hole)
 
 
 def ask_grounding(seed: int, index: int, level: LevelName, size: int) -> Asked[Mark]:
     """A frame or a cover in a named colour, for an object by its words."""
-    drawing = _drawing(seed, index, level, size)
-    image, picture = _image(drawing), drawing.rendering.picture
-    source = DatasetRecipe(name="world", split="val", num_images=1, part_size=1, fingerprint="drawn")
-    recipe = GroundingRecipe(source=source, seed=seed, policy=BOLD)
-    rows, rejected = ground(recipe, Part(index, index, index + 1), [image], [], lambda _uri, _size: picture)
-    if not rows:
-        raise ValueError(f"scene {drawing.scene.key} gives no mark: {rejected[0].detail}")
-    row = rows[0]
-    target, plain = shrunk(marks.marked(picture, row), size), shrunk(picture, size)
-    at_size = replace(render(drawing.scene, size, size), picture=plain)
+    pair = grounding_pair(seed, index, level, size * OVERSAMPLING)
+    row, plain = pair.made.row, shrunk(pair.source, size)
+    at_size = replace(render(pair.made.scene, size, size), picture=plain)
     asked = MarkAsked(
         kind="cover" if row["referring"] == "mask" else "frame",
-        targets=_marked_objects(row, image),
+        targets=pair.made.targets,
         color=row["color"],
         line_width=max(1, round((row["line_width"] or 1) / OVERSAMPLING)),
     )
-    question = Question(task="grounding", prompt=row["caption"], pictures=(plain,), width=size, height=size)
-    return Asked(question=question, target=target, truth=Mark(rendering=at_size, asked=asked), source=plain)
+    truth = Mark(rendering=at_size, asked=asked)
+    return Asked(question=_on("grounding", pair, plain), target=shrunk(pair.target, size), truth=truth, source=plain)
 
 
 def ask_control(seed: int, index: int, level: LevelName, size: int) -> Asked[Controlled]:
     """A map of edges, depth or classes, in turn."""
-    drawing, kind = _drawing(seed, index, level, size), CONTROL_KINDS[index % len(CONTROL_KINDS)]
-    picture = drawing.rendering.picture
-    found = edges(picture, Thresholds())
-    maps: dict[str, Picture] = {
-        "canny": np.repeat(found[..., None], 3, axis=2),
-        "depth": np.repeat(depth_map(drawing)[..., None], 3, axis=2),
-        "segmentation": segmentation(drawing),
-    }
+    pair = control_pair(seed, index, level, size * OVERSAMPLING)
+    drawing, kind, target = pair.made.drawing, pair.made.kind, shrunk(pair.target, size)
     method = cv2.INTER_NEAREST if kind == "segmentation" else cv2.INTER_AREA
-    condition = cv2.resize(maps[kind], (size, size), interpolation=method).astype(np.uint8)
+    condition = cv2.resize(pair.source, (size, size), interpolation=method).astype(np.uint8)
     labels = cv2.resize(drawing.rendering.class_map, (size, size), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
-    target = shrunk(picture, size)
     truth = Controlled(kind=kind, scene=drawing.scene, edges=_edges_measured(target), labels=labels)
-    question = Question(task="control", prompt=drawing.captions[0], pictures=(condition,), width=size, height=size)
-    return Asked(question=question, target=target, truth=truth)
+    return Asked(question=_on("control", pair, condition), target=target, truth=truth)
 
 
 def ask_customized(seed: int, index: int, level: LevelName, size: int) -> Asked[SubjectPair]:
     """A subject's picture and the words of another scene with it."""
-    pair = subject_pair(seed, index, level)
-    source, target = (_drawn(scene, size) for scene in (pair.first, pair.second))
-    question = Question(task="customized", prompt=pair.second_words, pictures=(source,), width=size, height=size)
-    return Asked(question=question, target=target, truth=pair, source=source)
+    pair = customized_pair(seed, index, level, size * OVERSAMPLING)
+    source, target = shrunk(pair.source, size), shrunk(pair.target, size)
+    return Asked(question=_on("customized", pair, source), target=target, truth=pair.made, source=source)
 
 
 def ask_editing(seed: int, index: int, level: LevelName, size: int) -> Asked[Edited]:
     """An edit of the kind whose turn it is, of the first of the item's scenes that allows it."""
-    made = edit_in_turn(seed, index, level)
-    source, target = (_drawn(scene, size) for scene in (made.before, made.after))
-    question = Question(task="editing", prompt=made.instruction, pictures=(source,), width=size, height=size)
+    pair = editing_pair(seed, index, level, size * OVERSAMPLING)
+    source, target = shrunk(pair.source, size), shrunk(pair.target, size)
     region = (source != target).any(axis=2).astype(np.uint8)
-    return Asked(question=question, target=target, truth=Edited(edit=made, source=source), source=source, region=region)
+    truth = Edited(edit=pair.made, source=source)
+    return Asked(question=_on("editing", pair, source), target=target, truth=truth, source=source, region=region)
 
 
 ASK: Mapping[str, Callable[[int, int, LevelName, int], Asked[Any]]] = MappingProxyType(
@@ -207,38 +176,7 @@ def _shrunk_mask(mask: Region, size: int) -> Region:
     return (shown > 127).astype(np.uint8)
 
 
-def _drawing(seed: int, index: int, level: LevelName, size: int) -> Drawing:
-    side = size * OVERSAMPLING
-    return draw_scene(World(num_scenes=NUM_SCENES, width=side, height=side, seed=seed, level=level), index)
-
-
-def _drawn(scene: Scene, size: int) -> Picture:
-    return shrunk(render(scene, size * OVERSAMPLING, size * OVERSAMPLING).picture, size)
-
-
-def _image(drawing: Drawing) -> Image:
-    """The scene as a dataset's reader would give it."""
-    rendering, scene = drawing.rendering, drawing.scene
-    objects = tuple(
-        ObjectMask(noun=thing.shape, box=box, rle=rle.encode(mask))
-        for thing, box, mask in zip(scene.objects, rendering.boxes, rendering.masks, strict=True)
-    )
-    expressions = tuple(
-        Expression(text=_one_of(phrases, scene, i), targets=(i,))
-        for i in range(len(scene.objects))
-        if (phrases := referring_phrases(scene, i))
-    )
-    return Image(
-        image_id=scene.key, image_uri=f"{scene.key}.png", width=drawing.world.width, height=drawing.world.height,
-        split="val", captions=drawing.captions[:1], objects=objects, expressions=expressions,
-    )  # fmt: skip
-
-
-def _one_of(phrases: tuple[str, ...], scene: Scene, index: int) -> str:
-    return phrases[int(generator(scene.seed, "expression", scene.key, index).integers(len(phrases)))]
-
-
-def _marked_objects(row: Mapping[str, Any], image: Image) -> tuple[int, ...]:
-    """The objects whose boxes a row has, or whose masks its mask is."""
-    boxes = {tuple(box) for box in row["boxes"]}
-    return tuple(i for i, item in enumerate(image.objects) if item.box.xyxy() in boxes)
+def _on(task: TaskName, pair: DrawnPair[Any], source: Picture) -> Question:
+    """A pair's words, said of a picture in the output's size."""
+    height, width = source.shape[:2]
+    return Question(task=task, prompt=pair.prompt, pictures=(source,), width=width, height=height)
