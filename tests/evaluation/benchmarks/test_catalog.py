@@ -34,7 +34,7 @@ def test_every_benchmark_opens_on_its_synthetic_copy_and_measures_its_tables_col
 GIVEN: dict[str, Any] = {
     "reference": "source", "clip": "some/clip", "captions": "local", "drop_identical_captions": True, "size": 64,
     "turns": "single", "split": "test", "language": "en", "subjects": ("can",), "extractor": Path("w.pth"),
-    "edges": "kornia", "edits_seed": 3, "limit": 1,
+    "edges": "kornia", "edits_seed": 3, "level": "usual", "limit": 1,
 }  # fmt: skip
 
 

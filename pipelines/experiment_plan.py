@@ -1,0 +1,87 @@
+"""The runs of an experiment: rows of table 5 and points of figure 4, each with its recipe, seed and parent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS, at_equal_compute
+from cologen.trainer.recipes.catalog import load_recipe
+from cologen.trainer.recipes.curriculum import Recipe
+
+ExperimentName = Literal["table5", "figure4"]
+EXPERIMENTS: tuple[ExperimentName, ...] = get_args(ExperimentName)
+Scale = Literal["tiny", "small"]
+SCALES: Mapping[Scale, str] = MappingProxyType({"tiny": "world", "small": "world-small"})
+"""The recipe whose variants are compared."""
+
+STAGED = "staged"
+_SHARING = ("alpha", "rho")
+"""The sweeps whose values differ in the last stage alone: they share the stages before it with ``staged``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentRun:
+    """One training run: ``row`` names it in tables, ``parent`` is the run that it begins after, at its last stage."""
+
+    row: str
+    sweep: str | None
+    recipe: Recipe
+    parent: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.row}-seed{self.recipe.seed}"
+
+    @property
+    def begins_at(self) -> str | None:
+        """The checkpoint that it begins at, as ``train --from`` takes it behind the run: the end of a stage."""
+        if self.parent is None:
+            return None
+        before = self.recipe.stages[-2]
+        return f"{before.task}:{before.iterations}"
+
+
+def planned(
+    experiment: ExperimentName, scale: Scale, seeds: Sequence[int], overrides: Sequence[str] = ()
+) -> tuple[ExperimentRun, ...]:
+    """All runs, parents before those that begin after them.
+
+    Raises:
+        ValueError: a recipe cannot be overridden so; all mistakes at once.
+    """
+    base = load_recipe(SCALES[scale], overrides)
+    return tuple(
+        run
+        for seed in seeds
+        for run in (_rows(base.replace(seed=seed)) if experiment == "table5" else _points(base.replace(seed=seed)))
+    )
+
+
+def _rows(base: Recipe) -> list[ExperimentRun]:
+    """Table 5, every row with as many samples as ``staged``."""
+    return [
+        ExperimentRun(row=name, sweep=None, recipe=at_equal_compute(vary(base), base))
+        for name, vary in ABLATIONS.items()
+    ]
+
+
+def _points(base: Recipe) -> list[ExperimentRun]:
+    """Figure 4, after the staged run whose first stages the sweeps of α and ρ share."""
+    staged = ExperimentRun(row=STAGED, sweep=None, recipe=ABLATIONS[STAGED](base))
+    prefix = f"{base.name}-"
+    variants = [
+        ExperimentRun(
+            row=variant.name.removeprefix(prefix),
+            sweep=sweep,
+            recipe=variant,
+            parent=staged.name if sweep in _SHARING else None,
+        )
+        for sweep, vary in SWEEPS.items()
+        for variant in vary(base)
+    ]
+    # Those without a parent first: they need not wait for one.
+    return [staged, *sorted(variants, key=lambda each: each.parent is not None)]

@@ -1,0 +1,187 @@
+"""The results of an experiment as files: Markdown tables, dot plots, pictures, and all figures as JSON.
+
+OUT/results.md      the tables
+OUT/results.json    every figure of every run
+OUT/plots/*.svg     one of each headline figure
+OUT/pictures/*.png  of each task: source, target, and what the runs of the first seed made of it
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cologen.evaluation.benchmarks.catalog import open_benchmark
+from cologen.evaluation.benchmarks.options import Options
+from cologen.model.files import write_atomically
+from cologen.reports.contact_sheet import Row, contact_sheet
+from cologen.reports.dots import dots
+from pipelines.experiment_figures import HEADLINES, TASKS, RunFigures, Spread, forgotten, over_seeds, rows_of
+from pipelines.experiment_plan import STAGED
+from pipelines.experiment_steps import Evaluation, Setting
+
+MARKDOWN, FIGURES, PLOTS, PICTURES = "results.md", "results.json", "plots", "pictures"
+_NUM_PICTURES = 4
+_FAR = 2.0
+"""The largest L1 of pictures in [-1, 1]."""
+
+
+def write_report(title: str, runs: Sequence[RunFigures], setting: Setting) -> Path:
+    """Write all of it; returns the path of the tables."""
+    out = setting.out
+    for folder in (PLOTS, PICTURES):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    write_atomically(out / FIGURES, json.dumps([_plain(each) for each in runs], indent=1).encode())
+    for task in TASKS:
+        for metric in HEADLINES[task]:
+            _plot(runs, task, metric, out / PLOTS / f"{task}-{metric}.svg")
+        _pictures(runs, task, setting)
+    sections = [_figures(runs), _losses(runs), _forgetting(runs), _choices(runs), _cost(runs)]
+    text = "\n\n".join([f"# {title}", *filter(None, sections)]) + "\n"
+    write_atomically(out / MARKDOWN, text.encode())
+    return out / MARKDOWN
+
+
+def _figures(runs: Sequence[RunFigures]) -> str:
+    columns = [(task, metric) for task in TASKS for metric in HEADLINES[task]]
+    head = ["", *(f"{task}: {metric.replace('_', ' ')}" for task, metric in columns)]
+    rows = [
+        [row, *(_said(over_seeds(runs, row, lambda run, at=at: run.last(*at))) for at in columns)]
+        for row in rows_of(runs)
+    ]
+    num_seeds = len({each.run.recipe.seed for each in runs})
+    words = (
+        f"## After the last stage\n\nMeans over {num_seeds} seeds ± half of the 95 % interval (Student's t). All are "
+        "shares in [0, 1], of which higher is better, except `l1 outside` (pixels in [-1, 1], lower is better)."
+    )
+    return f"{words}\n\n{_table(head, rows)}"
+
+
+def _losses(runs: Sequence[RunFigures]) -> str:
+    tasks = [task for task in TASKS if any(task in each.losses for each in runs)]
+    if not tasks:
+        return ""
+    rows = [
+        [row, *(_said(over_seeds(runs, row, lambda run, task=task: run.losses.get(task)), 4) for task in tasks)]
+        for row in rows_of(runs)
+    ]
+    words = (
+        "## Held-out losses after the last stage\n\nL_task on rows that were never trained on, at fixed times and "
+        "noise; lower is better. A task that a row did not train has no figure."
+    )
+    return f"{words}\n\n{_table(['', *tasks], rows)}"
+
+
+def _forgetting(runs: Sequence[RunFigures]) -> str:
+    rows: list[list[str]] = []
+    for task in TASKS:
+        for metric in HEADLINES[task]:
+            found = forgotten(runs, STAGED, task, metric)
+            if found is not None:
+                rows.append([f"{task}: {metric.replace('_', ' ')}", *(_said(each) for each in found)])
+    if not rows:
+        return ""
+    words = "## Forgetting\n\nThe staged run: each task after its own stage, and after the last one."
+    return f"{words}\n\n{_table(['', 'after its own stage', 'after the last stage'], rows)}"
+
+
+def _choices(runs: Sequence[RunFigures]) -> str:
+    staged = [each for each in runs if each.run.row == STAGED and each.usage]
+    if not staged:
+        return ""
+    num_experts = max(len(usage) for each in staged for usage in each.usage.values())
+    rows = [
+        [
+            task,
+            *(
+                _said(Spread.of(_at(each.usage.get(task, ()), expert) for each in staged), 2)
+                for expert in range(num_experts)
+            ),
+        ]
+        for task in TASKS
+    ]
+    words = (
+        "## The routers' choices\n\nThe staged run: the share of blocks and samples that chose each expert, in the "
+        "last steps of the task's own stage."
+    )
+    return f"{words}\n\n{_table(['', *(f'expert {each}' for each in range(num_experts))], rows)}"
+
+
+def _cost(runs: Sequence[RunFigures]) -> str:
+    rows = [
+        [
+            row,
+            _said(over_seeds(runs, row, lambda run: float(run.samples)), 0),
+            _said(over_seeds(runs, row, lambda run: run.seconds / 60), 1),
+        ]
+        for row in rows_of(runs)
+    ]
+    return f"## Compute\n\n{_table(['', 'samples', 'minutes'], rows)}"
+
+
+def _at(values: Sequence[float], index: int) -> float | None:
+    return values[index] if index < len(values) else None
+
+
+def _said(spread: Spread | None, digits: int = 3) -> str:
+    if spread is None:
+        return "–"
+    mean = f"{spread.mean:,.{digits}f}"
+    return mean if spread.half_width is None else f"{mean} ± {spread.half_width:,.{digits}f}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plot(runs: Sequence[RunFigures], task: str, metric: str, path: Path) -> None:
+    values = {
+        row: [value for each in runs if each.run.row == row and (value := each.last(task, metric)) is not None]
+        for row in rows_of(runs)
+    }
+    found = [value for each in values.values() for value in each]
+    high = min(_FAR, 1.1 * max([*found, 0.05])) if metric.startswith("l1") else 1.0
+    write_atomically(path, dots(f"{task}: {metric.replace('_', ' ')}", values, low=0.0, high=high).encode())
+
+
+def _pictures(runs: Sequence[RunFigures], task: str, setting: Setting) -> None:
+    """The first items of a task; a run without an output of it has none on the sheet."""
+    first_seed = min(each.run.recipe.seed for each in runs)
+    shown = [each for each in runs if each.run.recipe.seed == first_seed]
+    size = shown[0].run.recipe.resolution.side
+    options = Options(level="simple", size=size, edits_seed=setting.edits_seed, limit=_NUM_PICTURES)
+    benchmark = open_benchmark(f"world_{task}", None, options)
+    rows: list[Row] = []
+    for item in benchmark.items:
+        question, expected = benchmark.question(item), benchmark.expected(item)
+        source = expected.source if expected.source is not None else question.pictures[0]
+        pictures = {"source": source, "target": expected.target}
+        for each in shown:
+            last = Evaluation(each.run, task, len(each.run.recipe.stages) - 1)
+            path = last.folder(setting.out) / "outputs" / item.output_names[0]
+            if path.is_file():
+                pictures[each.run.row] = np.asarray(Image.open(path).convert("RGB"))
+        rows.append(Row({name: picture for name, picture in pictures.items() if picture is not None}, (item.prompt,)))
+    contact_sheet(rows, across=1).save(setting.out / PICTURES / f"{task}.png")
+
+
+def _plain(figures: RunFigures) -> dict[str, object]:
+    return {
+        "row": figures.run.row,
+        "sweep": figures.run.sweep,
+        "seed": figures.run.recipe.seed,
+        "recipe": figures.run.recipe.model_dump(mode="json"),
+        "figures": [
+            {"stage": stage, "task": task, "metric": metric, "value": value}
+            for (stage, task, metric), value in figures.figures.items()
+        ],
+        "losses": dict(figures.losses),
+        "usage": {task: list(shares) for task, shares in figures.usage.items()},
+        "samples": figures.samples,
+        "seconds": figures.seconds,
+    }

@@ -1,0 +1,166 @@
+"""What is done for one run of an experiment: train it, then ask its adapter each task's held-out questions.
+
+Both are the commands that a user would run, each in a process of its own, and continue where they stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from cologen.evaluation.reporting.report import RESULTS
+from cologen.model.tasks import TASK_NAMES
+from cologen.trainer.json_files import write_sealed
+from cologen.trainer.loop.checkpoint import ADAPTER
+from cologen.trainer.run_folder import RECIPE, finished_stages
+from pipelines.experiment_plan import STAGED, ExperimentRun
+
+_LAST_LINES = 12
+_RECIPES, _LOGS, EVALUATIONS = "recipes", "logs", "evaluation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all runs of an experiment share; ``out`` holds a folder of each run, and ``data`` the manifests."""
+
+    out: Path
+    data: Path
+    base: Path | None
+    num_items: int
+    steps: int | None
+    edits_seed: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One benchmark asked of one run after one stage."""
+
+    run: ExperimentRun
+    task: str
+    stage: int
+
+    def folder(self, out: Path) -> Path:
+        """Where its outputs, scores and report are."""
+        return out / self.run.name / EVALUATIONS / f"stage-{self.stage}" / self.task
+
+
+def evaluations(run: ExperimentRun) -> list[Evaluation]:
+    """Every task after the last stage; of staged runs each task after every stage from its own on, too."""
+    last = len(run.recipe.stages) - 1
+    found = [Evaluation(run, task, last) for task in TASK_NAMES]
+    if run.row == STAGED:
+        tasks = [stage.task for stage in run.recipe.stages]
+        found += [
+            Evaluation(run, task, stage) for stage in range(last) for task in TASK_NAMES if task in tasks[: stage + 1]
+        ]
+    return found
+
+
+@dataclass(slots=True)
+class Children:
+    """The processes that are at work, so that a stop reaches them."""
+
+    _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
+    _stopped: bool = False
+
+    def run(self, command: list[str], log: Path, threads: int) -> None:
+        """Run a command to its end, what it says going to ``log``.
+
+        Raises:
+            RuntimeError: it failed; the message ends with the log's last lines.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
+        with log.open("ab") as file:
+            with self._lock:
+                if self._stopped:
+                    return
+                # A session of its own: Ctrl-C reaches it once, through ``stop``.
+                process = subprocess.Popen(
+                    command, stdout=file, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+                )
+                self._running.add(process)
+            code = process.wait()
+            with self._lock:
+                self._running.discard(process)
+        if code and not self._stopped:
+            last = "\n".join(log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+            raise RuntimeError(f"{' '.join(command[1:4])} … ended with {code}. The end of {log}:\n{last}")
+
+    def stop(self) -> None:
+        """Ask all processes to save and end, and start no other."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.send_signal(signal.SIGINT)
+
+
+@contextmanager
+def at_work(jobs: int) -> Iterator[tuple[ThreadPoolExecutor, Children]]:
+    """Threads for ``jobs`` processes side by side; leaving the block by an error or Ctrl-C stops these."""
+    children = Children()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            yield pool, children
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            children.stop()
+            raise
+
+
+def train_run(run: ExperimentRun, setting: Setting, children: Children) -> bool:
+    """Train a run to its end; returns whether anything was left to train."""
+    folder = setting.out / run.name
+    if is_trained(run, setting.out):
+        return False
+    recipe = setting.out / _RECIPES / f"{run.name}.json"
+    recipe.parent.mkdir(parents=True, exist_ok=True)
+    write_sealed(recipe, run.recipe.model_dump(mode="json"))
+    command = [
+        sys.executable, "-m", "cologen.trainer", "--recipe", str(recipe), "--data", str(setting.data),
+        "--out", str(folder), "--resume", "--workers", "1",
+    ]  # fmt: skip
+    if setting.base is not None:
+        command += ["--base", str(setting.base)]
+    if run.parent is not None:
+        command += ["--from", f"{setting.out / run.parent}@{run.begins_at}"]
+    children.run(command, setting.out / _LOGS / f"{run.name}.log", setting.threads)
+    return True
+
+
+def is_trained(run: ExperimentRun, out: Path) -> bool:
+    """Whether all stages of a run are finished."""
+    folder = out / run.name
+    return (folder / RECIPE).is_file() and finished_stages(folder) >= set(range(len(run.recipe.stages)))
+
+
+def evaluate_run(evaluation: Evaluation, setting: Setting, children: Children) -> None:
+    """Ask one benchmark of a trained run; nothing is asked again whose results are there."""
+    run, folder = evaluation.run, evaluation.folder(setting.out)
+    command = [
+        sys.executable, "-m", "pipelines.evaluate", "--bench", f"world_{evaluation.task}", "--level", "simple",
+        "--adapter", str(setting.out / run.name / ADAPTER), "--stage", str(_expert(run, evaluation.stage)),
+        "--limit", str(setting.num_items), "--edits-seed", str(setting.edits_seed), "--preset", run.recipe.preset,
+        "--size", str(run.recipe.resolution.side), "--candidates", "model", "--device", "cpu", "--out", str(folder),
+    ]  # fmt: skip
+    if setting.steps is not None:
+        command += ["--steps", str(setting.steps)]
+    if setting.base is not None:
+        command += ["--weights", str(setting.base)]
+    if not (folder / RESULTS).is_file():
+        children.run(command, setting.out / _LOGS / f"{run.name}-evaluation.log", setting.threads)
+
+
+def _expert(run: ExperimentRun, stage: int) -> int:
+    """The number of the newest expert after a stage, by which adapters are opened."""
+    return run.recipe.num_experts(stage) - 1

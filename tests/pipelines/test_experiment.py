@@ -1,0 +1,180 @@
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cologen.evaluation.reporting.results import read_results
+from cologen.trainer.watchers.metrics import (
+    HELD_OUT,
+    METRICS,
+    ROUTING,
+    HeldOutMetrics,
+    RoutingMetrics,
+    StepMetrics,
+    append,
+)
+from pipelines import experiment
+from pipelines.evaluate import main as evaluate
+from pipelines.experiment import main
+from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten
+from pipelines.experiment_plan import ExperimentRun, planned
+from pipelines.experiment_report import FIGURES, MARKDOWN
+from pipelines.experiment_steps import Children, Evaluation, Setting, evaluations
+
+
+def num_samples(run: ExperimentRun) -> int:
+    return sum(stage.iterations * stage.global_batch for stage in run.recipe.stages)
+
+
+class TestPlan:
+    def test_table_5_has_its_five_rows_for_every_seed_at_equal_samples(self):
+        runs = planned("table5", "tiny", (0, 7))
+        rows = ["staged", "concept-only", "localization-only", "neither", "co-training"]
+        assert [run.name for run in runs] == [f"{row}-seed{seed}" for seed in (0, 7) for row in rows]
+        most = num_samples(runs[0])
+        assert all(abs(num_samples(run) / most - 1) < 0.01 for run in runs)
+        assert {run.recipe.seed for run in runs} == {0, 7}
+
+    def test_the_sweeps_of_figure_4_that_share_stages_begin_at_the_end_of_the_last_but_one(self):
+        runs = planned("figure4", "tiny", (0,), ("stages.customized.iterations=33",))
+        assert [run.name for run in runs if run.parent is None] == [
+            "staged-seed0", "rank-4-seed0", "rank-8-seed0", "rank-16-seed0", "rank-32-seed0"
+        ]  # fmt: skip
+        after = [run for run in runs if run.parent]
+        assert {(run.parent, run.begins_at) for run in after} == {("staged-seed0", "customized:33")}
+        assert {run.sweep for run in after} == {"alpha", "rho"} and len(after) == 10
+
+    def test_parents_come_before_the_runs_that_begin_after_them(self):
+        runs = planned("figure4", "tiny", (0, 1))
+        names = [run.name for run in runs]
+        assert all(names.index(run.parent) < names.index(run.name) for run in runs if run.parent)
+
+    def test_an_override_is_of_all_runs_and_a_wrong_one_is_named(self):
+        assert {run.recipe.ema_decay for run in planned("table5", "tiny", (0,), ("ema_decay=0.5",))} == {0.5}
+        with pytest.raises(ValueError, match="ema_dekay"):
+            planned("table5", "tiny", (0,), ("ema_dekay=0.5",))
+
+    def test_the_staged_run_measures_each_task_after_each_stage_from_its_own_on(self):
+        staged, *_, mixed = planned("table5", "tiny", (0,))
+        assert len(evaluations(staged)) == 5 + 1 + 2 + 3 + 4
+        assert [(each.task, each.stage) for each in evaluations(mixed)] == [(task, 0) for task in HEADLINES]
+
+
+class TestChildren:
+    def test_a_command_that_fails_is_told_with_the_end_of_its_log(self, tmp_path: Path):
+        command = [sys.executable, "-c", "print('first'); raise SystemExit('no such base')"]
+        with pytest.raises(RuntimeError, match="no such base"):
+            Children().run(command, tmp_path / "logs" / "one.log", 1)
+
+    def test_a_stop_reaches_what_is_at_work_and_nothing_else_is_started(self, tmp_path: Path):
+        children, log = Children(), tmp_path / "one.log"
+        program = (
+            "import time\nprint('begun', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('saved')"
+        )
+        thread = threading.Thread(target=children.run, args=([sys.executable, "-c", program], log, 1))
+        thread.start()
+        while not (log.is_file() and log.read_text()):
+            time.sleep(0.02)
+        children.stop()
+        thread.join(30)
+        assert not thread.is_alive() and log.read_text() == "begun\nsaved\n"
+        children.run([sys.executable, "-c", "print('another')"], log, 1)
+        assert log.read_text() == "begun\nsaved\n"
+
+
+class TestSpread:
+    def test_the_interval_is_student_s(self):
+        found = Spread.of([1.0, 2.0, 3.0])
+        assert found is not None and found.mean == 2.0
+        assert found.half_width == pytest.approx(2.4841377, abs=1e-6)  # 4.3026527 · 1 / √3
+
+    def test_one_value_has_no_interval_and_none_no_spread(self):
+        assert Spread.of([None, 4.0]) == Spread(mean=4.0, half_width=None, values=[4.0])
+        assert Spread.of([None]) is None
+
+
+def test_what_is_forgotten_is_a_task_after_its_own_stage_and_after_the_last():
+    run = planned("table5", "tiny", (0,))[0]
+    figures = {(0, "inpaint", "hidden"): 0.8, (4, "inpaint", "hidden"): 0.7, (4, "editing", "made"): 0.5}
+    found = [RunFigures(run=run, figures=figures, losses={}, usage={}, samples=0, seconds=0.0)]
+    pair = forgotten(found, "staged", "inpaint", "hidden")
+    assert pair is not None and [each.mean for each in pair] == [0.8, 0.7]
+    assert forgotten(found, "staged", "editing", "made") is None, "the last stage has nothing after it"
+    assert forgotten(found, "co-training", "inpaint", "hidden") is None
+
+
+def test_a_dry_run_names_the_runs_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    assert main(["table5", "--out", str(out), "--dry-run", "--rows", "co-training", "--seeds", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "co-training-seed3: to be trained" in said and "1 runs, 5 evaluations" in said
+    assert not out.exists()
+
+
+def test_a_row_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["table5", "--out", str(tmp_path / "out"), "--rows", "co-trained"]) == 1
+    assert "table5 has no row 'co-trained'" in capsys.readouterr().err
+
+
+class TestReport:
+    def test_two_seeds_become_tables_plots_and_pictures(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        """The training is made up; the questions are asked of the base alone."""
+        out, asked = tmp_path / "out", list[Evaluation]()
+
+        def train(run: ExperimentRun, setting: Setting, children: Children) -> bool:
+            _made_up_logs(run, setting.out / run.name)
+            return True
+
+        def ask(evaluation: Evaluation, setting: Setting, children: Children) -> None:
+            asked.append(evaluation)
+            if evaluation.run.recipe.seed == 0:
+                question = ["--bench", f"world_{evaluation.task}", "--level", "simple", "--limit", "4", "--steps", "1"]
+                folder = str(evaluation.folder(setting.out))
+                assert evaluate([*question, "--device", "cpu", "--candidates", "model", "--out", folder]) == 0
+
+        monkeypatch.setattr(experiment, "train_run", train)
+        monkeypatch.setattr(experiment, "evaluate_run", ask)
+        monkeypatch.setattr(experiment, "ensure_manifests", lambda *_, **__: None)
+        command = ["table5", "--rows", "co-training", "--seeds", "0", "1", "--jobs", "1", "--out", str(out)]
+        assert main(command) == 0
+        assert {(each.run.name, each.task) for each in asked} == {
+            (f"co-training-seed{seed}", task) for seed in (0, 1) for task in HEADLINES
+        }
+        text = (out / MARKDOWN).read_text()
+        assert "| co-training | 0.5000 ± 1.2706 |" in text, "losses of 0.4 and 0.6"
+        figures = json.loads((out / FIGURES).read_text())
+        results = read_results(asked[0].folder(out) / "results.json").figure("model", "l1_outside")
+        assert results is not None
+        assert {"stage": 0, "task": "inpaint", "metric": "l1_outside", "value": results.figure} in figures[0]["figures"]
+        assert {path.name for path in (out / "pictures").iterdir()} == {f"{task}.png" for task in HEADLINES}
+        assert len(list((out / "plots").glob("*.svg"))) == sum(map(len, HEADLINES.values()))
+
+
+def _made_up_logs(run: ExperimentRun, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    loss = 0.4 + 0.2 * run.recipe.seed
+    append(
+        folder / METRICS,
+        StepMetrics(
+            stage=0, task="mixed", step=10, num_steps=10, loss=1.0, veteran=0.0, usage=1.0, gradient_norm=1.0,
+            learning_rate=1e-3, samples_per_second=10.0, seconds=32.0, waited=0.0, skipped=0, failed=0, per_task={},
+            router={},
+        ),
+    )  # fmt: skip
+    append(
+        folder / ROUTING,
+        RoutingMetrics(
+            stage=0, task="inpaint", step=10, num_samples=1, usage=[[1.0], [1.0]], entropy=[0.0, 0.0],
+            gate_weight=[1.0, 1.0],
+        ),
+    )  # fmt: skip
+    append(
+        folder / HELD_OUT,
+        HeldOutMetrics(
+            stage=0, task="mixed", step=10, protocol="p", seconds=1.0, loss=loss, overall=loss, num_rows={"inpaint": 2},
+            per_task={"inpaint": loss}, times=[0.5], per_time={"inpaint": [loss]}, measures={},
+        ),
+    )  # fmt: skip
