@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from PIL import Image
 
 from cologen.evaluation.benchmarks.catalog import open_benchmark
 from cologen.evaluation.benchmarks.options import Options
+from cologen.evaluation.generating.outputs import OutputFolder
+from cologen.evaluation.records import ScoreError
 from cologen.model.files import write_atomically
 from cologen.reports.contact_sheet import Row, contact_sheet
 from cologen.reports.dots import dots
@@ -163,8 +166,8 @@ def _pictures(runs: Sequence[RunFigures], task: str, setting: Setting) -> None:
         pictures = {"source": source, "target": expected.target}
         for each in shown:
             last = Evaluation(each.run, task, len(each.run.recipe.stages) - 1)
-            path = last.folder(setting.out) / "outputs" / item.output_names[0]
-            if path.is_file():
+            with suppress(ScoreError):  # it has none of this item
+                path = OutputFolder(last.folder(setting.out) / "outputs").find(item, 0)
                 pictures[each.run.row] = np.asarray(Image.open(path).convert("RGB"))
         rows.append(Row({name: picture for name, picture in pictures.items() if picture is not None}, (item.prompt,)))
     contact_sheet(rows, across=1).save(setting.out / PICTURES / f"{task}.png")

@@ -5,8 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cologen.evaluation.reporting.results import read_results
+from cologen.reports.contact_sheet import TILE
 from cologen.trainer.watchers.metrics import (
     HELD_OUT,
     METRICS,
@@ -150,6 +152,8 @@ class TestReport:
         assert results is not None
         assert {"stage": 0, "task": "inpaint", "metric": "l1_outside", "value": results.figure} in figures[0]["figures"]
         assert {path.name for path in (out / "pictures").iterdir()} == {f"{task}.png" for task in HEADLINES}
+        widths = {Image.open(path).width for path in (out / "pictures").iterdir()}
+        assert widths == {2 * 20 + 3 * TILE + 2 * 8}, "source, target and output side by side"
         assert len(list((out / "plots").glob("*.svg"))) == sum(map(len, HEADLINES.values()))
 
 

@@ -94,3 +94,20 @@ def test_a_sample_s_loss_is_its_own(bundle: Bundle):
     with torch.no_grad():
         together, alone = (lost(bundle, each, bundle.transformer).per_sample for each in (whole, part))
     torch.testing.assert_close(alone, together[:2], rtol=0, atol=1e-5)
+
+
+def test_of_a_pair_both_pictures_are_drawn_at_once_without_a_source(bundle: Bundle):
+    of = batch(size=3)
+    latents = encode(bundle, of).as_pair()
+    assert latents.second is not None and latents.source is None
+    draws = draw(0, "text-to-image", of.places, latent=latents.drawn, routing=(0, 0), device=ALONE.device)
+    assert draws.noise.shape[1] == 2 * latents.target.shape[1]
+    model = Model(bundle, of, 1.0)
+    both = torch.cat([pack(each, bundle.preset.patch) for each in (latents.target, latents.second)], dim=1)
+    noise = torch.cat([pack(each, bundle.preset.patch) for each in draws.noise.chunk(2, dim=1)], dim=1)
+    model.velocity = flow.velocity(both, noise)
+    found = losses(model, bundle, of, latents, bundle.text.encode(of.prompts), draws)
+    assert found.task == 0 and model.asked["source"] is None
+    ids, tokens = model.asked["img_ids"], both.shape[1] // 2
+    assert ids[:, 0].tolist() == [0.0] * tokens + [1.0] * tokens
+    assert ids[:tokens, 1:].equal(ids[tokens:, 1:]), "the second picture lies over the first"

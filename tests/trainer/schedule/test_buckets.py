@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from cologen.trainer.recipes.curriculum import Resolution
-from cologen.trainer.schedule.buckets import NUM_CANDIDATES, Schedule, bucket_sizes, nearest_bucket, schedule
+from cologen.trainer.schedule.buckets import (
+    NUM_CANDIDATES,
+    Schedule,
+    bucket_sizes,
+    nearest_bucket,
+    one_component_a_step,
+    schedule,
+)
 from cologen.trainer.schedule.plan import Component, Plan
 
 WIDE = Resolution(side=512, multiple=64, max_aspect=2.0)
@@ -115,3 +122,16 @@ def test_spares_are_spread_over_all_rows():
 def test_steps_count_from_zero():
     with pytest.raises(ValueError, match="got -1"):
         mixed().work(-1)
+
+
+def test_with_one_component_a_step_the_steps_are_shared_by_weight_and_every_row_comes():
+    found = one_component_a_step(plan(4, (60, 24)), (32, 32))
+    works = [found.work(step) for step in range(40)]
+    numbers = [{each.component for each in work.assignments} for work in works]
+    assert all(len(each) == 1 for each in numbers)
+    assert sum(each == {0} for each in numbers) == 30 and sum(each == {1} for each in numbers) == 10
+    rows = [each.candidates[0] for work in works for each in work.assignments if each.component == 1]
+    assert set(rows[:24]) == set(range(24))
+    places = [each.place for work in works for each in work.assignments]
+    assert places == list(range(160))
+    assert list(found.facts()) == ["32x32", "32x32 component-1"]
