@@ -17,7 +17,7 @@ from cologen.datagen.weights import device_named
 from cologen.model.opening import PipelineSpec, open_pipeline
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.tasks import TASKS, task_named
-from cologen.model.world_base import packaged_base
+from cologen.model.world_base import packaged_adapter, packaged_base
 from cologen.pictures.rgb import DAMAGED
 from pipelines.console import CONSOLE, run
 
@@ -44,7 +44,9 @@ class Options:
     mask: Path | None = None
     """For inpainting: white where the hole is, in the image's size."""
     adapter: Path | None = None
-    """Folder of a trained adapter. Without it the model carries a picture only as its base would."""
+    """Folder of a trained adapter. Default: the bundled one, where the bundled base is used; else none."""
+    bare: bool = False
+    """Use the base without an adapter: it carries a picture only as it would by itself."""
     stage: int | None = None
     """Which stage of the adapter, from 0. Default: its newest."""
     base: str | None = None
@@ -94,7 +96,9 @@ class Options:
             raise ValueError("--weights are for a --preset: a --base brings its own")
         if self.base is not None:
             require_unused(self, "preset", without="a small base, in place of --base")
-        if self.stage is not None and self.adapter is None:
+        if self.bare and self.adapter is not None:
+            raise ValueError("--bare is without an --adapter: give one of them")
+        if self.stage is not None and self.chosen_adapter is None:
             raise ValueError("--stage is one of an adapter's: give its folder with --adapter")
         if (self.negative is not None) != (self.true_cfg > 1):
             raise ValueError("--negative and a --true-cfg above 1 work together: give both, or none of them")
@@ -114,6 +118,13 @@ class Options:
             raise ValueError("--mask is for --task inpaint")
         if self.prompt is None and not (task and task.wordless):
             raise ValueError("say with --prompt what is to be drawn: only inpainting can go without")
+
+    @property
+    def chosen_adapter(self) -> Path | None:
+        """The adapter that is given, or the bundled one where the bundled base draws from a picture."""
+        if self.adapter is not None or self.bare or self.base is not None or self.weights is not None:
+            return self.adapter
+        return packaged_adapter(self.preset) if self.image else None
 
     @property
     def width_and_height(self) -> tuple[int | None, int | None]:
@@ -166,10 +177,11 @@ def _pipeline(options: Options) -> CoLoGenPipeline:
     else:
         CONSOLE.print(f"base {spec.base} in {spec.dtype} on {spec.device}")
     pipeline = open_pipeline(spec)
-    if options.adapter is not None:
-        CONSOLE.print(f"adapter {options.adapter}, experts 0 to {pipeline.transformer.num_experts - 1}")
+    if spec.adapter is not None:
+        which = "the bundled adapter" if options.adapter is None else f"adapter {spec.adapter}"
+        CONSOLE.print(f"{which}, experts 0 to {pipeline.transformer.num_experts - 1}")
     elif options.image:
-        CONSOLE.print("No --adapter: nothing has been learned about the picture, and the base alone looks at it.")
+        CONSOLE.print("No adapter: nothing has been learned about the picture, and the base alone looks at it.")
     return pipeline
 
 
@@ -179,7 +191,7 @@ def _spec(options: Options) -> PipelineSpec:
         base=options.base,
         preset=options.preset,
         weights=options.weights,
-        adapter=options.adapter,
+        adapter=options.chosen_adapter,
         stage=options.stage,
         device=device,
         dtype=options.dtype if options.dtype != "auto" else "bfloat16" if device.startswith("cuda") else "float32",

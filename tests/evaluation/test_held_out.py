@@ -1,11 +1,15 @@
 """Measures of held-out samples, on pictures whose values are known."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from cologen.evaluation.held_out import l1, l1_inside, l1_outside, ssim
+from cologen.datagen.world.render import render
+from cologen.datagen.world.scene import sample_scene
+from cologen.evaluation.held_out import l1, l1_inside, l1_outside, objects, ssim
 
 BLACK, GREY = (np.full((16, 24, 3), shade, np.uint8) for shade in (0, 51))
 EVERYWHERE = np.ones((16, 24), np.uint8)
@@ -52,3 +56,21 @@ def test_ssim_is_that_of_torchmetrics():
 def test_a_picture_smaller_than_the_window_has_no_ssim():
     small = np.zeros((10, 16, 3), np.uint8)
     assert ssim(None, small, small, np.ones((10, 16), np.uint8)) == {}
+
+
+def test_objects_are_those_that_the_output_has_as_the_target_does():
+    scenes = [sample_scene(0, index, "simple") for index in range(40)]
+    pictures = [render(scene, 32, 32).picture for scene in scenes]
+    mask = np.ones((32, 32), np.uint8)
+    same = [objects(None, picture, picture, mask) for picture in pictures]
+    told = [index for index, found in enumerate(same) if found]
+    assert len(told) >= 36 and all(same[index] == {"objects": 1.0} for index in told)
+    others = [objects(None, pictures[one], pictures[two], mask)["objects"] for one, two in pairwise(told)]
+    assert sum(others) / len(others) < 0.1
+    bare = np.broadcast_to(pictures[0][:1, :1], pictures[0].shape)
+    assert objects(None, pictures[told[0]], bare, mask) == {"objects": 0.0}
+
+
+def test_a_target_that_is_no_scene_has_no_objects():
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    assert objects(None, noise, noise, np.ones((32, 32), np.uint8)) == {}

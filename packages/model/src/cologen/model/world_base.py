@@ -1,10 +1,10 @@
-"""The bundled bases: small models of the synthetic dataset."""
+"""The bundled weights: small bases of the synthetic dataset, and the adapters that were trained on them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-_BASES = Path(__file__).parent / "bases"
+_BASES, _ADAPTERS = (Path(__file__).parent / name for name in ("bases", "trained_adapters"))
 
 
 def packaged_base(preset: str) -> Path:
@@ -21,3 +21,9 @@ def packaged_base(preset: str) -> Path:
             "-base, and give its base.safetensors with --base"
         )
     return path
+
+
+def packaged_adapter(preset: str) -> Path | None:
+    """The adapter of all stages that stands on a preset's bundled base; None: none comes with the project."""
+    path = _ADAPTERS / preset
+    return path if path.is_dir() else None
