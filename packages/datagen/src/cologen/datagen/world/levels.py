@@ -23,7 +23,9 @@ class Level:
 
     ``sizes`` gives each size word its radius as a fraction of the picture's shorter side. Weights are probabilities:
     of 1, 2, … objects, and of each size. ``plain_share`` is the share of plain objects before all textures are equally
-    likely. ``tilt`` multiplies each shape's largest turn. ``min_visible`` is the part of every object's area that is
+    likely. ``size_jitter`` is how far a radius may be off its size's, as a fraction of it. ``tilt`` multiplies each
+    shape's largest turn. ``grid`` holds the coordinates at which middles of objects lie, across and down, as fractions
+    of the picture; none: anywhere. ``min_visible`` is the part of every object's area that is
     seen, ``edge_share`` the share of objects that may reach beyond the picture. In ``distinct`` scenes no two objects
     have the same shape or colour. ``plain_words`` leaves one wording for everything that can be said, and only
     ``said_sizes`` are said.
@@ -36,7 +38,9 @@ class Level:
     sizes: Mapping[str, float]
     size_weights: tuple[float, ...]
     num_objects_weights: tuple[float, ...]
+    size_jitter: float
     tilt: float
+    grid: tuple[float, ...]
     min_visible: float
     edge_share: float
     twin_share: float
@@ -57,10 +61,12 @@ LEVELS: Mapping[LevelName, Level] = MappingProxyType(
             colors=("red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "white"),
             textures=("plain",),
             plain_share=1.0,
-            sizes=MappingProxyType({"medium": 0.2, "large": 0.26}),
-            size_weights=(0.5, 0.5),
+            sizes=MappingProxyType({"large": 0.23}),
+            size_weights=(1.0,),
             num_objects_weights=(0.4, 0.4, 0.2),
-            tilt=0.4,
+            size_jitter=0.0,
+            tilt=0.0,
+            grid=(0.25, 0.5, 0.75),
             min_visible=0.9,
             edge_share=0.0,
             twin_share=0.0,
@@ -76,7 +82,9 @@ LEVELS: Mapping[LevelName, Level] = MappingProxyType(
             sizes=MappingProxyType({"small": 0.13, "medium": 0.18, "large": 0.25}),
             size_weights=(0.3, 0.4, 0.3),
             num_objects_weights=(0.25, 0.3, 0.25, 0.2),
+            size_jitter=0.07,
             tilt=0.7,
+            grid=(),
             min_visible=0.7,
             edge_share=0.05,
             twin_share=0.0,
@@ -92,7 +100,9 @@ LEVELS: Mapping[LevelName, Level] = MappingProxyType(
             sizes=SIZES,
             size_weights=(0.15, 0.30, 0.33, 0.22),
             num_objects_weights=(0.10, 0.20, 0.25, 0.20, 0.15, 0.10),
+            size_jitter=0.07,
             tilt=1.0,
+            grid=(),
             min_visible=0.45,
             edge_share=0.15,
             twin_share=0.08,

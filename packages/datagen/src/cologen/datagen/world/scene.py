@@ -16,7 +16,6 @@ from cologen.datagen.world.vocabulary import GROUNDS, SHAPES
 MIN_VISIBLE = 0.35
 """The part of every object's area that is neither hidden nor outside the picture, at any level, size and side ratio."""
 
-_SIZE_JITTER = 0.07
 _PLACEMENT_TRIES = 40
 _TWIN_DISTANCE = 0.2
 _PROOF_SIZE = 96
@@ -72,7 +71,7 @@ def sample_object(
         texture="plain" if draw.random() < kinds.plain_share else kinds.textures[draw.integers(len(kinds.textures))],
         x=0.5,
         y=0.5,
-        scale=kinds.sizes[size] * draw.uniform(1 - _SIZE_JITTER, 1 + _SIZE_JITTER),
+        scale=kinds.sizes[size] * draw.uniform(1 - kinds.size_jitter, 1 + kinds.size_jitter),
         angle=draw.uniform(-1, 1) * SHAPES[shape].tilt * kinds.tilt,
         depth=0.5,
         grain=int(draw.integers(1 << 32)),
@@ -87,10 +86,11 @@ def place(
     before: Sequence[SceneObject] = (),
 ) -> SceneObject | None:
     """The thing at a random place between the others where everything stays clear; None if none is found."""
+    kinds = LEVELS[level]
     for _ in range(_PLACEMENT_TRIES):
         # Now and then an object may reach beyond the picture's edge.
-        margin = thing.scale * (0.5 if draw.random() < LEVELS[level].edge_share else 1.08)
-        x, y = draw.uniform(margin, 1 - margin, size=2).tolist()
+        margin = thing.scale * (0.5 if draw.random() < kinds.edge_share else 1.08)
+        x, y = (draw.choice(kinds.grid, size=2) if kinds.grid else draw.uniform(margin, 1 - margin, size=2)).tolist()
         candidate = replace(thing, x=x, y=y)
         if is_clear((*behind, candidate, *before), level):
             return candidate

@@ -142,9 +142,8 @@ def open_stage(
     }
     weights = stage.weights({name: (rows.task, rows.num_rows) for name, rows in opened.items()})
     if stage.scenes is not None:
-        drawn_rows = {False: 1 - stage.scenes.pair_share, True: stage.scenes.pair_share}
-        series = {SceneRows(stage.scenes, paired): share for paired, share in drawn_rows.items() if share}
-        opened, weights = {rows.name: rows for rows in series}, {rows.name: share for rows, share in series.items()}
+        weights = stage.scenes.shares
+        opened = {name: SceneRows(stage.scenes, paired=name != stage.scenes.name) for name in weights}
     planned = (Component(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
     plan = Plan(recipe.seed, tuple(planned), stage.global_batch)
     _log_repeats(plan)

@@ -30,11 +30,6 @@ class SceneRows:
         return self.scenes.number
 
     @property
-    def name(self) -> str:
-        """What takes the place of a manifest's name."""
-        return f"{self.scenes.name}-pairs" if self.paired else self.scenes.name
-
-    @property
     def fingerprint(self) -> str:
         """The same wherever the same scenes are drawn."""
         series = self.scenes.model_dump(mode="json", exclude={"keep", "pair_share"}, exclude_defaults=True)

@@ -75,10 +75,11 @@ def shape_of(recipe: Recipe, stage_number: int) -> Shape:
     return Shape.of(arguments | form)
 
 
-def tokens_of(recipe: Recipe, stage: Stage) -> Tokens:
-    """A sample's tokens at the recipe's square size, with one source of that size."""
+def tokens_of(recipe: Recipe, stage: Stage, *, paired: bool = False) -> Tokens:
+    """A sample's tokens at the recipe's square size, with one source of that size, or ``paired`` with what is drawn
+    beside it."""
     base = preset(recipe.preset)
-    image = (recipe.resolution.side // (_downscale(base) * base.patch)) ** 2
+    image = (recipe.resolution.side // (_downscale(base) * base.patch)) ** 2 * (2 if paired else 1)
     return Tokens(image=image, text=base.text_tokens, sources=() if stage.trains_base else (image,))
 
 
@@ -130,7 +131,10 @@ def kept_by_autograd(recipe: Recipe, stage_number: int) -> int:
     values, ``d · blocks · (joint + 3 · source)``, and one block as before.
     """
     stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
-    tokens, kept = tokens_of(recipe, stage), KEPT_TRAINED if stage.trains_base else KEPT_FROZEN
+    tokens, kept = (
+        tokens_of(recipe, stage, paired=_pair_share(stage) > 0),
+        KEPT_TRAINED if stage.trains_base else KEPT_FROZEN,
+    )
     joint, source = tokens.image + tokens.text, sum(tokens.sources)
     if not recipe.gradient_checkpointing:
         return kept * shape.dim * shape.num_blocks * (joint + source)
@@ -143,15 +147,21 @@ def operations_per_sample(recipe: Recipe, stage_number: int) -> int:
     A base that trains costs its backward pass twice the forward one, and once more forward with checkpointing.
     """
     stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
-    tokens, again = tokens_of(recipe, stage), recipe.gradient_checkpointing
+    again, share = recipe.gradient_checkpointing, _pair_share(stage)
     if stage.trains_base:
-        return costs.plain_step(shape, tokens).total * (4 if again else 3)
-    return costs.training_step(shape, tokens, checkpointing=again).total
+        alone, paired = (costs.plain_step(shape, tokens_of(recipe, stage, paired=each)).total for each in (False, True))
+        return round((1 - share) * alone + share * paired) * (4 if again else 3)
+    return costs.training_step(shape, tokens_of(recipe, stage), checkpointing=again).total
 
 
 def seconds(operations: float, setup: Setup) -> float:
     """How long all GPUs together take."""
     return operations / (setup.gpu.peak * setup.utilization * setup.num_gpus)
+
+
+def _pair_share(stage: Stage) -> float:
+    """The share of the stage's samples that are two pictures."""
+    return 0.0 if stage.scenes is None else stage.scenes.pair_share
 
 
 def _downscale(base: Preset) -> int:

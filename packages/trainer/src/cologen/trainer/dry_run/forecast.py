@@ -170,7 +170,8 @@ def _stage_forecast(recipe: Recipe, number: int, found: Mapping[str, Manifest], 
 def _samples(recipe: Recipe, stage: Stage, found: Mapping[str, Manifest]) -> dict[str, int] | None:
     """How many samples the stage draws from each manifest, as its plan counts them."""
     if stage.scenes is not None:
-        return {stage.scenes.name: stage.iterations * stage.global_batch}
+        samples = stage.iterations * stage.global_batch
+        return {name: round(share * samples) for name, share in stage.scenes.shares.items()}
     known = {name: (str(found[name].task), found[name].rows) for name in stage.manifests if name in found}
     if len(known) < len(stage.manifests) or not all(rows for _, rows in known.values()):
         return None

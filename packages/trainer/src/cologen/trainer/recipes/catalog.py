@@ -138,9 +138,9 @@ def world_base() -> Recipe:
     of one core beside other work. Of the objects that captions name it draws 75 % in the right colour and 4 % in the
     right shape too, and 99 % of the grounds.
     """
-    scenes = Scenes(level="simple", side=64, number=40_000, pair_share=0.35, keep=True)
-    base = _text_to_image("world-base", world(), scenes, iterations=6000, global_batch=128, learning_rate=8e-3)
-    return base.replace(precision="bf16", compile=True)
+    scenes = Scenes(level="simple", side=64, number=20_000, pair_share=0.3, keep=True)
+    base = _text_to_image("world-base", world(), scenes, iterations=3200, global_batch=128, learning_rate=8e-3)
+    return base.replace(precision="bf16", compile=True, micro_batch=64)
 
 
 def world_small_base() -> Recipe:

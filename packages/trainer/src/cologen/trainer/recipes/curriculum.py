@@ -105,7 +105,7 @@ class Stage(RecipePart):
     @property
     def sources(self) -> tuple[str, ...]:
         """The names of all that the stage draws its samples from."""
-        return tuple(self.manifests) if self.scenes is None else (self.scenes.name,)
+        return tuple(self.manifests) if self.scenes is None else tuple(self.scenes.shares)
 
     @property
     def manifest_tasks(self) -> tuple[str, ...]:

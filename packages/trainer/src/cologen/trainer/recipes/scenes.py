@@ -28,6 +28,12 @@ class Scenes(RecipePart):
     """Keep what was drawn in memory, in each process that makes batches: 12 kB for a picture of 64 pixels."""
 
     @property
+    def shares(self) -> dict[str, float]:
+        """Of scenes, and of pairs of them where there are any: their names and their shares of the steps."""
+        found = {self.name: 1 - self.pair_share, f"{self.name}-pairs": self.pair_share}
+        return {name: share for name, share in found.items() if share}
+
+    @property
     def name(self) -> str:
         """What takes the place of a manifest's name in plans and reports."""
         return f"scenes-{self.level}-{self.side}-seed{self.seed}"

@@ -38,7 +38,7 @@ from cologen.datagen.world.formats import (
 from cologen.datagen.world.formats.drawing import Progress, World, save, silent
 
 MARKER = "world.json"
-WORLD_VERSION = 1
+WORLD_VERSION = 2
 """Raised whenever the same ``World`` gives other bytes."""
 
 
