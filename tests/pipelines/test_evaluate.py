@@ -43,8 +43,10 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     return tuple(f"{name}={path}" for name, path in found.items())
 
 
-def _scores(out: Path) -> dict[str, bytes]:
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.glob("scores/*/part-*.jsonl")}
+def _scores(out: Path) -> dict[str, str]:
+    """Each line of the log of scores, by its file and number: a difference is then named in one line."""
+    files = {path.relative_to(out).as_posix(): path.read_text() for path in out.glob("scores/*/part-*.jsonl")}
+    return {f"{name}:{number}": line for name, text in files.items() for number, line in enumerate(text.splitlines())}
 
 
 def _value(out: Path, candidate: str, metric: str) -> float | None:
