@@ -127,7 +127,7 @@ def _section(
         done=done,
         facts=_facts(stage, steps, sum((each.seconds for each in validations), 0.0)),
         plotted=joined(plotted),
-        note=_gate_note(recipe, number),
+        note=_LOSS_NOTE + _gate_note(recipe, number),
         held_out=held_out_section(folder, recipe, number, validations),
         grid=_grid(grid_path(folder, recipe, number), stage),
     )
@@ -215,6 +215,13 @@ def _number(value: float | None) -> str:
 
 
 _SO_FAR = Markup(" <em>{:,} of {:,} steps so far</em>")
+_LOSS_NOTE = Markup(
+    "<p><small>L_task is the squared error of the predicted velocity. It stays above 0: near t = 1 the picture is not "
+    "yet decided, near t = 0 its grain cannot be told from noise, and no model knows either. It scatters, since each "
+    "step draws its own times and noise; the held-out loss, where there is one, is always taken at the same. It falls "
+    "fast while the stage learns what of the source to carry over, and slowly while it learns what to change.</small>"
+    "</p>"
+)
 _FIGURE = Markup("<div><h3>{title}</h3>{figure}</div>")
 _FACT = Markup("<div><b>{value}</b><small>{name}</small></div>")
 _SECTION = Markup(
