@@ -13,7 +13,7 @@ from tests.evaluation.worldbench.drawn import SIDES, mean, picture_of, scenes
 
 @pytest.mark.parametrize(("level", "least"), [("simple", 0.97), ("usual", 0.8)])
 def test_a_rendering_is_what_its_caption_says(level: LevelName, least: float) -> None:
-    values = [said(statements(captions(one, 1)[0]), read(picture_of(one), level)) for one in scenes(level, 40)]
+    values = [said(statements(captions(one, 1)[0]), read(picture_of(one), level)) for one in scenes(level, 200)]
     assert mean(each.whole for each in values) >= least
     assert mean(each.objects for each in values) >= 0.93
     assert mean(each.places for each in values) >= 0.9

@@ -11,7 +11,7 @@ from tests.evaluation.worldbench.drawn import SIDES, mean, picture_of, scenes
 
 
 def test_the_original_is_right() -> None:
-    values = [inpainted(picture_of(one), picture_of(one), _hole(one), one) for one in scenes("simple", 30)]
+    values = [inpainted(picture_of(one), picture_of(one), _hole(one), one) for one in scenes("simple", 120)]
     assert mean(each.hidden for each in values) >= 0.97
     assert mean(each.in_place for each in values) >= 0.97
     assert mean(each.kept for each in values) >= 0.95

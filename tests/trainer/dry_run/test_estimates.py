@@ -41,18 +41,16 @@ def kept(recipe: Recipe) -> float:
             found[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    tokens = tokens_of(recipe, stage)
-    side = round(tokens.image**0.5)
-    source = (
-        SourceTokens(torch.randn(BATCH, tokens.image, 48), grid_ids(side, side, source=1)) if tokens.sources else None
-    )
+    tokens = tokens_of(recipe, stage, paired=stage.trains_base)  # the larger of what a base draws
+    places = grid_ids(1, tokens.image)
+    source = SourceTokens(torch.randn(BATCH, tokens.image, 48), places) if tokens.sources else None
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model(
             hidden_states=torch.randn(BATCH, tokens.image, 48),
             encoder_hidden_states=torch.randn(BATCH, tokens.text, model.config.joint_attention_dim),
             pooled_projections=torch.randn(BATCH, model.config.pooled_projection_dim),
             timestep=torch.rand(BATCH),
-            img_ids=grid_ids(side, side),
+            img_ids=places,
             txt_ids=text_ids(tokens.text),
             source=source,
         )
