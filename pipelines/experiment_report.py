@@ -168,7 +168,8 @@ def _pictures(runs: Sequence[RunFigures], task: str, setting: Setting) -> None:
             last = Evaluation(each.run, task, len(each.run.recipe.stages) - 1)
             with suppress(ScoreError):  # it has none of this item
                 path = OutputFolder(last.folder(setting.out) / "outputs").find(item, 0)
-                pictures[each.run.row] = np.asarray(Image.open(path).convert("RGB"))
+                with Image.open(path) as picture:
+                    pictures[each.run.row] = np.asarray(picture.convert("RGB"))
         rows.append(Row({name: picture for name, picture in pictures.items() if picture is not None}, (item.prompt,)))
     contact_sheet(rows, across=1).save(setting.out / PICTURES / f"{task}.png")
 

@@ -152,7 +152,10 @@ class TestReport:
         assert results is not None
         assert {"stage": 0, "task": "inpaint", "metric": "l1_outside", "value": results.figure} in figures[0]["figures"]
         assert {path.name for path in (out / "pictures").iterdir()} == {f"{task}.png" for task in HEADLINES}
-        widths = {Image.open(path).width for path in (out / "pictures").iterdir()}
+        widths = set[int]()
+        for path in (out / "pictures").iterdir():
+            with Image.open(path) as picture:
+                widths.add(picture.width)
         assert widths == {2 * 20 + 3 * TILE + 2 * 8}, "source, target and output side by side"
         assert len(list((out / "plots").glob("*.svg"))) == sum(map(len, HEADLINES.values()))
 
