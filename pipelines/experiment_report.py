@@ -21,6 +21,7 @@ from cologen.evaluation.benchmarks.options import Options
 from cologen.evaluation.generating.outputs import OutputFolder
 from cologen.evaluation.records import ScoreError
 from cologen.model.files import write_atomically
+from cologen.model.tasks import TaskName
 from cologen.reports.contact_sheet import Row, contact_sheet
 from cologen.reports.dots import dots
 from pipelines.experiment_figures import HEADLINES, TASKS, RunFigures, Spread, forgotten, over_seeds, rows_of
@@ -152,7 +153,7 @@ def _plot(runs: Sequence[RunFigures], task: str, metric: str, path: Path) -> Non
     write_atomically(path, dots(f"{task}: {metric.replace('_', ' ')}", values, low=0.0, high=high).encode())
 
 
-def _pictures(runs: Sequence[RunFigures], task: str, setting: Setting) -> None:
+def _pictures(runs: Sequence[RunFigures], task: TaskName, setting: Setting) -> None:
     """The first items of a task; a run without an output of it has none on the sheet."""
     first_seed = min(each.run.recipe.seed for each in runs)
     shown = [each for each in runs if each.run.recipe.seed == first_seed]

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 
 from cologen.evaluation.reporting.report import RESULTS
-from cologen.model.tasks import TASK_NAMES
+from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.trainer.json_files import write_sealed
 from cologen.trainer.loop.checkpoint import ADAPTER
 from cologen.trainer.run_folder import RECIPE, finished_stages
@@ -45,7 +45,7 @@ class Evaluation:
     """One benchmark asked of one run after one stage."""
 
     run: ExperimentRun
-    task: str
+    task: TaskName
     stage: int
 
     def folder(self, out: Path) -> Path:
@@ -106,7 +106,7 @@ class Children:
 
 
 @contextmanager
-def at_work(jobs: int) -> Iterator[tuple[ThreadPoolExecutor, Children]]:
+def at_work(jobs: int) -> Generator[tuple[ThreadPoolExecutor, Children]]:
     """Threads for ``jobs`` processes side by side; leaving the block by an error or Ctrl-C stops these."""
     children = Children()
     with ThreadPoolExecutor(jobs) as pool:

@@ -1,6 +1,6 @@
 """Source and target of every task, drawn from scenes of the synthetic dataset when they are asked for, without files.
 
-Builders make the same from files; whoever wants an endless series, or scenes with exact answers, draws them here.
+Builders make the same from files. Here they are drawn in an endless series, with all that they were made from.
 """
 
 from __future__ import annotations
