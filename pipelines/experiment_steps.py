@@ -6,7 +6,6 @@ Both are the commands that a user would run, each in a process of its own, and c
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Generator
@@ -102,7 +101,7 @@ class Children:
         with self._lock:
             self._stopped = True
             for process in self._running:
-                process.send_signal(signal.SIGINT)
+                process.terminate()  # SIGINT may be ignored: shells start what runs in the background so
 
 
 @contextmanager

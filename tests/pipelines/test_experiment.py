@@ -74,7 +74,11 @@ class TestChildren:
     def test_a_stop_reaches_what_is_at_work_and_nothing_else_is_started(self, tmp_path: Path):
         children, log = Children(), tmp_path / "one.log"
         program = (
-            "import time\nprint('begun', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('saved')"
+            "import signal, sys, time\n"
+            "def save(*_): print('saved', flush=True); sys.exit(0)\n"
+            "signal.signal(signal.SIGTERM, save)\n"
+            "print('begun', flush=True)\n"
+            "time.sleep(60)"
         )
         thread = threading.Thread(target=children.run, args=([sys.executable, "-c", program], log, 1))
         thread.start()
