@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cologen.datagen.world.formats import WRITERS, World, ensure, ensuring, is_complete
+from cologen.datagen.world.formats.ensuring import WORLD_VERSION
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +32,11 @@ def test_a_complete_world_is_used_again(tmp_path: Path) -> None:
     assert is_complete("cocostuff", root, SMALL)
     assert not ensure("cocostuff", root, SMALL)
     assert (root / "world.json").stat() == written
-    assert json.loads((root / "world.json").read_text()) == {"layout": "cocostuff", **asdict(SMALL), "version": 1}
+    assert json.loads((root / "world.json").read_text()) == {
+        "layout": "cocostuff",
+        **asdict(SMALL),
+        "version": WORLD_VERSION,
+    }
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
