@@ -122,10 +122,9 @@ def _chosen(options: Options) -> tuple[ExperimentRun, ...]:
 def _dry_run(runs: Sequence[ExperimentRun], setting: Setting) -> int:
     for each in runs:
         left = "trained" if is_trained(each, setting.out) else "to be trained"
-        samples = sum(stage.iterations * stage.global_batch for stage in each.recipe.stages)
         stages = " → ".join(f"{stage.task} {stage.iterations:,}" for stage in each.recipe.stages)
         after = f", after {each.parent}@{each.begins_at}" if each.parent else ""
-        CONSOLE.print(f"{each.name}: {left}, {samples:,} samples: {stages}{after}")
+        CONSOLE.print(f"{each.name}: {left}, {each.recipe.total_samples:,} samples: {stages}{after}")
     CONSOLE.print(f"{len(runs)} runs, {sum(len(evaluations(each)) for each in runs)} evaluations, in {setting.out}")
     return 0
 

@@ -13,7 +13,7 @@ from scipy.stats import t as students_t
 
 from cologen.evaluation.reporting.report import RESULTS
 from cologen.evaluation.reporting.results import read_results
-from cologen.model.tasks import TASK_NAMES, TaskName
+from cologen.model.tasks import TaskName
 from cologen.trainer.watchers.metrics import (
     HELD_OUT,
     METRICS,
@@ -140,6 +140,3 @@ def forgotten(runs: Sequence[RunFigures], row: str, task: TaskName, metric: str)
     after_own = Spread.of(each.figures.get((own, task, metric)) for each in of_row)
     at_the_end = Spread.of(each.last(task, metric) for each in of_row)
     return None if after_own is None or at_the_end is None else (after_own, at_the_end)
-
-
-TASKS = TASK_NAMES

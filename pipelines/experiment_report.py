@@ -21,10 +21,10 @@ from cologen.evaluation.benchmarks.options import Options
 from cologen.evaluation.generating.outputs import OutputFolder
 from cologen.evaluation.records import ScoreError
 from cologen.model.files import write_atomically
-from cologen.model.tasks import TaskName
+from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.reports.contact_sheet import Row, contact_sheet
 from cologen.reports.dots import dots
-from pipelines.experiment_figures import HEADLINES, TASKS, RunFigures, Spread, forgotten, over_seeds, rows_of
+from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten, over_seeds, rows_of
 from pipelines.experiment_plan import STAGED
 from pipelines.experiment_steps import Evaluation, Setting
 
@@ -40,7 +40,7 @@ def write_report(title: str, runs: Sequence[RunFigures], setting: Setting) -> Pa
     for folder in (PLOTS, PICTURES):
         (out / folder).mkdir(parents=True, exist_ok=True)
     write_atomically(out / FIGURES, json.dumps([_plain(each) for each in runs], indent=1).encode())
-    for task in TASKS:
+    for task in TASK_NAMES:
         for metric in HEADLINES[task]:
             _plot(runs, task, metric, out / PLOTS / f"{task}-{metric}.svg")
         _pictures(runs, task, setting)
@@ -51,7 +51,7 @@ def write_report(title: str, runs: Sequence[RunFigures], setting: Setting) -> Pa
 
 
 def _figures(runs: Sequence[RunFigures]) -> str:
-    columns = [(task, metric) for task in TASKS for metric in HEADLINES[task]]
+    columns = [(task, metric) for task in TASK_NAMES for metric in HEADLINES[task]]
     head = ["", *(f"{task}: {metric.replace('_', ' ')}" for task, metric in columns)]
     rows = [
         [row, *(_said(over_seeds(runs, row, lambda run, at=at: run.last(*at))) for at in columns)]
@@ -66,7 +66,7 @@ def _figures(runs: Sequence[RunFigures]) -> str:
 
 
 def _losses(runs: Sequence[RunFigures]) -> str:
-    tasks = [task for task in TASKS if any(task in each.losses for each in runs)]
+    tasks = [task for task in TASK_NAMES if any(task in each.losses for each in runs)]
     if not tasks:
         return ""
     rows = [
@@ -82,7 +82,7 @@ def _losses(runs: Sequence[RunFigures]) -> str:
 
 def _forgetting(runs: Sequence[RunFigures]) -> str:
     rows: list[list[str]] = []
-    for task in TASKS:
+    for task in TASK_NAMES:
         for metric in HEADLINES[task]:
             found = forgotten(runs, STAGED, task, metric)
             if found is not None:
@@ -106,7 +106,7 @@ def _choices(runs: Sequence[RunFigures]) -> str:
                 for expert in range(num_experts)
             ),
         ]
-        for task in TASKS
+        for task in TASK_NAMES
     ]
     words = (
         "## The routers' choices\n\nThe staged run: the share of blocks and samples that chose each expert, in the "

@@ -148,7 +148,7 @@ def _is_built_first(recipe: Recipe, name: str, path: str) -> bool:
 
 def _stage_forecast(recipe: Recipe, number: int, found: Mapping[str, Manifest], setup: Setup) -> StageForecast:
     stage, size = recipe.stages[number], costs.parameters(shape_of(recipe, number))
-    operations = float(operations_per_sample(recipe, number) * stage.iterations * stage.global_batch)
+    operations = float(operations_per_sample(recipe, number) * stage.total_samples)
     rows = {name: manifest.rows for name, manifest in found.items()}
     validating = validating_operations(recipe, number, setup.num_gpus, rows)
     accumulation, rest = divmod(stage.global_batch, setup.num_gpus * recipe.micro_batch)
@@ -170,8 +170,7 @@ def _stage_forecast(recipe: Recipe, number: int, found: Mapping[str, Manifest], 
 def _samples(recipe: Recipe, stage: Stage, found: Mapping[str, Manifest]) -> dict[str, int] | None:
     """How many samples the stage draws from each manifest, as its plan counts them."""
     if stage.scenes is not None:
-        samples = stage.iterations * stage.global_batch
-        return {name: round(share * samples) for name, share in stage.scenes.shares.items()}
+        return {name: round(share * stage.total_samples) for name, share in stage.scenes.shares.items()}
     known = {name: (str(found[name].task), found[name].rows) for name in stage.manifests if name in found}
     if len(known) < len(stage.manifests) or not all(rows for _, rows in known.values()):
         return None
@@ -181,7 +180,7 @@ def _samples(recipe: Recipe, stage: Stage, found: Mapping[str, Manifest]) -> dic
         return None
     sources = tuple(Component(name, known[name][1], weight, "") for name, weight in weights.items())
     plan = Plan(recipe.seed, sources, stage.global_batch)
-    return plan.counts(stage.iterations * stage.global_batch)
+    return plan.counts(stage.total_samples)
 
 
 def _wrong_tasks(recipe: Recipe, stages: Sequence[int], found: Mapping[str, Manifest]) -> list[str]:

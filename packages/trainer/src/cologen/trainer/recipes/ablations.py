@@ -34,8 +34,8 @@ def co_training(base: Recipe) -> Recipe:
     Every task has the share of samples that its stage has, and the single expert has the rank of all stages' experts
     together; the paper does not say how it made the two comparable.
     """
-    samples = {stage.task: stage.iterations * stage.global_batch for stage in base.stages}
-    total, last = _num_samples(base), base.stages[-1]
+    samples = {stage.task: stage.total_samples for stage in base.stages}
+    total, last = base.total_samples, base.stages[-1]
     mixed = Stage(
         task="mixed",
         manifests={name: weight for stage in base.stages for name, weight in stage.manifests.items()},
@@ -91,14 +91,9 @@ def at_equal_compute(variant: Recipe, base: Recipe) -> Recipe:
 
     The paper does not say whether the rows of table 5 that lack a stage were given its time.
     """
-    samples = {stage.task: stage.iterations * stage.global_batch for stage in variant.stages}
-    factor = _num_samples(base) / sum(samples.values())
+    factor = base.total_samples / variant.total_samples
     stages = tuple(stage.replace(iterations=round(stage.iterations * factor)) for stage in variant.stages)
     return variant.replace(stages=stages)
-
-
-def _num_samples(recipe: Recipe) -> int:
-    return sum(stage.iterations * stage.global_batch for stage in recipe.stages)
 
 
 def _without(base: Recipe, variant: str, *tasks: str) -> Recipe:

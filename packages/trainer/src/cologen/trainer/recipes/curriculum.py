@@ -98,6 +98,11 @@ class Stage(RecipePart):
         return self
 
     @property
+    def total_samples(self) -> int:
+        """How many samples it sees, all processes together."""
+        return self.iterations * self.global_batch
+
+    @property
     def trains_base(self) -> bool:
         """Whether all parameters of the base train, and no expert."""
         return self.task == "text-to-image"
@@ -250,6 +255,11 @@ class Recipe(RecipePart):
                 return stage
         numbered = ", ".join(f"{number} ({task})" for number, task in enumerate(tasks))
         raise ValueError(f"{self.name} has no stage {which}; it has {numbered}")
+
+    @property
+    def total_samples(self) -> int:
+        """How many samples all stages see."""
+        return sum(stage.total_samples for stage in self.stages)
 
     def num_experts(self, stage_number: int) -> int:
         """N of eq. 4: how many experts there are while the stage of this number (from 0) trains."""
