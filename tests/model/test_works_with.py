@@ -12,6 +12,7 @@ import pytest
 import torch
 from diffusers import FluxTransformer2DModel
 from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
+from diffusers.models.attention_dispatch import _AttentionBackendRegistry as dispatch
 from peft import LoraConfig
 from torch import Tensor
 
@@ -78,6 +79,15 @@ def test_an_attention_backend_is_obeyed(backend: str):
     model.set_attention_backend(backend)
     assert (seen(model) - before).abs().max() < 1e-5
     assert {attn.processor._attention_backend.value for attn in model._attentions()} == {backend}
+
+
+def test_an_attention_backend_is_of_one_model_alone():
+    """Diffusers sets it for the process, so that the bits of every later model depended on an earlier one."""
+    before = dispatch.get_active_backend()
+    tiny(2).set_attention_backend("_native_math")
+    assert dispatch.get_active_backend() == before
+    with pytest.raises(ValueError, match="no_such"):
+        tiny(2).set_attention_backend("no_such")
 
 
 def test_fused_projections_give_the_same_and_can_be_undone():

@@ -13,6 +13,7 @@ from typing import Any, cast, get_args
 import torch
 from diffusers import FluxTransformer2DModel
 from diffusers.configuration_utils import register_to_config
+from diffusers.models.attention_dispatch import attention_backend
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
 from jaxtyping import Float
@@ -126,6 +127,11 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
             return read(*args, **kwargs)
         except (IndexError, NotImplementedError) as error:  # weights are missing, by diffusers' and FLUX's own names
             raise ValueError(f"the file does not hold the weights that its config names: {advice}") from error
+
+    def set_attention_backend(self, backend: str) -> None:
+        """As in any diffusers model, but of this model alone: diffusers would set it for the whole process too."""
+        with attention_backend(backend):  # which restores the process's own
+            super().set_attention_backend(backend)
 
     @classmethod
     def of(cls, stock: FluxTransformer2DModel) -> CoLoGenTransformer2DModel:
