@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from cologen.trainer.loop.muon import MOMENTUM, Muon, is_block_matrix, orthogonal
+from cologen.trainer.loop.muon import MOMENTUM, Muon, moves_by_muon, orthogonal
 from cologen.trainer.recipes.optimizer import Optimizer
 
 SETTINGS = Optimizer(kind="muon", betas=(0.9, 0.99), weight_decay=0.1)
@@ -16,6 +16,8 @@ def _weights(seed: int = 0) -> dict[str, nn.Parameter]:
         "blocks.1.a.weight": (6, 4),
         "blocks.0.b.weight": (4, 8),
         "blocks.0.a.bias": (6,),
+        "blocks.0.prw.experts.0.down": (2, 4, 8),
+        "blocks.0.prw.router.choose": (3, 8),
         "embed.weight": (5, 3),
     }
     return {name: nn.Parameter(torch.randn(shape, generator=draw)) for name, shape in shapes.items()}
@@ -60,9 +62,23 @@ def test_two_steps_are_those_of_the_definition():
             assert torch.allclose(weights[name], expected[name], atol=1e-6)
 
 
+def test_an_expert_s_matrices_move_as_if_each_were_alone():
+    stacked = {"blocks.0.prw.experts.0.down": nn.Parameter(torch.randn(2, 4, 8, generator=torch.Generator()))}
+    alone = {f"blocks.{p}.down": nn.Parameter(each.detach().clone()) for p, each in enumerate(*stacked.values())}
+    for weights in (stacked, alone):
+        optimizer = Muon(weights, SETTINGS)
+        optimizer.param_groups[0]["lr"] = 0.01
+        gradients = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(3))
+        for weight, gradient in zip(weights.values(), gradients if len(weights) == 2 else [gradients], strict=True):
+            weight.grad = gradient.clone()
+        optimizer.step()
+    for own, both in zip(alone.values(), *stacked.values(), strict=True):
+        assert torch.allclose(own, both, atol=1e-6)
+
+
 def test_embeddings_and_biases_move_as_adamw_moves_them():
     ours, theirs = _weights(), _weights()
-    others = [weight for name, weight in theirs.items() if not is_block_matrix(name, weight)]
+    others = [weight for name, weight in theirs.items() if not moves_by_muon(name, weight)]
     muon = Muon(ours, SETTINGS)
     adamw = torch.optim.AdamW(others, lr=0.0, betas=(0.9, 0.99), eps=SETTINGS.eps, weight_decay=0.1)
     for seed in (1, 2, 3):
@@ -71,9 +87,9 @@ def test_embeddings_and_biases_move_as_adamw_moves_them():
             for group in optimizer.param_groups:
                 group["lr"] = 0.03
             optimizer.step()
-    assert len(others) == 2
+    assert len(others) == 3
     for name, weight in ours.items():
-        assert torch.equal(weight, theirs[name]) == (not is_block_matrix(name, weight))
+        assert torch.equal(weight, theirs[name]) == (not moves_by_muon(name, weight))
 
 
 def test_weights_without_gradients_stay():

@@ -1,5 +1,7 @@
 """Muon: matrices move along their momentum made orthogonal, all other weights by AdamW.
 
+An expert's two matrices, for keys and for values, are stacked in one weight, and each is made orthogonal by itself.
+
 Jordan et al. 2024. A matrix's momentum is replaced by the nearest matrix with equal singular values, by five
 Newton-Schulz steps, and scaled so that the same learning rates serve as for AdamW (Liu et al. 2025, section 2.2).
 ``torch.optim.Muon`` iterates in bfloat16 alone, which on CPUs without such instructions takes ten times as long as
@@ -33,8 +35,8 @@ class Muon(torch.optim.Optimizer):
     """Over named weights: the matrices of the transformer's blocks by Muon, all others by AdamW."""
 
     def __init__(self, weights: Mapping[str, nn.Parameter], settings: Optimizer) -> None:
-        matrices = [weight for name, weight in weights.items() if is_block_matrix(name, weight)]
-        others = [weight for name, weight in weights.items() if not is_block_matrix(name, weight)]
+        matrices = [weight for name, weight in weights.items() if moves_by_muon(name, weight)]
+        others = [weight for name, weight in weights.items() if not moves_by_muon(name, weight)]
         super().__init__([{"params": matrices}], {"lr": 0.0, "weight_decay": settings.weight_decay})
         self._others = torch.optim.AdamW(
             others or [torch.zeros(0)], lr=0.0, betas=settings.betas, eps=settings.eps,
@@ -53,8 +55,9 @@ class Muon(torch.optim.Optimizer):
             if weight.grad is not None:
                 by_shape[weight.shape].append(weight)
         for shape, weights in by_shape.items():
-            moves = orthogonal(torch.stack([self._momentum(weight) for weight in weights]))
-            size = _ADAMW_RMS * max(shape) ** 0.5
+            momenta = torch.stack([self._momentum(weight) for weight in weights])
+            moves = orthogonal(momenta.view(-1, *shape[-2:])).view(momenta.shape)
+            size = _ADAMW_RMS * max(shape[-2:]) ** 0.5
             for weight, move in zip(weights, moves, strict=True):
                 weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(move, alpha=-group["lr"] * size)
         self._others.step()
@@ -69,9 +72,10 @@ class Muon(torch.optim.Optimizer):
         return weight.grad.lerp(momentum, MOMENTUM)
 
 
-def is_block_matrix(name: str, weight: Tensor) -> bool:
-    """Whether Muon takes this weight: a matrix inside a block."""
-    return weight.ndim == 2 and "blocks." in name
+def moves_by_muon(name: str, weight: Tensor) -> bool:
+    """Whether this weight is a matrix inside a block, or a stack of them; a router's rows are logits' directions, each
+    its own, and no matrix."""
+    return weight.ndim >= 2 and "blocks." in name and ".router." not in name
 
 
 def orthogonal(matrices: Float[Tensor, "matrices rows columns"]) -> Float[Tensor, "matrices rows columns"]:
