@@ -26,6 +26,15 @@ def test_values_are_put_in_place_by_name_or_number():
     assert overridden(BASE, []) == BASE
 
 
+@pytest.mark.parametrize(
+    ("override", "default"), [("optimizer.kind=muon", "adamw"), ("stages.control.decay_steps=7", "0")]
+)
+def test_fields_that_plain_values_leave_out_at_their_default_are_known_too(override: str, default: str):
+    back = f"{override.partition('=')[0]}={default}"
+    assert load_recipe("world", [override]) != load_recipe("world")
+    assert load_recipe("world", [override, back]) == load_recipe("world")
+
+
 def test_manifests_are_named_freely():
     changed = overridden(BASE, ["stages.editing.manifests={omniedit = 0.9, own = 0.1}"])
     assert changed.stage("editing").manifests == {"omniedit": 0.9, "own": 0.1}

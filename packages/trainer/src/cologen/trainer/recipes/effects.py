@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, SerializationInfo, model_serializer, model_validator
 
 _Value = TypeVar("_Value")
 _Part = TypeVar("_Part", bound="RecipePart")
@@ -30,6 +30,7 @@ Remedy = Annotated[_Value, Effect.REMEDY]
 Free = Annotated[_Value, Effect.FREE]
 
 _NUMBERS: tuple[Any, ...] = (int, float)
+_WHOLE = {"whole": True}
 
 
 class RecipePart(BaseModel):
@@ -39,10 +40,16 @@ class RecipePart(BaseModel):
 
     later: ClassVar[tuple[str, ...]] = ()
     """Fields that older recipes do not have: left out of the plain values where they hold their default, so that such
-    recipes are saved, hashed and compared as before."""
+    recipes are saved, hashed and compared as before; ``whole`` has them all the same."""
+
+    def whole(self) -> dict[str, Any]:
+        """Every field as a plain value, those of ``later`` included."""
+        return self.model_dump(context=_WHOLE)
 
     @model_serializer(mode="wrap")
-    def _plain(self, values: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    def _plain(self, values: Callable[[Any], dict[str, Any]], info: SerializationInfo[Any]) -> dict[str, Any]:
+        if info.context is _WHOLE:
+            return values(self)
         fields = type(self).model_fields
         absent = {name for name in self.later if getattr(self, name) == fields[name].default}
         return {name: value for name, value in values(self).items() if name not in absent}

@@ -46,8 +46,7 @@ def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     Raises:
         ValueError: a name or a value is wrong; all mistakes at once.
     """
-    values, mistakes = recipe.model_dump(), list[str]()
-    values.setdefault(HELD_OUT, None)
+    values, mistakes = recipe.whole(), list[str]()
     for override in overrides:
         if values[HELD_OUT] in (None, _NO_STAGE) and override.startswith(f"{HELD_OUT}."):
             values[HELD_OUT] = _held_out_by_default()
