@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, SerializationInfo, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 
 _Value = TypeVar("_Value")
 _Part = TypeVar("_Part", bound="RecipePart")
@@ -47,7 +47,7 @@ class RecipePart(BaseModel):
         return self.model_dump(context=_WHOLE)
 
     @model_serializer(mode="wrap")
-    def _plain(self, values: Callable[[Any], dict[str, Any]], info: SerializationInfo[Any]) -> dict[str, Any]:
+    def _plain(self, values: Callable[[Any], dict[str, Any]], info: Any) -> dict[str, Any]:
         if info.context is _WHOLE:
             return values(self)
         fields = type(self).model_fields
