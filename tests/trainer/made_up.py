@@ -21,7 +21,7 @@ ALONE = Processes(0, 1, torch.device("cpu"))
 def short(base: bool = False, iterations: int = 10, **changes: Any) -> Recipe:
     """The recipe ``world``, of few small steps that are logged two by two."""
     recipe = world_base() if base else world()
-    sizes = {"iterations": iterations, "global_batch": 4, "warmup_steps": 0, "decay_steps": 0}
+    sizes = {"iterations": iterations, "global_batch": 4, "warmup_steps": 0, "decay_share": 0.0}
     settings: dict[str, Any] = {"micro_batch": 2, "log_every": 2, "num_samples": 3, **changes}
     return recipe.replace(stages=tuple(stage.replace(**sizes) for stage in recipe.stages), **settings)
 

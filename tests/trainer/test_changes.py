@@ -109,7 +109,7 @@ def test_no_branch_is_advised_where_none_can_be_made(override: str, branches: bo
 
 def test_what_changed_is_named_field_by_field():
     changed = overridden(WORLD, ["seed=1", "stages.control.learning_rate=5e-5"])
-    assert differences(WORLD, changed) == ["seed: 0 became 1", "stages.control.learning_rate: 0.005 became 5e-05"]
+    assert differences(WORLD, changed) == ["seed: 0 became 1", "stages.control.learning_rate: 0.02 became 5e-05"]
     assert differences(WORLD, WORLD.model_dump(mode="json")) == []
     shorter = WORLD.replace(stages=WORLD.stages[:4])
     assert "stages.editing.rho: 0.8 became nothing" in differences(WORLD, shorter)

@@ -28,7 +28,7 @@ ANY_SHAPE = Resolution(side=32, multiple=4, max_aspect=2.0)
 
 
 def short(recipe: Recipe, resolution: Resolution = SQUARE, micro_batch: int = MICRO_BATCH) -> Recipe:
-    sizes = {"iterations": STEPS, "global_batch": GLOBAL_BATCH, "warmup_steps": 0, "decay_steps": 0}
+    sizes = {"iterations": STEPS, "global_batch": GLOBAL_BATCH, "warmup_steps": 0, "decay_share": 0.0}
     stages = tuple(stage.replace(**sizes) for stage in recipe.stages)
     return recipe.replace(stages=stages, resolution=resolution, micro_batch=micro_batch)
 

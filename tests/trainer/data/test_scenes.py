@@ -20,7 +20,6 @@ from cologen.trainer.recipes.scenes import Scenes
 SIMPLE = Scenes(level="simple", side=32)
 SMALL = (
     "stages.0.warmup_steps=1",
-    "stages.0.decay_steps=1",
     "stages.0.iterations=3",
     "micro_batch=2",
     "stages.0.global_batch=4",

@@ -39,7 +39,7 @@ def test_without_held_out_rows_nothing_is_added():
 
 def test_a_base_has_no_source():
     held_out = load_recipe("world", ["held_out.num_samples=0"]).held_out
-    recipe = load_recipe("world-base", ["stages.0.decay_steps=0", "stages.0.iterations=1500"])
+    recipe = load_recipe("world-base", ["stages.0.iterations=1500"])
     recipe = recipe.replace(held_out=held_out)
     source, step = forward(recipe, 0)
     assert source == 0

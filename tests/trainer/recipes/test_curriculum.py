@@ -183,7 +183,7 @@ def test_truth_is_no_number_and_dots_are_no_name(override: str):
 
 
 def test_the_learning_rate_falls_to_nothing_along_half_a_cosine_where_it_decays():
-    stage = load_recipe("world-base").stages[0].replace(iterations=100, warmup_steps=10, decay_steps=20)
+    stage = load_recipe("world-base").stages[0].replace(iterations=100, warmup_steps=10, decay_share=0.2)
     rates = [stage.learning_rate_at(step) / stage.learning_rate for step in range(100)]
     assert rates[10:80] == [1.0] * 70
     assert rates[80:] == sorted(rates[80:], reverse=True) and rates[80] < 1.0
@@ -207,9 +207,9 @@ def test_scenes_take_the_place_of_manifests_in_a_base_of_squares_alone():
 
 
 def test_what_was_added_to_recipes_later_is_saved_only_where_it_is_used():
-    plain = load_recipe("world").model_dump(mode="json")
+    plain = load_recipe("world-small").model_dump(mode="json")
     assert "kind" not in plain["optimizer"]
-    assert not {"scenes", "decay_steps"} & plain["stages"][0].keys()
+    assert not {"scenes", "decay_share"} & plain["stages"][0].keys()
     base = load_recipe("world-base").model_dump(mode="json")
     assert base["optimizer"]["kind"] == "muon" and "held_out" not in base
-    assert base["stages"][0]["scenes"]["level"] == "simple" and base["stages"][0]["decay_steps"] > 0
+    assert base["stages"][0]["scenes"]["level"] == "simple" and base["stages"][0]["decay_share"] > 0

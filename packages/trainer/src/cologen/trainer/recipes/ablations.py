@@ -44,6 +44,7 @@ def co_training(base: Recipe) -> Recipe:
         global_batch=last.global_batch,
         learning_rate=last.learning_rate,
         warmup_steps=last.warmup_steps,
+        decay_share=last.decay_share,
         rho=1.0,
         alpha=0.0,
         new_expert=True,

@@ -54,8 +54,10 @@ def _stages(
     *,
     learning_rate: float,
     warmup_steps: int,
+    decay_share: float = 0.0,
 ) -> tuple[Stage, ...]:
-    """The five stages, given iterations and global batch of each; ρ and α are the paper's (section 3.1)."""
+    """The five stages, given iterations and global batch of each, and the share of its iterations in which a stage's
+    learning rate falls; ρ and α are the paper's (section 3.1)."""
     return tuple(
         Stage(
             task=task,
@@ -64,6 +66,7 @@ def _stages(
             global_batch=sizes[task][1],
             learning_rate=learning_rate,
             warmup_steps=warmup_steps,
+            decay_share=decay_share,
             rho=1.0 if number == 0 else 0.8,
             alpha=0.0 if number == 0 else 0.5,
             new_expert=True,
@@ -78,7 +81,7 @@ def _text_to_image(
     scenes: Scenes,
     *,
     iterations: int,
-    decay_steps: int,
+    decay_share: float,
     global_batch: int,
     learning_rate: float,
 ) -> Recipe:
@@ -89,7 +92,7 @@ def _text_to_image(
         global_batch=global_batch,
         learning_rate=learning_rate,
         warmup_steps=100,
-        decay_steps=decay_steps,
+        decay_share=decay_share,
         rho=0.0,
         alpha=0.0,
         new_expert=False,
@@ -98,17 +101,23 @@ def _text_to_image(
     return of.replace(name=name, stages=(stage,), optimizer=muon, ema_decay=0.998, checkpoint_every=250, held_out=None)
 
 
+def _world_stages(sizes: Mapping[TaskName, tuple[int, int]], *, warmup_steps: int) -> tuple[Stage, ...]:
+    return _stages(WORLD_MANIFESTS, sizes, learning_rate=2e-2, warmup_steps=warmup_steps, decay_share=0.4)
+
+
 def world() -> Recipe:
     """All five stages on the synthetic dataset, short: about five minutes on 2 CPU cores.
 
-    ``train``. The base comes with the project; loss falls in every stage, and U_t comes near ρ.
+    ``train``. The base comes with the project; loss falls in every stage, and U_t comes near ρ. Muon, since AdamW
+    follows edges half as well after as many samples (docs/results.md).
     """
     return Recipe(
         name="world",
         preset="world-tiny",
         resolution=Resolution(side=32, multiple=4, max_aspect=1.0),
         rank=16,
-        precision="fp32",  # no faster in bf16 on a CPU
+        optimizer=Optimizer(kind="muon"),
+        precision="fp32",  # bf16 is slower on CPUs without AMX
         ema_decay=0.98,
         micro_batch=32,
         checkpoint_every=50,
@@ -116,7 +125,30 @@ def world() -> Recipe:
         held_out=HeldOut(
             manifests=dict(WORLD_HELD_OUT), rows_per_task=6, every=60, times=(0.2, 0.5, 0.8), num_samples=4
         ),
-        stages=_stages(WORLD_MANIFESTS, dict.fromkeys(TASK_NAMES, (120, 32)), learning_rate=5e-3, warmup_steps=20),
+        stages=_world_stages(dict.fromkeys(TASK_NAMES, (120, 32)), warmup_steps=20),
+    )
+
+
+def world_long() -> Recipe:
+    """``world`` with stages of eight to eighteen times as many steps: the recipe of the bundled adapters.
+
+    ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-long --workers 0``, with ``OMP_NUM_THREADS=1``.
+    """
+    sizes: dict[TaskName, tuple[int, int]] = {
+        "inpaint": (1000, 32),
+        "grounding": (1600, 32),
+        "control": (1600, 32),
+        "customized": (1000, 32),
+        "editing": (1600, 32),
+    }
+    return world().replace(
+        name="world-long",
+        ema_decay=0.99,
+        micro_batch=16,
+        checkpoint_every=200,
+        log_every=20,
+        held_out=HeldOut(manifests=dict(WORLD_HELD_OUT), rows_per_task=12, every=400, times=(0.2, 0.5, 0.8)),
+        stages=_world_stages(sizes, warmup_steps=40),
     )
 
 
@@ -147,7 +179,7 @@ def world_base() -> Recipe:
     """
     scenes = Scenes(level="simple", side=64, number=20_000, pair_share=0.3, keep=True)
     base = _text_to_image(
-        "world-base", world(), scenes, iterations=3200, decay_steps=1000, global_batch=128, learning_rate=8e-3
+        "world-base", world(), scenes, iterations=3200, decay_share=0.3125, global_batch=128, learning_rate=8e-3
     )
     return base.replace(precision="bf16", compile=True, micro_batch=64)
 
@@ -157,7 +189,7 @@ def world_small_base() -> Recipe:
     scenes = Scenes(level="usual", side=64)
     small = world_small()
     return _text_to_image(
-        "world-small-base", small, scenes, iterations=20_000, decay_steps=5000, global_batch=128, learning_rate=1e-3
+        "world-small-base", small, scenes, iterations=20_000, decay_share=0.25, global_batch=128, learning_rate=1e-3
     )
 
 
@@ -204,6 +236,7 @@ def _swept(base: Callable[[], Recipe], sweep: Callable[[Recipe], Sequence[Recipe
 
 RECIPES: Mapping[str, Callable[[], Recipe]] = {
     **_BASES,
+    "world-long": world_long,
     "world-base": world_base,
     "world-small-base": world_small_base,
     **{

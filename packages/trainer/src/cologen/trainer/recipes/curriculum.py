@@ -53,7 +53,7 @@ class Stage(RecipePart):
     captions and pictures of inpainting manifests or of ``scenes``, without a source.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("scenes", "decay_steps")
+    later: ClassVar[tuple[str, ...]] = ("scenes", "decay_share")
 
     task: Shape[StageTask]
     manifests: Numbers[dict[str, Weight]] = Field(default={})
@@ -70,8 +70,8 @@ class Stage(RecipePart):
     learning_rate: Remedy[Float32] = Field(gt=0)
     warmup_steps: Numbers[int] = Field(ge=0)
     """Steps in which the learning rate rises to its value and the newcomer's bias to 0."""
-    decay_steps: Numbers[int] = Field(default=0, ge=0)
-    """Steps at the end in which the learning rate falls to 0, along half a cosine."""
+    decay_share: Numbers[float] = Field(default=0.0, ge=0, le=1)
+    """The share of the iterations, at the end, in which the learning rate falls to 0, along half a cosine."""
     rho: Numbers[float] = Field(ge=0, le=1)
     """ρ of eq. 9: the routing density asked of the newest expert, as a share of all blocks."""
     alpha: Numbers[Float32] = Field(ge=0)
@@ -84,9 +84,8 @@ class Stage(RecipePart):
 
     @model_validator(mode="after")
     def _agrees(self) -> Stage:
-        if self.warmup_steps + self.decay_steps > self.iterations:
-            decay = f" + decay_steps {self.decay_steps}" if self.decay_steps else ""
-            raise ValueError(f"warmup_steps {self.warmup_steps}{decay} exceeds iterations {self.iterations}")
+        if self.warmup_steps > self.iterations:
+            raise ValueError(f"warmup_steps {self.warmup_steps} exceeds iterations {self.iterations}")
         if self.scenes is not None and (self.manifests or not self.trains_base):
             raise ValueError("scenes take the place of manifests, in a text-to-image stage alone")
         if self.scenes is None and len({weight == "by size" for weight in self.manifests.values()}) != 1:
@@ -138,7 +137,7 @@ class Stage(RecipePart):
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of ``step`` (from 0): rising in a line over the warm-up, falling in the last steps."""
-        left = (self.iterations - step) / (self.decay_steps + 1)
+        left = (self.iterations - step) / (round(self.decay_share * self.iterations) + 1)
         falling = 0.5 - 0.5 * cos(pi * left) if left < 1 else 1.0
         return self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1)) * falling
 
