@@ -17,7 +17,7 @@ from cologen.datagen.weights import device_named
 from cologen.model.opening import PipelineSpec, open_pipeline
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.tasks import TASKS, task_named
-from cologen.model.world_base import packaged_adapter, packaged_base
+from cologen.model.world_base import packaged_adapter, packaged_base, packaged_stage
 from cologen.pictures.rgb import DAMAGED
 from pipelines.console import CONSOLE, run
 
@@ -48,7 +48,7 @@ class Options:
     bare: bool = False
     """Use the base without an adapter: it carries a picture only as it would by itself."""
     stage: int | None = None
-    """Which stage of the adapter, from 0. Default: its newest."""
+    """Which stage of the adapter, from 0. Default: of the bundled one, that of the task; else its newest."""
     base: str | None = None
     """A FLUX.1 folder as diffusers writes it, or its name on the hub. Default: a small one, see --preset."""
     preset: Literal["world-tiny", "world-small"] = "world-tiny"
@@ -127,6 +127,13 @@ class Options:
         return packaged_adapter(self.preset) if self.image else None
 
     @property
+    def chosen_stage(self) -> int | None:
+        """The stage that is given, or of the bundled adapter that of the task; None: the newest."""
+        if self.stage is None and self.adapter is None and self.chosen_adapter is not None and self.task is not None:
+            return packaged_stage(task_named(self.task).name)
+        return self.stage
+
+    @property
     def width_and_height(self) -> tuple[int | None, int | None]:
         """As asked; None where it is not."""
         found = _SIZE.fullmatch(self.size or "")
@@ -192,7 +199,7 @@ def _spec(options: Options) -> PipelineSpec:
         preset=options.preset,
         weights=options.weights,
         adapter=options.chosen_adapter,
-        stage=options.stage,
+        stage=options.chosen_stage,
         device=device,
         dtype=options.dtype if options.dtype != "auto" else "bfloat16" if device.startswith("cuda") else "float32",
         offload=options.offload,

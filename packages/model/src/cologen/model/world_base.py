@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cologen.model.tasks import TASK_NAMES, TaskName
+
 _BASES, _ADAPTERS = (Path(__file__).parent / name for name in ("bases", "trained_adapters"))
 
 
@@ -27,3 +29,9 @@ def packaged_adapter(preset: str) -> Path | None:
     """The adapter of all stages that stands on a preset's bundled base; None: none comes with the project."""
     path = _ADAPTERS / preset
     return path if path.is_dir() else None
+
+
+def packaged_stage(task: TaskName) -> int:
+    """The stage of a bundled adapter that trained this task: later ones cost it a part of what it had learned
+    (docs/results.md)."""
+    return TASK_NAMES.index(task)

@@ -172,16 +172,27 @@ def world_small() -> Recipe:
 def world_base() -> Recipe:
     """The base of ``world``, which draws the synthetic dataset's pictures from text: all parameters, no source.
 
-    ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-base --workers 0`` made the bundled file, with
-    ``OMP_NUM_THREADS=1``: 410,000 samples in 63 minutes on 2 cores that compute in bf16 (AMX). Of the objects that
-    captions name it draws 81 % in the right shape and colour, 90 % with guidance 2 against the empty prompt, and 64 and
-    73 % at the stated places.
+    ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-base --workers 0``, with ``OMP_NUM_THREADS=1``:
+    410,000 samples in 63 minutes on 2 cores that compute in bf16 (AMX). ``world-base-pairs`` goes on from there.
     """
     scenes = Scenes(level="simple", side=64, number=20_000, pair_share=0.3, keep=True)
     base = _text_to_image(
         "world-base", world(), scenes, iterations=3200, decay_share=0.3125, global_batch=128, learning_rate=8e-3
     )
     return base.replace(precision="bf16", compile=True, micro_batch=64)
+
+
+def world_base_pairs() -> Recipe:
+    """The second hour of the bundled base: half of the steps draw pairs, since tasks need both pictures of one.
+
+    As ``world-base``, with ``--base runs/world-base/base.safetensors``: 358,000 samples in 52 minutes on 2 cores
+    without AMX. docs/results.md says what the base draws after each.
+    """
+    scenes = Scenes(level="simple", side=64, seed=1, number=20_000, pair_share=0.5, keep=True)
+    base = _text_to_image(
+        "world-base-pairs", world(), scenes, iterations=2800, decay_share=4 / 7, global_batch=128, learning_rate=6e-3
+    )
+    return base.replace(compile=True, micro_batch=64)
 
 
 def world_small_base() -> Recipe:
@@ -238,6 +249,7 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = {
     **_BASES,
     "world-long": world_long,
     "world-base": world_base,
+    "world-base-pairs": world_base_pairs,
     "world-small-base": world_small_base,
     **{
         f"{base}-{variant}": partial(_varied, make, vary)
