@@ -1,0 +1,101 @@
+"""What the bundled base and adapter draw from the pictures in ``examples``, read back without a network.
+
+Of three pictures two have to be right, so that another CPU's rounding fails no test.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tyro
+from PIL import Image
+
+from cologen.evaluation.worldbench.reading import Reading, read
+from cologen.model.adapter_index import read_index
+from cologen.model.tasks import TASK_NAMES
+from cologen.model.world_base import packaged_adapter, packaged_stage
+from pipelines.generate import Options, main
+
+PICTURES = Path(__file__).parents[2] / "examples" / "pictures"
+NUM = 3
+
+
+def drawn(tmp_path: Path, *arguments: str) -> list[Reading]:
+    """What is read in pictures of one command, on the CPU."""
+    assert main([*arguments, "--out", str(tmp_path / "out.png"), "--num", str(NUM), "--device", "cpu"]) == 0
+    found: list[Reading] = []
+    for number in range(NUM):
+        with Image.open(tmp_path / f"out-{number}.png") as image:
+            found.append(read(np.asarray(image.convert("RGB")), "simple"))
+    return found
+
+
+def things(reading: Reading) -> set[tuple[str | None, str]]:
+    return {(each.shape, each.color) for each in reading.objects}
+
+
+def given(name: str) -> tuple[str, str]:
+    return "--image", str(PICTURES / f"{name}.png")
+
+
+def test_it_has_a_stage_for_every_task_and_few_bytes() -> None:
+    folder = packaged_adapter("world-tiny")
+    assert folder is not None and packaged_adapter("world-small") is None
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 4 * 2**20
+    index = read_index(folder)
+    assert index["experts"] == len(index["routers"]) == len(TASK_NAMES)
+    assert [packaged_stage(task) for task in TASK_NAMES] == index["routers"]
+
+
+@pytest.mark.parametrize(
+    ("more", "stage", "guidance"),
+    [
+        ((), 4, (2.0, "")),
+        (("--stage", "1"), 1, (2.0, "")),
+        (("--true-cfg", "1"), 4, (1.0, None)),
+        (("--adapter", "DIR"), None, (2.0, "")),
+        (("--bare",), None, (2.0, "")),
+        (("--base", "DIR"), None, (1.0, None)),
+    ],
+)
+def test_what_is_not_said_is_the_task_s_stage_and_guidance_for_a_small_base(
+    more: tuple[str, ...], stage: int | None, guidance: tuple[float, str | None]
+) -> None:
+    arguments = ["--task", "edit", "--prompt", "Remove the ball.", *given("scene"), "--out", "out.png", *more]
+    options = tyro.cli(Options, args=arguments)
+    assert options.chosen_stage == stage
+    assert options.guidance_against == guidance
+
+
+def test_text_alone_draws_what_it_names(tmp_path: Path) -> None:
+    found = drawn(tmp_path, "--prompt", "a red house and a yellow star on the grass")
+    right = [each.ground == "grass" and things(each) == {("house", "red"), ("star", "yellow")} for each in found]
+    assert sum(right) >= 2, [things(each) for each in found]
+
+
+def test_a_hole_is_filled_with_what_is_named(tmp_path: Path) -> None:
+    words = "an orange heart and a green ball floating on blue water"
+    found = drawn(
+        tmp_path, "--task", "inpaint", *given("scene"), "--mask", str(PICTURES / "hole.png"), "--prompt", words
+    )
+    assert sum(things(each) == {("heart", "orange"), ("ball", "green")} for each in found) >= 2, [
+        things(each) for each in found
+    ]
+
+
+def test_edges_become_the_scene_that_is_named(tmp_path: Path) -> None:
+    words = "on the water, an orange house on the right and a purple ball"
+    found = drawn(tmp_path, "--task", "control", *given("edges"), "--prompt", words)
+    assert sum(things(each) == {("house", "orange"), ("ball", "purple")} for each in found) >= 2, [
+        things(each) for each in found
+    ]
+
+
+def test_a_subject_comes_into_another_scene(tmp_path: Path) -> None:
+    words = "a blue house at the bottom, a white cross and a green heart on the left, on a wooden floor"
+    found = drawn(tmp_path, "--task", "customized", *given("subject"), "--prompt", words)
+    assert sum(("house", "blue") in things(each) and each.ground == "wood" for each in found) >= 2, [
+        (things(each), each.ground) for each in found
+    ]
