@@ -29,7 +29,7 @@ def test_a_folder_with_a_run_is_not_entered_unasked(tmp_path: Path) -> None:
 def test_another_recipe_is_refused_field_by_field(tmp_path: Path) -> None:
     begin(tmp_path / "run", WORLD, resume=False, fresh=False)
     other = load_recipe("world", ["stages.control.learning_rate=5e-5", "seed=7"])
-    with pytest.raises(ValueError, match=r"(?s)seed: 0 became 7.*stages.control.learning_rate: 0.005 became 5e-05"):
+    with pytest.raises(ValueError, match=r"(?s)seed: 0 became 7.*stages.control.learning_rate: 0.02 became 5e-05"):
         begin(tmp_path / "run", other, resume=True, fresh=False)
     begin(tmp_path / "run", other, resume=False, fresh=True)
 

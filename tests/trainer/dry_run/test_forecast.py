@@ -19,6 +19,7 @@ from cologen.trainer.dry_run.missing import from_base
 from cologen.trainer.loop import bases
 from cologen.trainer.recipes.catalog import cologen_flux, load_recipe, world, world_base
 from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.optimizer import Optimizer
 
 ALONE = Setup(gpu=GPUS["h200"], num_gpus=1, sharded=False, utilization=0.4)
 
@@ -215,7 +216,7 @@ def test_extractors_of_online_rows_need_weights(built: Path, base: Path, tmp_pat
 def test_packages_that_are_not_installed_are_missing(built: Path, base: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(bases, "find_spec", lambda _: None)
     monkeypatch.setattr(missing, "find_spec", lambda _: None)
-    eight_bit = world().optimizer.replace(eight_bit=True)
+    eight_bit = Optimizer(eight_bit=True)
     recipe = of(world(), built).replace(quantize_base="int8", optimizer=eight_bit)
     lines = planned(recipe, built, tmp_path, base=base, wandb=True).missing
     assert [next(name for name in ("torchao", "bitsandbytes", "wandb:") if name in line) for line in lines] == [

@@ -18,11 +18,11 @@ def forward(recipe: Recipe, number: int) -> tuple[int, int]:
 def test_rows_times_and_validations_are_counted():
     recipe = load_recipe("world", ["held_out.num_samples=0"])
     source, step = forward(recipe, 1)
-    # after steps 0 and 60 and at the end, at 3 times, 6 rows of inpaint and 2 of grounding, which has no more
-    expected = 3 * 3 * 8 * (source + step)
+    # after steps 0 and 60 and at the end, at 3 times, 4 rows of inpaint and 2 of grounding, which has no more
+    expected = 3 * 3 * 6 * (source + step)
     assert validating_operations(recipe, 1, 1, {"grounding-refcoco-val": 2}) == pytest.approx(expected)
-    # 8 rows on 3 GPUs are three on the one with most
-    assert validating_operations(recipe, 1, 3, {"grounding-refcoco-val": 2}) == pytest.approx(expected * 9 / 8)
+    # 6 rows on 4 GPUs are two on the one with most
+    assert validating_operations(recipe, 1, 4, {"grounding-refcoco-val": 2}) == pytest.approx(expected * 8 / 6)
 
 
 def test_each_gpu_draws_every_sample():
@@ -43,4 +43,4 @@ def test_a_base_has_no_source():
     recipe = recipe.replace(held_out=held_out)
     source, step = forward(recipe, 0)
     assert source == 0
-    assert validating_operations(recipe, 0, 1, {}) == pytest.approx(26 * 3 * 6 * step)  # every 60 of 1500 steps
+    assert validating_operations(recipe, 0, 1, {}) == pytest.approx(26 * 3 * 4 * step)  # every 60 of 1500 steps
