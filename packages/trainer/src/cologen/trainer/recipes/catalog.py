@@ -132,7 +132,8 @@ def world() -> Recipe:
 def world_long() -> Recipe:
     """``world`` with stages of eight to eighteen times as many steps: the recipe of the bundled adapters.
 
-    ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-long --workers 0``, with ``OMP_NUM_THREADS=1``.
+    ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-long --workers 0``, with ``OMP_NUM_THREADS=1``: 37
+    minutes on 2 cores.
     """
     sizes: dict[TaskName, tuple[int, int]] = {
         "inpaint": (1000, 32),
@@ -185,7 +186,7 @@ def world_base() -> Recipe:
 def world_base_pairs() -> Recipe:
     """The second hour of the bundled base: half of the steps draw pairs, since tasks need both pictures of one.
 
-    As ``world-base``, with ``--base runs/world-base/base.safetensors``: 358,000 samples in 52 minutes on 2 cores
+    As ``world-base``, with ``--base runs/world-base/base.safetensors``: 358,000 samples in 54 minutes on 2 cores
     without AMX. docs/results.md says what the base draws after each.
     """
     scenes = Scenes(level="simple", side=64, seed=1, number=20_000, pair_share=0.5, keep=True)
