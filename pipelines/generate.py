@@ -23,7 +23,7 @@ from pipelines.console import CONSOLE, run
 
 _SIZE = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _SMALL_BASE_CFG = 2.0
-"""Which draws 92 % of the named objects, where none draws 88 % (docs/results.md)."""
+"""Which draws 92 % of the named objects, where none draws 89 % (docs/results.md)."""
 _LAST_SEED = 2**64
 """Where torch's seeds end."""
 

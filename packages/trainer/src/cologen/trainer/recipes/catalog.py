@@ -130,7 +130,7 @@ def world() -> Recipe:
 
 
 def world_long() -> Recipe:
-    """``world`` with stages of eight to eighteen times as many steps: the recipe of the bundled adapters.
+    """``world`` with stages of eight to thirteen times as many steps: the recipe of the bundled adapters.
 
     ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-long --workers 0``, with ``OMP_NUM_THREADS=1``: 37
     minutes on 2 cores.
