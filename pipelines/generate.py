@@ -48,7 +48,7 @@ class Options:
     adapter: Path | None = None
     """Folder of a trained adapter. Default: the bundled one, where the bundled base is used; else none."""
     bare: bool = False
-    """Use the base without an adapter: it carries a picture only as it would by itself."""
+    """Use the base without an adapter: it was never trained to follow the --image."""
     stage: int | None = None
     """Which stage of the adapter, from 0. Default: of the bundled one, that of the task; else its newest."""
     base: str | None = None
@@ -58,7 +58,7 @@ class Options:
     weights: Path | None = None
     """Its weights (safetensors), as `train --recipe world-base` makes them. Default: the bundled ones."""
     negative: str | None = None
-    """What is not to be drawn; works with --true-cfg above 1. Default: nothing, where a small base is guided."""
+    """What is not to be drawn; give --true-cfg above 1 with it. Default for a small base: the empty prompt."""
     seed: int = 0
     """Decides the noise that the picture begins with."""
     steps: int | None = None

@@ -20,7 +20,7 @@ def packaged_base(preset: str) -> Path:
         known = ", ".join(sorted(each.stem for each in _BASES.glob("*.safetensors"))) or "none"
         raise FileNotFoundError(
             f"no base of {preset} comes with the project (there is {known}): make one with the recipe that ends in "
-            "-base, and give its base.safetensors with --base"
+            "-base, and give its base.safetensors: to train with --base, elsewhere with --weights"
         )
     return path
 
