@@ -40,15 +40,26 @@ def test_a_row_of_pairs_has_two_pictures_of_the_task_whose_turn_it_is():
     assert all(row["target"].shape == row["second"].shape == (32, 32, 3) and row["caption"] for row in rows)
 
 
+def test_a_task_named_twice_comes_twice_as_often_with_pairs_of_its_own():
+    rows = SceneRows(SIMPLE.replace(pair_tasks=("editing", "grounding", "editing")), paired=True)
+    found = [rows.row(index)["sample_id"] for index in range(5)]
+    assert found == [
+        "editing-00000000", "grounding-00000000", "editing-00000001", "editing-00000002", "grounding-00000001"
+    ]  # fmt: skip
+    usual = SceneRows(SIMPLE, paired=True)
+    assert np.array_equal(usual.row(1)["target"], rows.row(1)["target"]), "a pair is what its task and number say"
+
+
 def test_rows_are_told_apart_by_level_side_seed_and_number_and_pairs_from_scenes():
     others = [
-        SIMPLE, SIMPLE.replace(level="usual"), SIMPLE.replace(side=48), SIMPLE.replace(seed=1), SIMPLE.replace(number=9)
+        SIMPLE, SIMPLE.replace(level="usual"), SIMPLE.replace(side=48), SIMPLE.replace(seed=1),
+        SIMPLE.replace(number=9), SIMPLE.replace(pair_tasks=("editing",)),
     ]  # fmt: skip
-    assert len({SceneRows(each, paired).fingerprint for each in others for paired in (False, True)}) == 10
+    assert len({SceneRows(each, paired).fingerprint for each in others for paired in (False, True)}) == 12
 
 
 def test_what_is_kept_is_the_same_and_changes_no_fingerprint():
-    keeping, drawing = SceneRows(SIMPLE.replace(keep=True)), SceneRows(SIMPLE)
+    keeping, drawing = SceneRows(SIMPLE.replace(keep=True, given_share=0.5)), SceneRows(SIMPLE)
     assert keeping.row(3) is keeping.row(3)
     assert drawing.row(3) is not drawing.row(3)
     assert np.array_equal(keeping.row(3)["target"], drawing.row(3)["target"])

@@ -111,3 +111,25 @@ def test_of_a_pair_both_pictures_are_drawn_at_once_without_a_source(bundle: Bund
     ids, tokens = model.asked["img_ids"], both.shape[1] // 2
     assert ids[:, 0].tolist() == [0.0] * tokens + [1.0] * tokens
     assert ids[:tokens, 1:].equal(ids[tokens:, 1:]), "the second picture lies over the first"
+
+
+def test_a_second_picture_that_is_given_has_no_noise_and_no_loss(bundle: Bundle):
+    of = batch(size=3)
+    given = torch.tensor([True, False, True])
+    draws = draw(0, "text-to-image", of.places, latent=(96, 4, 4), routing=(0, 0), device=ALONE.device)
+    pair = encode(bundle, of).as_pair()
+    assert pair.second is not None
+    whole, model = Model(bundle, of, 0.0), Model(bundle, of, 0.0)
+    noise = torch.cat([pack(each, bundle.preset.patch) for each in draws.noise.chunk(2, dim=1)], dim=1)
+    whole.velocity = model.velocity = torch.zeros_like(noise)
+    words = bundle.text.encode(of.prompts)
+    both = losses(whole, bundle, of, pair, words, draws)
+    found = losses(model, bundle, of, encode(bundle, of).as_pair(given), words, draws)
+    usual, shown = whole.asked["hidden_states"], model.asked["hidden_states"]
+    tokens = usual.shape[1] // 2
+    assert shown[:, :tokens].equal(usual[:, :tokens]) and shown[1].equal(usual[1])
+    assert shown[given, tokens:].equal(pack(pair.second, bundle.preset.patch)[given])
+    target = pack(pair.target, bundle.preset.patch)
+    expected = flow.velocity(target, noise[:, :tokens]).square().mean(dim=(1, 2))
+    torch.testing.assert_close(found.per_sample[given], expected[given])
+    torch.testing.assert_close(found.per_sample[1], both.per_sample[1])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cologen.datagen.randomness import generator
@@ -43,6 +43,14 @@ def draw(
         noise.append(rng.standard_normal(tuple(latent), dtype=np.float32))
     numbers = (torch.from_numpy(np.stack(each)).to(device) for each in (noise, time, logits))
     return Randomness(**dict(zip(("noise", "time", "routing"), numbers, strict=True)))
+
+
+def given(seed: int, stage: str, places: Sequence[int], share: float) -> Bool[Tensor, "batch"]:
+    """Which samples at ``places`` are given their second picture: a ``share`` of them, in expectation.
+
+    Drawn from a stream of its own, so another share changes no other draw.
+    """
+    return torch.tensor([generator(seed, "given", stage, place).random() < share for place in places])
 
 
 def with_captions_dropped(

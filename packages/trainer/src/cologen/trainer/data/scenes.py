@@ -17,7 +17,7 @@ from cologen.trainer.recipes.scenes import Scenes
 
 @dataclass(frozen=True, slots=True)
 class SceneRows:
-    """A series of captioned scenes, or with ``paired`` of pairs of pictures of all tasks in turn."""
+    """A series of captioned scenes, or with ``paired`` of pairs of pictures of its tasks in turn."""
 
     scenes: Scenes
     paired: bool = False
@@ -32,7 +32,9 @@ class SceneRows:
     @property
     def fingerprint(self) -> str:
         """The same wherever the same scenes are drawn."""
-        series = self.scenes.model_dump(mode="json", exclude={"keep", "pair_share"}, exclude_defaults=True)
+        series = self.scenes.model_dump(
+            mode="json", exclude={"keep", "pair_share", "given_share"}, exclude_defaults=True
+        )
         return recipe_hash({"series": series, "paired": self.paired, "version": WORLD_VERSION})
 
     def row(self, index: int) -> dict[str, Any]:
@@ -57,11 +59,13 @@ class SceneRows:
         }  # fmt: skip
 
     def _pair(self, index: int) -> dict[str, Any]:
-        tasks = tuple(PAIRS)
-        turn, task = divmod(index, len(tasks))
+        tasks = self.scenes.pair_tasks
+        turn, place = divmod(index, len(tasks))
+        task = tasks[place]
+        number = turn * tasks.count(task) + tasks[:place].count(task)
         seed = derived_seed(self.scenes.seed, "pairs")
-        pair = PAIRS[tasks[task]](seed, turn, self.scenes.level, self.scenes.side)
+        pair = PAIRS[task](seed, number, self.scenes.level, self.scenes.side)
         return {
-            "sample_id": f"{tasks[task]}-{turn:08d}", "caption": pair.prompt,
+            "sample_id": f"{task}-{number:08d}", "caption": pair.prompt,
             "target": pair.target, "second": pair.source,
         }  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cologen.model.bundle import Bundle
@@ -28,6 +28,8 @@ class Latents:
     """The target with its hole in grey, for bases that read it."""
     second: Float[Tensor, "batch channels rows columns"] | None = None
     """A picture that the base draws together with the target, at position 1 of the pictures."""
+    given: Bool[Tensor, "batch"] | None = None
+    """The samples whose second picture is there without noise, and is not drawn; None: none is."""
 
     @property
     def drawn(self) -> tuple[int, ...]:
@@ -35,9 +37,9 @@ class Latents:
         channels, rows, columns = self.target.shape[1:]
         return (channels if self.second is None else 2 * channels), rows, columns
 
-    def as_pair(self) -> Latents:
+    def as_pair(self, given: Bool[Tensor, "batch"] | None = None) -> Latents:
         """The source as the second picture, for a base in training, which has no source."""
-        return replace(self, source=None, second=self.source)
+        return replace(self, source=None, second=self.source, given=given)
 
 
 @torch.no_grad()

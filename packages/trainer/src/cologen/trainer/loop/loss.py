@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -64,7 +64,7 @@ def losses_at(
 
     Args:
         model: as in ``losses``; without ``routing`` it has to be in evaluation mode.
-        noise: of a pair's two pictures, twice as many channels.
+        noise: of a pair's two pictures, twice as many channels. Where the second is given, its noise is not used.
     """
     layout = Layout.of(bundle.transformer, bundle.codec)
     dtype = prompts.embeds.dtype
@@ -77,6 +77,9 @@ def losses_at(
         target, noise = (torch.cat([pack(each.float(), layout.patch) for each in two], dim=1) for two in both)
         ids = torch.cat([ids, grid_ids(rows, columns, source=1)])
     noisy = flow.interpolate(target, noise, time)
+    drawn = _drawn_tokens(latents.given, target.shape[1])
+    if drawn is not None:
+        noisy = torch.where(drawn[..., None], noisy, target)
     hidden = noisy.to(dtype)
     if latents.masked is not None:
         hole = pack_mask(mask.float(), layout.downscale, layout.patch)
@@ -94,8 +97,16 @@ def losses_at(
         routing_noise=routing if source is not None else None,
     )
     error = F.mse_loss(output.sample.float(), flow.velocity(target, noise), reduction="none")
-    per_sample = error.mean(dim=(1, 2))
+    per_sample = error.mean(dim=(1, 2)) if drawn is None else (error.mean(dim=2) * drawn).sum(dim=1) / drawn.sum(dim=1)
     return Losses(task=per_sample.mean(), per_sample=per_sample.detach(), routing=output.routing)
+
+
+def _drawn_tokens(given: Bool[Tensor, "batch"] | None, num_tokens: int) -> Bool[Tensor, "batch tokens"] | None:
+    """The tokens of two pictures that are drawn: not those of a second one that is given. None: all of them are."""
+    if given is None:
+        return None
+    second = torch.arange(num_tokens, device=given.device) >= num_tokens // 2
+    return ~(given[:, None] & second)
 
 
 def _guidance(bundle: Bundle, like: Tensor) -> Tensor | None:

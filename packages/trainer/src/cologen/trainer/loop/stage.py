@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from cologen.model.adapters import save_adapter
 from cologen.model.bundle import Bundle
 from cologen.trainer.changes import another_run, changes, differences, recorded, refused
 from cologen.trainer.data.batch import Batch, StageData
-from cologen.trainer.data.draws import draw, with_captions_dropped
+from cologen.trainer.data.draws import draw, given, with_captions_dropped
 from cologen.trainer.data.held_out import HeldOutRows
 from cologen.trainer.distributed import loaded_into, whole, whole_experts
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint, StageProgress, prune
@@ -115,7 +117,7 @@ def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batc
         moved = batch.to(run.processes.device)
         latents, prompts = encoder.latents(moved), encoder.prompts(moved.prompts)
         if stage.trains_base:
-            latents = latents.as_pair()
+            latents = latents.as_pair(_given(run, stage, batch))
         draws = draw(
             run.recipe.seed,
             stage.task,
@@ -128,6 +130,14 @@ def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batc
         return found, batch.tasks
 
     return compute
+
+
+def _given(run: Run, stage: Stage, batch: Batch) -> Tensor | None:
+    """The samples of a batch of pairs whose second picture is given; None: none is."""
+    if batch.source is None or stage.scenes is None or not stage.scenes.given_share:
+        return None
+    found = given(run.recipe.seed, stage.task, batch.places, stage.scenes.given_share)
+    return found.to(run.processes.device)
 
 
 def _routing_shape(bundle: Bundle, latents: Latents) -> tuple[int, ...]:

@@ -196,6 +196,24 @@ def world_base_pairs() -> Recipe:
     return base.replace(compile=True, micro_batch=64)
 
 
+def world_base_given() -> Recipe:
+    """The third hour of the bundled base: seven steps of ten draw pairs, most of them marks and edits, which it draws
+    worst, and of every other pair the source is given.
+
+    As ``world-base-pairs``, with ``--base runs/world-base-pairs/base.safetensors``.
+    """
+    tasks: tuple[TaskName, ...] = (
+        "grounding", "editing", "control", "grounding", "inpaint", "editing", "grounding", "customized"
+    )  # fmt: skip
+    scenes = Scenes(
+        level="simple", side=64, seed=2, number=40_000, pair_share=0.7, pair_tasks=tasks, given_share=0.5, keep=True
+    )
+    base = _text_to_image(
+        "world-base-given", world(), scenes, iterations=2600, decay_share=0.6, global_batch=128, learning_rate=6e-3
+    )
+    return base.replace(compile=True, micro_batch=64)
+
+
 def world_small_base() -> Recipe:
     """The base of ``world-small``: ``train --recipe world-small-base``, on one GPU."""
     scenes = Scenes(level="usual", side=64)
@@ -251,6 +269,7 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = {
     "world-long": world_long,
     "world-base": world_base,
     "world-base-pairs": world_base_pairs,
+    "world-base-given": world_base_given,
     "world-small-base": world_small_base,
     **{
         f"{base}-{variant}": partial(_varied, make, vary)
