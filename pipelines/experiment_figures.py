@@ -17,9 +17,7 @@ from cologen.model.tasks import TaskName
 from cologen.trainer.watchers.metrics import (
     HELD_OUT,
     METRICS,
-    ROUTING,
     HeldOutMetrics,
-    RoutingMetrics,
     StepMetrics,
     read,
 )
@@ -46,14 +44,23 @@ class RunFigures:
     figures: Mapping[tuple[int, str, str], float]
     losses: Mapping[str, float]
     """The held-out loss of each task after the last stage."""
-    usage: Mapping[str, Sequence[float]]
-    """Of each task, the share of blocks and samples that chose each expert when its own stage trained last."""
+    usage: Mapping[tuple[int, str], Sequence[float]]
+    """By (stage, task): the share of blocks and held-out rows that chose each expert at the end of the stage."""
     samples: int
     seconds: float
 
     def last(self, task: str, metric: str) -> float | None:
         """A figure after the last stage."""
         return self.figures.get((len(self.run.recipe.stages) - 1, task, metric))
+
+    def own_stage(self, task: str) -> int | None:
+        """The number of the stage that trained a task; None where none did."""
+        return next((i for i, stage in enumerate(self.run.recipe.stages) if task in stage.own_tasks), None)
+
+    def own(self, task: str, metric: str) -> float | None:
+        """A figure after the stage that trained the task."""
+        number = self.own_stage(task)
+        return None if number is None else self.figures.get((number, task, metric))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +90,11 @@ def figures_of(run: ExperimentRun, out: Path) -> RunFigures:
     figures: dict[tuple[int, str, str], float] = {}
     for evaluation in evaluations(run):
         figures |= _read(evaluation, out)
-    validations = read(folder / HELD_OUT, HeldOutMetrics)
-    last = [each for each in validations if each.stage == len(run.recipe.stages) - 1][-1:]
-    losses = {task: loss for each in last for task, loss in each.per_task.items() if loss is not None}
+    ends = {each.stage: each for each in read(folder / HELD_OUT, HeldOutMetrics)}  # the last of each stage
+    last = ends.get(len(run.recipe.stages) - 1)
+    losses = {} if last is None else {task: loss for task, loss in last.per_task.items() if loss is not None}
+    usage = {(stage, task): shares for stage, each in ends.items() for task, shares in each.usage.items()}
     steps = read(folder / METRICS, StepMetrics)
-    routing = {each.task: each for each in read(folder / ROUTING, RoutingMetrics)}
-    usage = {task: _over_blocks(each.usage) for task, each in routing.items()}
     batch = [stage.global_batch for stage in run.recipe.stages]
     return RunFigures(
         run=run,
@@ -113,10 +119,6 @@ def _read(evaluation: Evaluation, out: Path) -> dict[tuple[int, str, str], float
     }
 
 
-def _over_blocks(usage: Sequence[Sequence[float]]) -> list[float]:
-    return [fmean(column) for column in zip(*usage, strict=True)]
-
-
 def over_seeds(runs: Sequence[RunFigures], row: str, value: Callable[[RunFigures], float | None]) -> Spread | None:
     """A value's spread over the seeds of one row."""
     return Spread.of(value(each) for each in runs if each.run.row == row)
@@ -130,13 +132,8 @@ def rows_of(runs: Sequence[RunFigures]) -> list[str]:
 def forgotten(runs: Sequence[RunFigures], row: str, task: TaskName, metric: str) -> tuple[Spread, Spread] | None:
     """A task's figure after its own stage and after the last one; None where that was not measured or is the same."""
     of_row = [each for each in runs if each.run.row == row]
-    if not of_row:
+    if not of_row or of_row[0].own_stage(task) in (None, len(of_row[0].run.recipe.stages) - 1):
         return None
-    recipe = of_row[0].run.recipe
-    tasks = [stage.task for stage in recipe.stages]
-    if task not in tasks or task == tasks[-1]:
-        return None
-    own = tasks.index(task)
-    after_own = Spread.of(each.figures.get((own, task, metric)) for each in of_row)
+    after_own = Spread.of(each.own(task, metric) for each in of_row)
     at_the_end = Spread.of(each.last(task, metric) for each in of_row)
     return None if after_own is None or at_the_end is None else (after_own, at_the_end)

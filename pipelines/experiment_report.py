@@ -9,7 +9,7 @@ OUT/pictures/*.png  of each task: source, target, and what the runs of the first
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.reports.contact_sheet import Row, contact_sheet
 from cologen.reports.dots import dots
 from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten, over_seeds, rows_of
-from pipelines.experiment_plan import STAGED
+from pipelines.experiment_plan import KEEPING
 from pipelines.experiment_steps import Evaluation, Setting
 
 MARKDOWN, FIGURES, PLOTS, PICTURES = "results.md", "results.json", "plots", "pictures"
@@ -44,25 +44,38 @@ def write_report(title: str, runs: Sequence[RunFigures], setting: Setting) -> Pa
         for metric in HEADLINES[task]:
             _plot(runs, task, metric, out / PLOTS / f"{task}-{metric}.svg")
         _pictures(runs, task, setting)
-    sections = [_figures(runs), _losses(runs), _forgetting(runs), _choices(runs), _cost(runs)]
+    kept = [row for row in rows_of(runs) if row in KEEPING]
+    of_rows = [section(runs, row) for row in kept for section in (_forgetting, _choices)]
+    sections = [_after_own(runs), _after_last(runs), _losses(runs), *of_rows, _cost(runs)]
     text = "\n\n".join([f"# {title}", *filter(None, sections)]) + "\n"
     write_atomically(out / MARKDOWN, text.encode())
     return out / MARKDOWN
 
 
-def _figures(runs: Sequence[RunFigures]) -> str:
+def _after_own(runs: Sequence[RunFigures]) -> str:
+    num_seeds = len({each.run.recipe.seed for each in runs})
+    words = (
+        "## After the stage of the task\n\nEach task as soon as it was trained, which is what the paper compares; a "
+        f"task that a row leaves out has no figure. Means over {num_seeds} seeds ± half of the 95 % interval "
+        "(Student's t). All are shares in [0, 1], of which higher is better, except `l1 outside` (pixels in [-1, 1], "
+        "lower is better)."
+    )
+    return f"{words}\n\n{_figures(runs, RunFigures.own)}"
+
+
+def _after_last(runs: Sequence[RunFigures]) -> str:
+    words = "## After the last stage\n\nOne model for all tasks. Figures as above."
+    return f"{words}\n\n{_figures(runs, RunFigures.last)}"
+
+
+def _figures(runs: Sequence[RunFigures], figure: Callable[[RunFigures, str, str], float | None]) -> str:
     columns = [(task, metric) for task in TASK_NAMES for metric in HEADLINES[task]]
     head = ["", *(f"{task}: {metric.replace('_', ' ')}" for task, metric in columns)]
     rows = [
-        [row, *(_said(over_seeds(runs, row, lambda run, at=at: run.last(*at))) for at in columns)]
+        [row, *(_said(over_seeds(runs, row, lambda run, at=at: figure(run, *at))) for at in columns)]
         for row in rows_of(runs)
     ]
-    num_seeds = len({each.run.recipe.seed for each in runs})
-    words = (
-        f"## After the last stage\n\nMeans over {num_seeds} seeds ± half of the 95 % interval (Student's t). All are "
-        "shares in [0, 1], of which higher is better, except `l1 outside` (pixels in [-1, 1], lower is better)."
-    )
-    return f"{words}\n\n{_table(head, rows)}"
+    return _table(head, rows)
 
 
 def _losses(runs: Sequence[RunFigures]) -> str:
@@ -80,39 +93,35 @@ def _losses(runs: Sequence[RunFigures]) -> str:
     return f"{words}\n\n{_table(['', *tasks], rows)}"
 
 
-def _forgetting(runs: Sequence[RunFigures]) -> str:
+def _forgetting(runs: Sequence[RunFigures], row: str) -> str:
     rows: list[list[str]] = []
     for task in TASK_NAMES:
         for metric in HEADLINES[task]:
-            found = forgotten(runs, STAGED, task, metric)
+            found = forgotten(runs, row, task, metric)
             if found is not None:
                 rows.append([f"{task}: {metric.replace('_', ' ')}", *(_said(each) for each in found)])
     if not rows:
         return ""
-    words = "## Forgetting\n\nThe staged run: each task after its own stage, and after the last one."
+    words = f"## Forgetting: {row}\n\nEach task after its own stage, and after the last one."
     return f"{words}\n\n{_table(['', 'after its own stage', 'after the last stage'], rows)}"
 
 
-def _choices(runs: Sequence[RunFigures]) -> str:
-    staged = [each for each in runs if each.run.row == STAGED and each.usage]
-    if not staged:
+def _choices(runs: Sequence[RunFigures], row: str) -> str:
+    of_row = [each for each in runs if each.run.row == row and each.usage]
+    if not of_row:
         return ""
-    num_experts = max(len(usage) for each in staged for usage in each.usage.values())
-    rows = [
-        [
-            task,
-            *(
-                _said(Spread.of(_at(each.usage.get(task, ()), expert) for each in staged), 2)
-                for expert in range(num_experts)
-            ),
-        ]
-        for task in TASK_NAMES
-    ]
+    stages = of_row[0].run.recipe.stages
+    rows: list[list[str]] = []
+    for number, stage in enumerate(stages):
+        for at, when in {number: "own", len(stages) - 1: "last"}.items():
+            shares = [each.usage.get((at, stage.task), ()) for each in of_row]
+            spreads = [Spread.of(_at(each, expert) for each in shares) for expert in range(len(stages))]
+            rows.append([f"{stage.task}, after the {when} stage", *(_said(each, 2) for each in spreads)])
     words = (
-        "## The routers' choices\n\nThe staged run: the share of blocks and samples that chose each expert, in the "
-        "last steps of the task's own stage."
+        f"## The routers' choices: {row}\n\nThe share of blocks and held-out rows that chose each expert, which is "
+        "called by the task of its stage."
     )
-    return f"{words}\n\n{_table(['', *(f'expert {each}' for each in range(num_experts))], rows)}"
+    return f"{words}\n\n{_table(['', *(stage.task for stage in stages)], rows)}"
 
 
 def _cost(runs: Sequence[RunFigures]) -> str:
@@ -186,7 +195,9 @@ def _plain(figures: RunFigures) -> dict[str, object]:
             for (stage, task, metric), value in figures.figures.items()
         ],
         "losses": dict(figures.losses),
-        "usage": {task: list(shares) for task, shares in figures.usage.items()},
+        "usage": [
+            {"stage": stage, "task": task, "experts": list(shares)} for (stage, task), shares in figures.usage.items()
+        ],
         "samples": figures.samples,
         "seconds": figures.seconds,
     }

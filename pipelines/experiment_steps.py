@@ -20,7 +20,7 @@ from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.trainer.json_files import write_sealed
 from cologen.trainer.loop.checkpoint import ADAPTER
 from cologen.trainer.run_folder import RECIPE, finished_stages
-from pipelines.experiment_plan import STAGED, ExperimentRun
+from pipelines.experiment_plan import ExperimentRun
 
 _LAST_LINES = 12
 _RECIPES, _LOGS, EVALUATIONS = "recipes", "logs", "evaluation"
@@ -53,15 +53,10 @@ class Evaluation:
 
 
 def evaluations(run: ExperimentRun) -> list[Evaluation]:
-    """Every task after the last stage; of staged runs each task after every stage from its own on, too."""
-    last = len(run.recipe.stages) - 1
-    found = [Evaluation(run, task, last) for task in TASK_NAMES]
-    if run.row == STAGED:
-        tasks = [stage.task for stage in run.recipe.stages]
-        found += [
-            Evaluation(run, task, stage) for stage in range(last) for task in TASK_NAMES if task in tasks[: stage + 1]
-        ]
-    return found
+    """Every task after the last stage, and after the stage that trained it."""
+    *before, _ = run.recipe.stages
+    own = [Evaluation(run, task, number) for number, stage in enumerate(before) for task in stage.own_tasks]
+    return [*(Evaluation(run, task, len(before)) for task in TASK_NAMES), *own]
 
 
 @dataclass(slots=True)

@@ -12,9 +12,7 @@ from cologen.reports.contact_sheet import TILE
 from cologen.trainer.watchers.metrics import (
     HELD_OUT,
     METRICS,
-    ROUTING,
     HeldOutMetrics,
-    RoutingMetrics,
     StepMetrics,
     append,
 )
@@ -32,9 +30,9 @@ def num_samples(run: ExperimentRun) -> int:
 
 
 class TestPlan:
-    def test_table_5_has_its_five_rows_for_every_seed_at_equal_samples(self):
+    def test_table_5_has_its_five_rows_and_replay_for_every_seed_at_equal_samples(self):
         runs = planned("table5", "tiny", (0, 7))
-        rows = ["staged", "concept-only", "localization-only", "neither", "co-training"]
+        rows = ["staged", "concept-only", "localization-only", "neither", "co-training", "replay"]
         assert [run.name for run in runs] == [f"{row}-seed{seed}" for seed in (0, 7) for row in rows]
         most = num_samples(runs[0])
         assert all(abs(num_samples(run) / most - 1) < 0.01 for run in runs)
@@ -59,9 +57,12 @@ class TestPlan:
         with pytest.raises(ValueError, match="ema_dekay"):
             planned("table5", "tiny", (0,), ("ema_dekay=0.5",))
 
-    def test_the_staged_run_measures_each_task_after_each_stage_from_its_own_on(self):
-        staged, *_, mixed = planned("table5", "tiny", (0,))
-        assert len(evaluations(staged)) == 5 + 1 + 2 + 3 + 4
+    def test_every_run_measures_all_tasks_after_its_last_stage_and_each_after_its_own(self):
+        staged, _, _, neither, mixed, replay = planned("table5", "tiny", (0,))
+        own = [("inpaint", 0), ("grounding", 1), ("control", 2), ("customized", 3)]
+        for run in (staged, replay):
+            assert [(each.task, each.stage) for each in evaluations(run)] == [*((task, 4) for task in HEADLINES), *own]
+        assert [(each.task, each.stage) for each in evaluations(neither)][5:] == [("control", 0), ("customized", 1)]
         assert [(each.task, each.stage) for each in evaluations(mixed)] == [(task, 0) for task in HEADLINES]
 
 
@@ -110,6 +111,15 @@ def test_what_is_forgotten_is_a_task_after_its_own_stage_and_after_the_last():
     assert pair is not None and [each.mean for each in pair] == [0.8, 0.7]
     assert forgotten(found, "staged", "editing", "made") is None, "the last stage has nothing after it"
     assert forgotten(found, "co-training", "inpaint", "hidden") is None
+
+
+def test_a_task_is_measured_after_the_stage_that_trained_it_where_one_did():
+    staged, _, localization, _, mixed, _ = (
+        RunFigures(run=run, figures={(0, "inpaint", "hidden"): 0.8}, losses={}, usage={}, samples=0, seconds=0.0)
+        for run in planned("table5", "tiny", (0,))
+    )
+    assert [each.own("inpaint", "hidden") for each in (staged, localization, mixed)] == [0.8, None, 0.8]
+    assert [each.last("inpaint", "hidden") for each in (staged, mixed)] == [None, 0.8]
 
 
 def test_a_dry_run_names_the_runs_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -173,13 +183,6 @@ def _made_up_logs(run: ExperimentRun, folder: Path) -> None:
             stage=0, task="mixed", step=10, num_steps=10, loss=1.0, veteran=0.0, usage=1.0, gradient_norm=1.0,
             learning_rate=1e-3, samples_per_second=10.0, seconds=32.0, waited=0.0, skipped=0, failed=0, per_task={},
             router={},
-        ),
-    )  # fmt: skip
-    append(
-        folder / ROUTING,
-        RoutingMetrics(
-            stage=0, task="inpaint", step=10, num_samples=1, usage=[[1.0], [1.0]], entropy=[0.0, 0.0],
-            gate_weight=[1.0, 1.0],
         ),
     )  # fmt: skip
     append(

@@ -76,6 +76,7 @@ def validation(stage: int, step: int, losses: list[list[float]] | None = None, *
         "tasks": ("inpaint", "inpaint", "grounding"),
         "times": (0.25, 0.75),
         "losses": np.array(losses or [[1.0, 2.0], [3.0, 4.0], [0.5, 0.7]]),
+        "choices": np.array([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]),
         "seconds": 3.0,
         "samples": (),
     }

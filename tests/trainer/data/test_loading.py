@@ -200,6 +200,18 @@ def test_mixed_stages_have_the_shares_that_were_asked_for(data: Path):
         assert sorted(batch.tasks) == ["grounding"] * 2 + ["inpaint"] * 6
 
 
+def test_a_stage_with_samples_of_another_task_has_both_and_the_masks(data: Path):
+    inpaint, grounding, *_ = world().stages
+    both = grounding.replace(
+        manifests=inpaint.manifests | grounding.manifests, task_shares={"inpaint": 1.0, "grounding": 3.0}, rho=1.0
+    )
+    recipe = short(world().replace(stages=(both,)))
+    for batch in whole(steps(opened(data, "mixed", recipe))):
+        assert sorted(batch.tasks) == ["grounding"] * 6 + ["inpaint"] * 2
+        holes = dict(zip(batch.tasks, batch.mask.flatten(1).float().mean(1), strict=True))
+        assert holes["grounding"] == 1 and 0 < holes["inpaint"] < 1
+
+
 def test_a_run_that_stops_leaves_no_worker(data: Path):
     with closing(opened(data, loading=Loading(num_workers=1)).steps(0, ALONE)) as running:
         assert next(running).step == 0

@@ -58,7 +58,10 @@ def test_training_has_the_same_bits_with_validation_and_without(data: Path, tmp_
         *((0, 0, 0), (0, 2, 0), (0, 4, 2), (0, 6, 2)),  # a grid has no more samples than there are rows
         *((1, 0, 0), (1, 2, 0), (1, 4, 3), (1, 6, 3)),
     ]
+    assert all(each.choices.sum(axis=1).tolist() == [1.0] * len(each.tasks) for each in found.validations)
+    assert {each.choices.shape[1] for each in found.validations if each.stage == 0} == {1}
     last = found.validations[-1]
+    assert last.choices.shape == (3, 2)
     assert last.tasks == ("grounding", "inpaint", "inpaint")
     assert last.own_tasks == ("grounding",)
     assert last.loss == pytest.approx(last.losses[0].mean())

@@ -1,11 +1,14 @@
 """Each row of table 5 differs from the staged run by what its name says, and each sweep by one value."""
 
+import pytest
+
 from cologen.trainer.changes import differences
 from cologen.trainer.recipes.ablations import (
     ABLATIONS,
     SWEEPS,
     at_equal_compute,
     co_training,
+    replay,
     sweep_alpha,
     sweep_rank,
     sweep_rho,
@@ -32,6 +35,7 @@ def test_the_rows_of_table_5():
         "localization-only": ["grounding", *later],
         "neither": later,
         "co-training": ["mixed"],
+        "replay": ["inpaint", "grounding", *later],
     }
 
 
@@ -47,6 +51,21 @@ def test_co_training_has_the_samples_and_the_parameters_of_all_stages():
     assert mixed.rank == 5 * BASE.rank
     assert set(mixed.stages[0].manifests) == {name for stage in BASE.stages for name in stage.manifests}
     assert sum(mixed.stages[0].task_shares.values()) == 1
+
+
+def test_replay_draws_what_rho_leaves_from_the_tasks_before():
+    first, *later = replay(BASE).stages
+    assert first == BASE.stages[0]
+    before = [BASE.stages[0]]
+    for stage, usual in zip(later, BASE.stages[1:], strict=True):
+        assert stage.own_tasks == (usual.task,)
+        assert stage.task_shares[stage.own_tasks[0]] == usual.rho == 0.8
+        assert [stage.task_shares[each.own_tasks[0]] for each in before] == [pytest.approx(0.2 / len(before))] * len(
+            before
+        )
+        before.append(usual)
+        assert set(stage.manifests) == {name for each in before for name in each.manifests}
+        assert stage.replace(manifests=usual.manifests, task_shares={}) == usual
 
 
 def test_sweeps_change_one_value_of_the_last_stage_and_leave_the_others():

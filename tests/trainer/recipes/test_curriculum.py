@@ -52,6 +52,13 @@ def test_a_mixed_stage_holds_the_shares_of_its_tasks_and_sizes_within_them():
         STAGE.replace(**MIXED).weights(FOUND)
 
 
+def test_a_stage_may_train_on_other_tasks_beside_its_own():
+    both = STAGE.replace(task_shares={"inpaint": 1.0, "editing": 3.0}, manifests=STAGE.manifests | {"a": "by size"})
+    assert (both.own_tasks, both.manifest_tasks) == (("editing",), ("inpaint", "editing"))
+    weights = both.weights(FOUND | {"a": ("inpaint", 7)})
+    assert weights == pytest.approx({"omniedit": 2.25, "magicbrush": 0.75, "a": 1.0})
+
+
 def test_the_warm_up_rises_to_the_learning_rate_and_the_newcomer_to_its_place():
     rates = [STAGE.learning_rate_at(step) for step in range(100)]
     assert rates[10:] == [1e-4] * 90
@@ -100,8 +107,9 @@ def test_what_float32_cannot_hold_is_refused_where_it_would_vanish_or_overflow(m
         ({"manifests": {}}, "one or more"),
         ({"manifests": {"a": "by size", "b": 0.5}}, "all by numbers or all 'by size'"),
         ({"manifests": {"a": -1.0}}, "a positive number or 'by size'"),
-        ({"task": "mixed"}, "task_shares"),
-        ({"task_shares": {"inpaint": 1.0}}, "task_shares"),
+        ({"task": "mixed"}, "a mixed stage has task_shares"),
+        ({"task_shares": {"inpaint": 1.0}}, "or their own task's"),
+        ({"task_shares": {"editing": 1.0, "inpaint": 0.0}}, "task_shares are positive"),
         ({"task": "text-to-image"}, "new_expert = false"),
         ({"manifests": {"a": math.inf}}, "finite number"),
         ({"task": "mixed", "task_shares": {"inpaint": math.inf}}, "finite number"),

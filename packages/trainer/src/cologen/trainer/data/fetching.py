@@ -39,6 +39,11 @@ class OpenedComponent:
         """Whether each row is two pictures to be drawn together."""
         return isinstance(self.rows, SceneRows) and self.rows.paired
 
+    @property
+    def masked(self) -> bool:
+        """Whether its rows have masks."""
+        return isinstance(self.rows, ManifestRows) and self.rows.task == "inpaint"
+
     def changed(self, row: Mapping[str, Any]) -> str | None:
         """The address of a picture of a row whose file was written after the manifest."""
         if isinstance(self.rows, SceneRows):
@@ -98,7 +103,8 @@ class Fetcher:
             ValueError: none of the candidates for a place can be loaded.
         """
         paired = any(self.components[each.component].paired for each in work.assignments)
-        sourced, masked = paired or self.task != "text-to-image", self.task in ("inpaint", "mixed")
+        sourced = paired or self.task != "text-to-image"
+        masked = sourced and any(each.masked for each in self.components)
         pixels = Pixels.blank(len(work.assignments), work.size, sourced=sourced, masked=masked)
         failures, changed = list[Failure](), dict[tuple[str, str], None]()
         labels = [self._sample(*numbered, pixels, failures, changed) for numbered in enumerate(work.assignments)]

@@ -117,7 +117,7 @@ def open_held_out(
         settings=settings,
         seed=recipe.seed,
         rows=tuple(rows),
-        own_tasks=tuple(task for task in stage.manifest_tasks if task in wanted),
+        own_tasks=tuple(task for task in stage.own_tasks if task in wanted),
         fetcher=Fetcher(
             components=tuple(opened_component(*each) for each in components),
             seed=recipe.seed,

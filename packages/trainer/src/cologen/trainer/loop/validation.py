@@ -37,6 +37,8 @@ class Validation:
     """Of each row."""
     times: tuple[float, ...]
     losses: Float[np.ndarray, "rows times"]
+    choices: Float[np.ndarray, "rows experts"]
+    """Of each row, the share of blocks that chose each expert; without experts, of length 0."""
     seconds: float
     samples: tuple[HeldOutSample, ...]
     """Empty where no grid was due."""
@@ -44,6 +46,10 @@ class Validation:
     def of_task(self, task: str) -> Float[np.ndarray, "times"]:
         """L_task at each time, the mean over the rows of a task."""
         return self.losses[[each == task for each in self.tasks]].mean(axis=0)
+
+    def usage(self, task: str) -> Float[np.ndarray, "experts"]:
+        """The share of a task's rows and blocks that chose each expert."""
+        return self.choices[[each == task for each in self.tasks]].mean(axis=0)
 
     @property
     def per_task(self) -> dict[str, float]:

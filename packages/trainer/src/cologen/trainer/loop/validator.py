@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from cologen.trainer.distributed import loaded_into, resharded
 from cologen.trainer.loop.encoding import Encoder, Latents
 from cologen.trainer.loop.generating import generate, in_bytes
 from cologen.trainer.loop.learner import Learner
-from cologen.trainer.loop.loss import losses_at
+from cologen.trainer.loop.loss import Losses, losses_at
 from cologen.trainer.loop.measures import Measure, measures_of
 from cologen.trainer.loop.run import Run
 from cologen.trainer.loop.validation import Bytes, HeldOutSample, Validation
@@ -73,7 +74,7 @@ class Validator:
         model.eval()
         try:
             with averaged(self._learner):
-                losses = self._losses()
+                losses, choices = self._losses()
                 samples = self._drawn() if last or (every and step and step % every == 0) else ()
         finally:
             model.train(training)
@@ -87,6 +88,7 @@ class Validator:
             tasks=tuple(row.task for row in self._rows.rows),
             times=self._rows.settings.times,
             losses=losses,
+            choices=choices,
             seconds=time.perf_counter() - begun,
             samples=samples,
         )
@@ -106,15 +108,21 @@ class Validator:
         ]
 
     @torch.no_grad()
-    def _losses(self) -> Float[np.ndarray, "rows times"]:
-        found = torch.zeros(len(self._rows.rows), len(self._rows.settings.times), dtype=torch.float64)
+    def _losses(self) -> tuple[Float[np.ndarray, "rows times"], Float[np.ndarray, "rows experts"]]:
+        """The loss of each row at each time, and the share of blocks that chose each expert for it."""
+        model: Any = self._run.bundle.transformer
+        num_rows, num_times = len(self._rows.rows), len(self._rows.settings.times)
+        found = torch.zeros(num_rows, num_times, dtype=torch.float64)
+        choices = torch.zeros(num_rows, model.config.num_experts, dtype=torch.float64)
         for turn, each in enumerate(self._encoded):
-            losses = self._row_losses(each)
-            if turn * self._run.processes.size + self._run.processes.rank < len(found):  # not asked a second time
-                found[each.number] = losses.double().cpu()
-        return self._run.processes.sums(found).numpy()
+            row = self._row_losses(each)
+            if turn * self._run.processes.size + self._run.processes.rank < num_rows:  # not asked a second time
+                found[each.number] = row.per_sample.double().cpu()
+                if row.routing is not None:
+                    choices[each.number] = row.routing.usage().double().mean(dim=0).cpu()
+        return self._run.processes.sums(found).numpy(), self._run.processes.sums(choices).numpy()
 
-    def _row_losses(self, row: _Encoded) -> Float[Tensor, "times"]:
+    def _row_losses(self, row: _Encoded) -> Losses:
         device, times = self._run.processes.device, self._rows.settings.times
         count, shape = len(times), tuple(row.latents.target.shape[1:])
         key = self._run.recipe.seed, "held_out", self._rows.rows[row.number].sample_id
@@ -128,7 +136,7 @@ class Validator:
             torch.tensor(times, dtype=torch.float32, device=device),
             torch.from_numpy(np.stack(noise)).to(device),
             None,
-        ).per_sample
+        )
 
     def _drawn(self) -> tuple[HeldOutSample, ...]:
         """The samples of the grid, in batches of one size."""

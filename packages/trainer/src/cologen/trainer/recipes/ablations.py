@@ -1,4 +1,4 @@
-"""Ablations, as variants of a recipe: the rows of table 5 and the curves of figure 4."""
+"""Ablations, as variants of a recipe: the rows of table 5, one of ours, and the curves of figure 4."""
 
 from __future__ import annotations
 
@@ -52,14 +52,33 @@ def co_training(base: Recipe) -> Recipe:
     return _variant(base, "co-training", (mixed,)).replace(rank=base.rank * len(base.stages))
 
 
+def replay(base: Recipe) -> Recipe:
+    """Not of the paper: staged, with a share 1 − ρ of each later stage's samples drawn from the tasks before it.
+
+    So routers learn which sources the old experts know, while the newest is asked to take ρ of all choices.
+    """
+    stages = list(base.stages[:1])
+    for number, stage in enumerate(base.stages[1:], start=1):
+        before = base.stages[:number]
+        share = (1 - stage.rho) / number
+        if share:
+            stage = stage.replace(
+                manifests={name: weight for each in (*before, stage) for name, weight in each.manifests.items()},
+                task_shares={each.task: share for each in before} | {stage.task: stage.rho},
+            )
+        stages.append(stage)
+    return _variant(base, "replay", tuple(stages))
+
+
 ABLATIONS: Mapping[str, Callable[[Recipe], Recipe]] = {
     "staged": staged,
     "concept-only": concept_only,
     "localization-only": localization_only,
     "neither": neither,
     "co-training": co_training,
+    "replay": replay,
 }
-"""The rows of table 5."""
+"""The rows of table 5, and one of ours behind them."""
 
 
 def sweep_alpha(base: Recipe, values: Sequence[float] = (0.0, 0.1, 0.25, 0.5, 1.0)) -> tuple[Recipe, ...]:

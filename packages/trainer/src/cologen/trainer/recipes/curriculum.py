@@ -62,7 +62,8 @@ class Stage(RecipePart):
     scenes: Numbers[Scenes | None] = None
     """Of a text-to-image stage: scenes that are drawn anew for every batch, in place of manifests."""
     task_shares: Numbers[dict[TaskName, float]] = Field(default={})
-    """Of a mixed stage: each task's share of the samples, relative to the others'; weights count within a task."""
+    """Of a mixed stage: each task's share of the samples, relative to the others'; weights count within a task. Another
+    stage has them where it trains on samples of other tasks beside its own."""
     iterations: Numbers[int] = Field(ge=1)
     """Optimizer steps."""
     global_batch: Numbers[int] = Field(ge=1)
@@ -90,8 +91,11 @@ class Stage(RecipePart):
             raise ValueError("scenes take the place of manifests, in a text-to-image stage alone")
         if self.scenes is None and len({weight == "by size" for weight in self.manifests.values()}) != 1:
             raise ValueError(f"manifests are one or more, weighted all by numbers or all 'by size': {self.manifests}")
-        if (self.task == "mixed") != bool(self.task_shares) or any(s <= 0 for s in self.task_shares.values()):
-            raise ValueError(f"task_shares are positive, and for a mixed stage only: {self.task}, {self.task_shares}")
+        known = self.task == "mixed" or self.task in self.task_shares
+        if not known if self.task_shares else self.task == "mixed":
+            raise ValueError(f"a mixed stage has task_shares, others have none or their own task's: {self.task_shares}")
+        if any(share <= 0 for share in self.task_shares.values()):
+            raise ValueError(f"task_shares are positive: {self.task_shares}")
         if self.trains_base and (self.new_expert or self.alpha):
             raise ValueError("a text-to-image stage trains the base: it has new_expert = false and alpha = 0")
         return self
@@ -112,22 +116,27 @@ class Stage(RecipePart):
         return tuple(self.manifests) if self.scenes is None else tuple(self.scenes.shares)
 
     @property
-    def manifest_tasks(self) -> tuple[str, ...]:
-        """The tasks whose manifests the stage can read."""
+    def own_tasks(self) -> tuple[str, ...]:
+        """The tasks that the stage is there for; of a base, the one whose manifests hold captions."""
         if self.task == "mixed":
             return tuple(self.task_shares)
         return ("inpaint",) if self.trains_base else (self.task,)
+
+    @property
+    def manifest_tasks(self) -> tuple[str, ...]:
+        """The tasks whose manifests the stage can read."""
+        return tuple(self.task_shares) or self.own_tasks
 
     def weights(self, found: Mapping[str, tuple[str, int]]) -> dict[str, float]:
         """Each manifest's weight in the mix, given what was ``found`` in each: its task and its number of rows.
 
         Raises:
-            ValueError: a task of a mixed stage has no manifest.
+            ValueError: a task that has a share has no manifest.
         """
         plain = {
             name: float(found[name][1]) if weight == "by size" else weight for name, weight in self.manifests.items()
         }
-        if self.task != "mixed":
+        if not self.task_shares:
             return plain
         totals = {str(task): sum(plain[name] for name in plain if found[name][0] == task) for task in self.task_shares}
         if lacking := [task for task, total in totals.items() if not total]:
@@ -276,7 +285,7 @@ class Recipe(RecipePart):
         if self.held_out is None:
             return {}
         before = self.stages[:stage_number] if self.held_out.earlier_tasks else ()
-        tasks = dict.fromkeys(task for stage in (self.stages[stage_number], *before) for task in stage.manifest_tasks)
+        tasks = dict.fromkeys(task for stage in (self.stages[stage_number], *before) for task in stage.own_tasks)
         return {task: self.held_out.manifests[task] for task in tasks if task in self.held_out.manifests}
 
 

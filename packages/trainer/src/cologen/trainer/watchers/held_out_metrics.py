@@ -26,6 +26,7 @@ def held_out_metrics(found: Validation, stage_task: str) -> HeldOutMetrics:
         measures={
             task: {name: finite(value) for name, value in named.items()} for task, named in found.measures.items()
         },
+        usage={task: found.usage(task).tolist() for task in found.per_task} if found.choices.size else {},
     )
 
 

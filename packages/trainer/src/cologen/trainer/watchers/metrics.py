@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,6 +94,8 @@ class HeldOutMetrics:
     """L_task at each of ``times``."""
     measures: Mapping[str, Mapping[str, float | None]]
     """Means over the samples of the grid; empty where none was drawn."""
+    usage: Mapping[str, list[float]] = field(default_factory=dict)
+    """The share of blocks and rows of each task that chose each expert; empty where there are none."""
 
 
 Record = StepMetrics | RoutingMetrics | HeldOutMetrics
@@ -107,9 +109,11 @@ def append(path: Path, record: Record) -> None:
 
 
 def read(path: Path, kind: type[Kind]) -> list[Kind]:
-    """The records of a log, in order; none if there is no log. Incomplete records are left out."""
+    """The records of a log, in order; none if there is no log. Incomplete records are left out, but older ones, which
+    lack only what has a default, are not."""
     fields = {each.name for each in dataclasses.fields(kind)}
-    return [kind(**values) for values in read_lines(path) if values.keys() == fields]
+    later = {each.name for each in dataclasses.fields(kind) if each.default_factory is not dataclasses.MISSING}
+    return [kind(**values) for values in read_lines(path) if fields - later <= values.keys() <= fields]
 
 
 def forget_after(path: Path, stage: int, step: int) -> int:
