@@ -58,7 +58,7 @@ class Options:
     weights: Path | None = None
     """Its weights (safetensors), as `train --recipe world-base` makes them. Default: the bundled ones."""
     negative: str | None = None
-    """What is not to be drawn; give --true-cfg above 1 with it. Default for a small base: the empty prompt."""
+    """What is not to be drawn: guidance leads away from it (--true-cfg). Default for a small base: the empty prompt."""
     seed: int = 0
     """Decides the noise that the picture begins with."""
     steps: int | None = None
@@ -101,10 +101,14 @@ class Options:
             require_unused(self, "preset", without="a small base, in place of --base")
         if self.bare and self.adapter is not None:
             raise ValueError("--bare is without an --adapter: give one of them")
+        if self.bare:
+            require_unused(self, "stage", without="an adapter: leave --bare out")
         if self.stage is not None and self.chosen_adapter is None:
             raise ValueError("--stage is one of an adapter's: give its folder with --adapter")
-        if (self.negative is not None) != (self.true_cfg is not None and self.true_cfg > 1):
-            raise ValueError("--negative and a --true-cfg above 1 work together: give both, or none of them")
+        if self.negative is not None and self.guidance_against[0] <= 1:
+            raise ValueError("--negative works with a --true-cfg above 1: give both, or none of them")
+        if self.true_cfg is not None and self.true_cfg > 1 and self.guidance_against[1] is None:
+            raise ValueError('--true-cfg above 1 leads away from a --negative: say which ("" is one)')
         if self.paste_known and self.mask is None:
             raise ValueError("--paste-known keeps what is around a hole: give the --mask of one")
 
@@ -139,9 +143,9 @@ class Options:
     @property
     def guidance_against(self) -> tuple[float, str | None]:
         """Scale and negative prompt of classifier-free guidance, as given or by default."""
-        if self.true_cfg is not None:
-            return self.true_cfg, self.negative
-        return (1.0, None) if self.base is not None else (_SMALL_BASE_CFG, "")
+        small = self.base is None
+        scale = self.true_cfg if self.true_cfg is not None else _SMALL_BASE_CFG if small else 1.0
+        return scale, "" if self.negative is None and small and scale > 1 else self.negative
 
     @property
     def width_and_height(self) -> tuple[int | None, int | None]:
@@ -205,6 +209,10 @@ def _pipeline(options: Options) -> CoLoGenPipeline:
 
 def _spec(options: Options) -> PipelineSpec:
     device = str(device_named(options.device))
+    if options.offload != "none" and device == "cpu":
+        raise ValueError("--offload saves a GPU's memory, and the model is on the CPU here: leave it out")
+    if options.weights is not None and not options.weights.is_file():
+        raise FileNotFoundError(f"no weights at {options.weights}")
     return PipelineSpec(
         base=options.base,
         preset=options.preset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -10,7 +11,7 @@ from PIL import Image
 from cologen.model.adapters import save_adapter
 from cologen.model.bundle import build
 from cologen.model.presets import preset
-from pipelines.generate import main
+from pipelines.generate import Options, main
 from tests.model.tiny_flux import write_flux
 
 QUICK = ("--steps", "1", "--device", "cpu")
@@ -90,7 +91,8 @@ def test_a_flux_folder_is_a_base_and_words_alone_are_enough(tmp_path: Path, caps
         (["--adapter", "nowhere"], "no adapter in nowhere"),
         (["--device", "cuda:99"], "no CUDA device cuda:99 on this machine"),
         (["--base", "./nowhere"], "no FLUX folder at ./nowhere"),
-        (["--weights", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--weights", "nowhere.safetensors"], "no weights at nowhere.safetensors"),
+        (["--device", "cpu", "--offload", "model"], "--offload saves a GPU's memory"),
     ],
 )
 def test_what_went_wrong_is_one_message(
@@ -116,10 +118,11 @@ def test_what_went_wrong_is_one_message(
         (["--seed", str(2**64 - 1), "--num", "2"], "--seed must be at least 0"),
         (["--guidance", "nan"], "--guidance must be at least 0"),
         (["--device", "tpu"], "--device must be auto, cpu or cuda"),
-        (["--bare", "--stage", "0"], "give its folder with --adapter"),
+        (["--bare", "--stage", "0"], "--stage is of no use without an adapter: leave --bare out"),
         (["--bare", "--adapter", "DIR"], "--bare is without an --adapter"),
-        (["--negative", "a dog"], "--negative and a --true-cfg above 1 work together"),
-        (["--true-cfg", "4"], "--negative and a --true-cfg above 1 work together"),
+        (["--negative", "a dog", "--true-cfg", "1"], "--negative works with a --true-cfg above 1"),
+        (["--base", "flux", "--negative", "a dog"], "--negative works with a --true-cfg above 1"),
+        (["--base", "flux", "--true-cfg", "4"], "--true-cfg above 1 leads away from a --negative"),
         (["--task", "inpaint"], "--task inpaint needs a --mask"),
         (["--mask", "mask.png"], "--mask is for --task inpaint"),
         (["--paste-known"], "give the --mask of one"),
@@ -137,6 +140,23 @@ def test_wrong_usage_leaves_with_two(
     (tmp_path / "folder.png").mkdir()
     more = [str(tmp_path / "folder.png") if each == "FOLDER" else each for each in more]
     assert message in refused([*GIVEN, "--image", str(image), "--out", str(tmp_path / "out.png"), *more], capsys)
+
+
+@pytest.mark.parametrize(
+    ("given", "guidance"),
+    [
+        ({}, (2.0, "")),
+        ({"negative": "a dog"}, (2.0, "a dog")),
+        ({"true_cfg": 4.0}, (4.0, "")),
+        ({"true_cfg": 1.0}, (1.0, None)),
+        ({"base": "flux"}, (1.0, None)),
+        ({"base": "flux", "true_cfg": 4.0, "negative": ""}, (4.0, "")),
+    ],
+)
+def test_a_small_base_is_guided_unless_one_says_otherwise_and_a_flux_base_is_not(
+    given: dict[str, Any], guidance: tuple[float, str | None]
+) -> None:
+    assert Options(out=Path("out.png"), prompt="a cat", **given).guidance_against == guidance
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_a_stage_with_samples_of_another_task_has_both_and_the_masks(data: Path)
         manifests=inpaint.manifests | grounding.manifests, task_shares={"inpaint": 1.0, "grounding": 3.0}, rho=1.0
     )
     recipe = short(world().replace(stages=(both,)))
-    for batch in whole(steps(opened(data, "mixed", recipe))):
+    for batch in whole(steps(opened(data, "grounding", recipe))):
         assert sorted(batch.tasks) == ["grounding"] * 6 + ["inpaint"] * 2
         holes = dict(zip(batch.tasks, batch.mask.flatten(1).float().mean(1), strict=True))
         assert holes["grounding"] == 1 and 0 < holes["inpaint"] < 1

@@ -113,8 +113,8 @@ def _assumptions(plan: RunForecast) -> str:
     return (
         f"Assumed: {setup.gpu.name} with {setup.gpu.memory:g} GB and {setup.gpu.peak / 1e12:g} TFLOP/s in bf16, "
         f"of which {setup.utilization:.0%} is reached (--utilization); codec, text encoder and data take no time. "
-        "Memory counts weights, gradients, AdamW, EMA and what autograd keeps for one micro batch of squares, "
-        "and is an estimate. Text in the cache is counted uncompressed, once for each row."
+        "Memory counts weights, gradients, the optimizer's averages, EMA and what autograd keeps for one micro batch "
+        "of squares, and is an estimate. Text in the cache is counted uncompressed, once for each row."
     )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from cologen.model.tasks import TASK_NAMES, TaskName
-from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS
+from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS, replay
 from cologen.trainer.recipes.curriculum import Recipe, Resolution, Stage, Weight
 from cologen.trainer.recipes.held_out import HeldOut
 from cologen.trainer.recipes.optimizer import Optimizer
@@ -130,7 +130,8 @@ def world() -> Recipe:
 
 
 def world_long() -> Recipe:
-    """``world`` with stages of eight to thirteen times as many steps: the recipe of the bundled adapters.
+    """``world`` with stages of eight to thirteen times as many steps, a fifth of each later stage's samples being of
+    the tasks before it: the recipe of the bundled adapters.
 
     ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-long --workers 0``, with ``OMP_NUM_THREADS=1``: 37
     minutes on 2 cores.
@@ -142,8 +143,7 @@ def world_long() -> Recipe:
         "customized": (1000, 32),
         "editing": (1600, 32),
     }
-    return world().replace(
-        name="world-long",
+    long = world().replace(
         ema_decay=0.99,
         micro_batch=16,
         checkpoint_every=200,
@@ -151,6 +151,7 @@ def world_long() -> Recipe:
         held_out=HeldOut(manifests=dict(WORLD_HELD_OUT), rows_per_task=12, every=400, times=(0.2, 0.5, 0.8)),
         stages=_world_stages(sizes, warmup_steps=40),
     )
+    return replay(long).replace(name="world-long")
 
 
 def world_small() -> Recipe:
