@@ -14,6 +14,7 @@ import tyro
 
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.usage import require_range
+from cologen.model.world_base import packaged_base
 from cologen.trainer.data.world import WORLD, ensure_manifests
 from pipelines.console import CONSOLE, progress_over_count, run
 from pipelines.experiment_figures import figures_of
@@ -25,6 +26,7 @@ from pipelines.experiment_steps import (
     evaluate_run,
     evaluations,
     is_trained,
+    settle,
     train_run,
 )
 
@@ -60,8 +62,9 @@ class Options:
     """Denoising steps. Default: the base's own."""
     edits_seed: int = 0
     """Which held-out scenes are asked."""
-    jobs: int = os.cpu_count() or 1
-    """Runs at work side by side, which share the CPU's cores evenly."""
+    jobs: int | None = None
+    """Runs at work side by side, which share the CPU's cores evenly. Default: one for each core; at scale small, whose
+    runs share a GPU, one."""
     dry_run: bool = False
     """Print the runs, what is left of each, and train nothing."""
 
@@ -81,8 +84,14 @@ class Options:
             num_items=self.items,
             steps=self.steps,
             edits_seed=self.edits_seed,
-            threads=max(1, (os.cpu_count() or 1) // self.jobs),
+            threads=max(1, (os.cpu_count() or 1) // self.num_jobs),
+            device="cpu" if self.scale == "tiny" else "auto",
         )
+
+    @property
+    def num_jobs(self) -> int:
+        """Runs side by side."""
+        return self.jobs or ((os.cpu_count() or 1) if self.scale == "tiny" else 1)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -94,13 +103,16 @@ def _experiment(options: Options) -> int:
     runs, setting = _chosen(options), options.setting
     if options.dry_run:
         return _dry_run(runs, setting)
+    if setting.base is None:
+        packaged_base(runs[0].recipe.preset)  # which says that there is none, before anything is built
     folder = Folder.open(setting.out)
     folder.create()
     with folder.locked("experimenting in"):
         manifests = (each.recipe.manifests_of(range(len(each.recipe.stages))) for each in runs)
         names = tuple(dict.fromkeys(name for each in manifests for name in each))
         ensure_manifests(setting.data, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
-        _work(runs, setting, options.jobs)
+        settle(setting)
+        _work(runs, setting, options.num_jobs)
         title = f"{options.experiment} at scale {options.scale}"
         tables = write_report(title, [figures_of(each, setting.out) for each in runs], setting)
     CONSOLE.print(f"Done. {tables} holds the tables; plots and pictures are beside it.")
@@ -121,17 +133,25 @@ def _chosen(options: Options) -> tuple[ExperimentRun, ...]:
 
 
 def _dry_run(runs: Sequence[ExperimentRun], setting: Setting) -> int:
-    for each in runs:
+    distinct = _distinct(runs)
+    for each in distinct:
         left = "trained" if is_trained(each, setting.out) else "to be trained"
         stages = " → ".join(f"{stage.task} {stage.iterations:,}" for stage in each.recipe.stages)
         after = f", after {each.parent}@{each.begins_at}" if each.parent else ""
         CONSOLE.print(f"{each.name}: {left}, {each.recipe.total_samples:,} samples: {stages}{after}")
-    CONSOLE.print(f"{len(runs)} runs, {sum(len(evaluations(each)) for each in runs)} evaluations, in {setting.out}")
+    num_evaluations = sum(len(evaluations(each)) for each in distinct)
+    CONSOLE.print(f"{len(distinct)} runs, {num_evaluations} evaluations, in {setting.out}")
     return 0
 
 
-def _work(runs: Sequence[ExperimentRun], setting: Setting, jobs: int) -> None:
+def _distinct(runs: Sequence[ExperimentRun]) -> list[ExperimentRun]:
+    """One of those that share a folder."""
+    return list({each.name: each for each in reversed(runs)}.values())[::-1]
+
+
+def _work(all_runs: Sequence[ExperimentRun], setting: Setting, jobs: int) -> None:
     """Train and measure all runs, parents first."""
+    runs = _distinct(all_runs)
     total = sum(1 + len(evaluations(each)) for each in runs)
     with progress_over_count(total, "experiment", "steps") as advance, at_work(jobs) as (pool, children):
 

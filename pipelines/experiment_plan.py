@@ -26,17 +26,21 @@ _SHARING = ("alpha", "rho")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentRun:
-    """One training run: ``row`` names it in tables, ``parent`` is the run that it begins after, at its last stage."""
+    """One training run: ``row`` names it in tables, ``parent`` is the run that it begins after, at its last stage.
+
+    ``same_as`` is the row whose run it is: a point of a sweep that changes nothing is not trained again.
+    """
 
     row: str
     sweep: str | None
     recipe: Recipe
     parent: str | None = None
+    same_as: str | None = None
 
     @property
     def name(self) -> str:
         """The name of its folder."""
-        return f"{self.row}-seed{self.recipe.seed}"
+        return f"{self.same_as or self.row}-seed{self.recipe.seed}"
 
     @property
     def begins_at(self) -> str | None:
@@ -76,7 +80,9 @@ def _points(base: Recipe) -> list[ExperimentRun]:
     staged = ExperimentRun(row=STAGED, sweep=None, recipe=ABLATIONS[STAGED](base))
     prefix = f"{base.name}-"
     variants = [
-        ExperimentRun(
+        ExperimentRun(row=variant.name.removeprefix(prefix), sweep=sweep, recipe=staged.recipe, same_as=STAGED)
+        if variant.replace(name=staged.recipe.name) == staged.recipe
+        else ExperimentRun(
             row=variant.name.removeprefix(prefix),
             sweep=sweep,
             recipe=variant,

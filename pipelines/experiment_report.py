@@ -71,10 +71,7 @@ def _after_last(runs: Sequence[RunFigures]) -> str:
 def _figures(runs: Sequence[RunFigures], figure: Callable[[RunFigures, str, str], float | None]) -> str:
     columns = [(task, metric) for task in TASK_NAMES for metric in HEADLINES[task]]
     head = ["", *(f"{task}: {metric.replace('_', ' ')}" for task, metric in columns)]
-    rows = [
-        [row, *(_said(over_seeds(runs, row, lambda run, at=at: figure(run, *at))) for at in columns)]
-        for row in rows_of(runs)
-    ]
+    rows = [[row, *(_cell(runs, row, lambda run, at=at: figure(run, *at)) for at in columns)] for row in rows_of(runs)]
     return _table(head, rows)
 
 
@@ -83,7 +80,7 @@ def _losses(runs: Sequence[RunFigures]) -> str:
     if not tasks:
         return ""
     rows = [
-        [row, *(_said(over_seeds(runs, row, lambda run, task=task: run.losses.get(task)), 4) for task in tasks)]
+        [row, *(_cell(runs, row, lambda run, task=task: run.losses.get(task), 4) for task in tasks)]
         for row in rows_of(runs)
     ]
     words = (
@@ -138,6 +135,13 @@ def _cost(runs: Sequence[RunFigures]) -> str:
 
 def _at(values: Sequence[float], index: int) -> float | None:
     return values[index] if index < len(values) else None
+
+
+def _cell(runs: Sequence[RunFigures], row: str, value: Callable[[RunFigures], float | None], digits: int = 3) -> str:
+    """A row's mean over seeds; of how many, where some have none."""
+    spread, num_runs = over_seeds(runs, row, value), sum(each.run.row == row for each in runs)
+    partly = spread is not None and len(spread.values) < num_runs
+    return _said(spread, digits) + (f" ({len(spread.values)} of {num_runs} seeds)" if spread and partly else "")
 
 
 def _said(spread: Spread | None, digits: int = 3) -> str:

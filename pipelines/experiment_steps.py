@@ -5,6 +5,7 @@ Both are the commands that a user would run, each in a process of its own, and c
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -14,16 +15,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
+from cologen.datagen.interrupts import terminated_like_ctrl_c
 from cologen.evaluation.reporting.report import RESULTS
+from cologen.evaluation.reporting.results import read_results
+from cologen.evaluation.settings import in_words, read_settings, write_settings
 from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.trainer.json_files import write_sealed
 from cologen.trainer.loop.checkpoint import ADAPTER
+from cologen.trainer.recipes.overrides import read_recipe
 from cologen.trainer.run_folder import RECIPE, finished_stages
 from pipelines.experiment_plan import ExperimentRun
 
 _LAST_LINES = 12
-_RECIPES, _LOGS, EVALUATIONS = "recipes", "logs", "evaluation"
+_RECIPES, _LOGS, EVALUATIONS, _SETTINGS = "recipes", "logs", "evaluation", "experiment.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,13 @@ class Setting:
     steps: int | None
     edits_seed: int
     threads: int
+    device: str
+
+    @property
+    def measuring(self) -> dict[str, Any]:
+        """What decides the figures of a trained run; all figures of a folder have it in common."""
+        base = None if self.base is None else hashlib.sha256(self.base.read_bytes()).hexdigest()
+        return {"items": self.num_items, "steps": self.steps, "edits-seed": self.edits_seed, "base": base}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +66,13 @@ class Evaluation:
 
 
 def evaluations(run: ExperimentRun) -> list[Evaluation]:
-    """Every task after the last stage, and after the stage that trained it."""
+    """Every task after the last stage, and after the stage that trained it, unless that is the parent's."""
     *before, _ = run.recipe.stages
-    own = [Evaluation(run, task, number) for number, stage in enumerate(before) for task in stage.own_tasks]
+    own = (
+        []
+        if run.parent
+        else [Evaluation(run, task, number) for number, stage in enumerate(before) for task in stage.own_tasks]
+    )
     return [*(Evaluation(run, task, len(before)) for task in TASK_NAMES), *own]
 
 
@@ -101,9 +118,9 @@ class Children:
 
 @contextmanager
 def at_work(jobs: int) -> Generator[tuple[ThreadPoolExecutor, Children]]:
-    """Threads for ``jobs`` processes side by side; leaving the block by an error or Ctrl-C stops these."""
+    """Threads for ``jobs`` processes side by side; leaving the block by an error, Ctrl-C or SIGTERM stops these."""
     children = Children()
-    with ThreadPoolExecutor(jobs) as pool:
+    with terminated_like_ctrl_c(), ThreadPoolExecutor(jobs) as pool:
         try:
             yield pool, children
         except BaseException:
@@ -112,8 +129,24 @@ def at_work(jobs: int) -> Generator[tuple[ThreadPoolExecutor, Children]]:
             raise
 
 
+def settle(setting: Setting) -> None:
+    """Keep what decides the figures beside them.
+
+    Raises:
+        ValueError: those that are there were measured otherwise.
+    """
+    file = setting.out / _SETTINGS
+    if file.is_file() and (words := in_words(read_settings(file), setting.measuring)):
+        raise ValueError(f"{setting.out} was measured otherwise ({words}): ask for the same, or give another --out")
+    write_settings(file, setting.measuring)
+
+
 def train_run(run: ExperimentRun, setting: Setting, children: Children) -> bool:
-    """Train a run to its end; returns whether anything was left to train."""
+    """Train a run to its end; returns whether anything was left to train.
+
+    Raises:
+        RuntimeError: training failed, was stopped, or is of another recipe.
+    """
     folder = setting.out / run.name
     if is_trained(run, setting.out):
         return False
@@ -129,30 +162,43 @@ def train_run(run: ExperimentRun, setting: Setting, children: Children) -> bool:
     if run.parent is not None:
         command += ["--from", f"{setting.out / run.parent}@{run.begins_at}"]
     children.run(command, setting.out / _LOGS / f"{run.name}.log", setting.threads)
+    if not _is_finished(run, folder):
+        raise RuntimeError(f"{run.name} was stopped: run the same command again to continue")
     return True
 
 
 def is_trained(run: ExperimentRun, out: Path) -> bool:
-    """Whether all stages of a run are finished."""
+    """Whether all stages of a run are finished, by the recipe that is planned; training refuses another."""
     folder = out / run.name
+    return _is_finished(run, folder) and read_recipe(folder / RECIPE) == run.recipe
+
+
+def _is_finished(run: ExperimentRun, folder: Path) -> bool:
     return (folder / RECIPE).is_file() and finished_stages(folder) >= set(range(len(run.recipe.stages)))
 
 
 def evaluate_run(evaluation: Evaluation, setting: Setting, children: Children) -> None:
-    """Ask one benchmark of a trained run; nothing is asked again whose results are there."""
+    """Ask one benchmark of a trained run; nothing is asked again whose results are there and whole."""
     run, folder = evaluation.run, evaluation.folder(setting.out)
     command = [
         sys.executable, "-m", "pipelines.evaluate", "--bench", f"world_{evaluation.task}", "--level", "simple",
         "--adapter", str(setting.out / run.name / ADAPTER), "--stage", str(_expert(run, evaluation.stage)),
         "--limit", str(setting.num_items), "--edits-seed", str(setting.edits_seed), "--preset", run.recipe.preset,
-        "--size", str(run.recipe.resolution.side), "--candidates", "model", "--device", "cpu", "--out", str(folder),
+        "--size", str(run.recipe.resolution.side), "--candidates", "model",
+        "--device", setting.device, "--out", str(folder),
     ]  # fmt: skip
     if setting.steps is not None:
         command += ["--steps", str(setting.steps)]
     if setting.base is not None:
         command += ["--weights", str(setting.base)]
-    if not (folder / RESULTS).is_file():
+    if not _is_measured(folder):
         children.run(command, setting.out / _LOGS / f"{run.name}-evaluation.log", setting.threads)
+
+
+def _is_measured(folder: Path) -> bool:
+    if not (folder / RESULTS).is_file():
+        return False
+    return not any(each.counts.num_problems for each in read_results(folder / RESULTS).candidates.get("model", ()))
 
 
 def _expert(run: ExperimentRun, stage: int) -> int:

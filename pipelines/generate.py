@@ -97,6 +97,8 @@ class Options:
         """Refuse options that would be ignored."""
         if self.base is not None and self.weights is not None:
             raise ValueError("--weights are for a --preset: a --base brings its own")
+        if self.base is None and self.guidance is not None:
+            raise ValueError("--guidance is for a --base that was distilled with it: a small base takes --true-cfg")
         if self.base is not None:
             require_unused(self, "preset", without="a small base, in place of --base")
         if self.bare and self.adapter is not None:

@@ -1,7 +1,10 @@
 import json
+import os
+import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,9 @@ from PIL import Image
 
 from cologen.evaluation.reporting.results import read_results
 from cologen.reports.contact_sheet import TILE
+from cologen.trainer.json_files import write_sealed
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.run_folder import RECIPE, finish_stage
 from cologen.trainer.watchers.metrics import (
     HELD_OUT,
     METRICS,
@@ -22,7 +28,7 @@ from pipelines.experiment import main
 from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten
 from pipelines.experiment_plan import ExperimentRun, planned
 from pipelines.experiment_report import FIGURES, MARKDOWN
-from pipelines.experiment_steps import Children, Evaluation, Setting, evaluations
+from pipelines.experiment_steps import Children, Evaluation, Setting, evaluations, is_trained, settle, train_run
 
 
 def num_samples(run: ExperimentRun) -> int:
@@ -40,12 +46,18 @@ class TestPlan:
 
     def test_the_sweeps_of_figure_4_that_share_stages_begin_at_the_end_of_the_last_but_one(self):
         runs = planned("figure4", "tiny", (0,), ("stages.customized.iterations=33",))
-        assert [run.name for run in runs if run.parent is None] == [
-            "staged-seed0", "rank-4-seed0", "rank-8-seed0", "rank-16-seed0", "rank-32-seed0"
-        ]  # fmt: skip
+        alone = {run.name for run in runs if run.parent is None}
+        assert alone == {"staged-seed0", "rank-4-seed0", "rank-8-seed0", "rank-32-seed0"}
         after = [run for run in runs if run.parent]
         assert {(run.parent, run.begins_at) for run in after} == {("staged-seed0", "customized:33")}
-        assert {run.sweep for run in after} == {"alpha", "rho"} and len(after) == 10
+        assert {run.sweep for run in after} == {"alpha", "rho"} and len(after) == 8
+        assert all([each.stage for each in evaluations(run)] == [4] * 5 for run in after), "the parent has the others"
+
+    def test_a_point_that_changes_nothing_is_the_staged_run(self):
+        staged, *points = planned("figure4", "tiny", (3,))
+        same = [run for run in points if run.same_as]
+        assert [run.row for run in same] == ["alpha-0.5", "rank-16", "rho-0.8"]
+        assert all((run.name, run.recipe) == (staged.name, staged.recipe) for run in same)
 
     def test_parents_come_before_the_runs_that_begin_after_them(self):
         runs = planned("figure4", "tiny", (0, 1))
@@ -64,6 +76,43 @@ class TestPlan:
             assert [(each.task, each.stage) for each in evaluations(run)] == [*((task, 4) for task in HEADLINES), *own]
         assert [(each.task, each.stage) for each in evaluations(neither)][5:] == [("control", 0), ("customized", 1)]
         assert [(each.task, each.stage) for each in evaluations(mixed)] == [(task, 0) for task in HEADLINES]
+
+
+def finished(folder: Path, of: Recipe) -> None:
+    """What a run leaves that is trained by a recipe."""
+    folder.mkdir(parents=True)
+    write_sealed(folder / RECIPE, of.model_dump(mode="json"))
+    for number in range(len(of.stages)):
+        finish_stage(folder, number)
+
+
+class TestSteps:
+    def test_a_run_is_trained_by_its_own_recipe_alone(self, tmp_path: Path):
+        run, *_ = planned("table5", "tiny", (0,))
+        assert not is_trained(run, tmp_path)
+        finished(tmp_path / run.name, run.recipe)
+        assert is_trained(run, tmp_path)
+        assert not is_trained(replace(run, recipe=run.recipe.replace(rank=4)), tmp_path)
+
+    def test_training_that_was_stopped_is_not_taken_for_done(self, tmp_path: Path):
+        children, (run, *_) = Children(), planned("table5", "tiny", (0,))
+        children.stop()
+        with pytest.raises(RuntimeError, match="staged-seed0 was stopped: run the same command again"):
+            train_run(run, setting(tmp_path), children)
+
+    def test_figures_that_were_measured_otherwise_are_not_mixed_in(self, tmp_path: Path):
+        settle(setting(tmp_path))
+        settle(setting(tmp_path))
+        with pytest.raises(ValueError, match=r"measured otherwise \(items: 8, not 9\): ask for the same"):
+            settle(replace(setting(tmp_path), num_items=9))
+        base = tmp_path / "base.safetensors"
+        base.write_bytes(b"other weights")
+        with pytest.raises(ValueError, match="base: None, not"):
+            settle(replace(setting(tmp_path), base=base))
+
+
+def setting(out: Path) -> Setting:
+    return Setting(out=out, data=out, base=None, num_items=8, steps=1, edits_seed=0, threads=1, device="cpu")
 
 
 class TestChildren:
@@ -90,6 +139,25 @@ class TestChildren:
         assert not thread.is_alive() and log.read_text() == "begun\nsaved\n"
         children.run([sys.executable, "-c", "print('another')"], log, 1)
         assert log.read_text() == "begun\nsaved\n"
+
+
+def test_sigterm_stops_what_is_at_work(tmp_path: Path):
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from pipelines.experiment_steps import at_work\n"
+        "sleeping = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'\n"
+        "with at_work(1) as (pool, children):\n"
+        "    pool.submit(children.run, [sys.executable, '-c', sleeping], Path(sys.argv[1]), 1).result()\n"
+    )
+    log = tmp_path / "one.log"
+    with subprocess.Popen([sys.executable, "-c", program, str(log)], stderr=subprocess.DEVNULL) as process:
+        while not (log.is_file() and log.read_text().endswith("\n")):
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(30) != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(log.read_text()), 0)
 
 
 class TestSpread:

@@ -117,6 +117,7 @@ def test_what_went_wrong_is_one_message(
         (["--seed", "-1"], "--seed must be at least 0"),
         (["--seed", str(2**64 - 1), "--num", "2"], "--seed must be at least 0"),
         (["--guidance", "nan"], "--guidance must be at least 0"),
+        (["--guidance", "3.5"], "a small base takes --true-cfg"),
         (["--device", "tpu"], "--device must be auto, cpu or cuda"),
         (["--bare", "--stage", "0"], "--stage is of no use without an adapter: leave --bare out"),
         (["--bare", "--adapter", "DIR"], "--bare is without an --adapter"),

@@ -34,9 +34,25 @@ def test_the_source_itself_is_no_edit(kind: EditKind) -> None:
 
 def test_noise_is_no_edit() -> None:
     noise = np.random.default_rng(0).integers(0, 256, size=(32, 32, 3)).astype(np.uint8)
-    for kind in ("recolor", "add", "replace", "move"):
+    for kind in EDIT_KINDS:
         for each in edits(kind, 8):
-            assert edited(noise, picture_of(each.before), each).whole == 0
+            values = edited(noise, picture_of(each.before), each)
+            assert values.made == values.whole == 0
+
+
+def test_what_was_not_asked_for_is_seen() -> None:
+    """The edit is made, and an object is there that nobody asked for."""
+    found = []
+    for first, second in zip(edits("recolor", 40), edits("add", 40), strict=False):
+        added = second.after.objects[second.index]
+        taken = [(thing.shape, thing.color) for thing in first.after.objects]
+        near = any(max(abs(added.x - thing.x), abs(added.y - thing.y)) < 0.3 for thing in first.after.objects)
+        if not near and (added.shape, added.color) not in taken:
+            more = replace(first.after, objects=(*first.after.objects, added))
+            found.append(edited(picture_of(more), picture_of(first.before), first))
+    assert len(found) >= 5
+    assert mean(each.made for each in found) >= 0.9
+    assert mean(each.nothing_added for each in found) == mean(each.whole for each in found) == 0
 
 
 def test_a_second_change_is_not_kept() -> None:

@@ -65,6 +65,16 @@ def test_the_source_has_no_mark_and_noise_no_right_one(kind: MarkKind) -> None:
         assert grounded(noise, rendering, asked).iou < 0.5
 
 
+def test_where_any_of_a_class_will_do_each_of_them_is_right_and_another_object_is_not() -> None:
+    for rendering, asked, color in cases("frame")[:10]:
+        either = MarkAsked(kind="frame", targets=(0, 1), color=asked.color, any_of=True)
+        assert all(grounded(_marked(rendering, "frame", i, color), rendering, either).target == 1 for i in (0, 1))
+        both = MarkAsked(kind="frame", targets=(0, 1), color=asked.color)
+        assert grounded(_marked(rendering, "frame", 0, color), rendering, both).iou < 0.95
+        if len(rendering.boxes) > 2:
+            assert grounded(_marked(rendering, "frame", 2, color), rendering, either).target == 0
+
+
 def test_another_colour_is_seen() -> None:
     for rendering, asked, color in cases("frame")[:10]:
         other = next(each for each in PALETTE if each.name not in (color.name, "pink", "gray"))

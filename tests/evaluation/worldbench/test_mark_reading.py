@@ -30,6 +30,14 @@ def test_a_cover_is_read_at_any_opacity() -> None:
         assert (mark.region == mask.astype(bool)).all()
 
 
+def test_a_patch_that_hides_all_is_neither_a_frame_nor_a_cover() -> None:
+    patch = GREY.copy()
+    patch[5:20, 8:25] = (0, 255, 255)
+    for kind in ("frame", "cover"):
+        mark = read_mark(patch, GREY, kind)
+        assert mark.color == "cyan" and not mark.region.any()
+
+
 def test_no_change_is_no_mark() -> None:
     mark = read_mark(GREY, GREY, "frame")
     assert mark.color is None and not mark.region.any()

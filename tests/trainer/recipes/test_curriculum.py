@@ -108,7 +108,7 @@ def test_what_float32_cannot_hold_is_refused_where_it_would_vanish_or_overflow(m
         ({"manifests": {"a": "by size", "b": 0.5}}, "all by numbers or all 'by size'"),
         ({"manifests": {"a": -1.0}}, "a positive number or 'by size'"),
         ({"task": "mixed"}, "a mixed stage has task_shares"),
-        ({"task_shares": {"inpaint": 1.0}}, "or their own task's"),
+        ({"task_shares": {"inpaint": 1.0}}, "lack its own task"),
         ({"task_shares": {"editing": 1.0, "inpaint": 0.0}}, "task_shares are positive"),
         ({"task": "text-to-image"}, "new_expert = false"),
         ({"manifests": {"a": math.inf}}, "finite number"),

@@ -64,7 +64,8 @@ class Hole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Of grounding: the scene, the manifest row of the mark, and the objects that it is on."""
+    """Of grounding: the scene, the manifest row of the mark, and the objects that are meant: those that it is on, or
+    of instance referring, where any one will do, all of the class."""
 
     scene: Scene
     row: Mapping[str, Any]
@@ -102,6 +103,9 @@ def grounding_pair(seed: int, index: int, level: LevelName, side: int) -> DrawnP
     row = rows[0]
     boxes = {tuple(box) for box in row["boxes"]}
     targets = tuple(i for i, item in enumerate(image.objects) if item.box.xyxy() in boxes)
+    if row["referring"] == "instance":
+        nouns = {image.objects[i].noun for i in targets}
+        targets = tuple(i for i, item in enumerate(image.objects) if item.noun in nouns)
     made = Mark(scene=drawing.scene, row=row, targets=targets)
     return DrawnPair(prompt=row["caption"], source=picture, target=marks.marked(picture, row), made=made)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one stops the work and cleans up; a second one ends the process at once."""
+"""Ctrl-C: the first one stops the work and cleans up; a second one ends the process at once. SIGTERM likewise."""
 
 from __future__ import annotations
 
@@ -38,6 +38,22 @@ def second_one_ends(words: str) -> Generator[None]:
     finally:
         if signal.getsignal(signal.SIGINT) is first:
             signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def terminated_like_ctrl_c() -> Generator[None]:
+    """Let SIGTERM, by which batch systems and containers stop a process, raise KeyboardInterrupt too.
+
+    Outside of the main thread signals cannot be received, and nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def ending_with(words: str) -> Callable[[int, FrameType | None], None]:

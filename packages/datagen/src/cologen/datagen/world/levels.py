@@ -26,9 +26,9 @@ class Level:
     likely. ``size_jitter`` is how far a radius may be off its size's, as a fraction of it. ``tilt`` multiplies each
     shape's largest turn. ``grid`` holds the coordinates at which middles of objects lie, across and down, as fractions
     of the picture; none: anywhere. ``min_visible`` is the part of every object's area that is
-    seen, ``edge_share`` the share of objects that may reach beyond the picture. In ``distinct`` scenes no two objects
-    have the same shape or colour. ``plain_words`` leaves one wording for everything that can be said, and only
-    ``said_sizes`` are said.
+    seen, ``edge_share`` the share of objects that may reach beyond the picture. ``twin_share`` is how
+    often an object equals one before it. In ``distinct`` scenes no two objects have the same shape or colour.
+    ``plain_words`` leaves one wording for everything that can be said, and only ``said_sizes`` are said.
     """
 
     shapes: tuple[str, ...]

@@ -23,8 +23,8 @@ _SUBJECT_SIZES = ("medium", "large")
 class SubjectPair:
     """Two scenes with one subject: ``first.objects[first_index]`` and ``second.objects[second_index]``.
 
-    Its shape, colour, texture, grain and scale are the same in both; its place, turn and ground are not. ``item``
-    names it without an article; ``first_words`` and ``second_words`` tell what it does in each scene.
+    Its shape, colour, texture, grain and scale are the same in both; place and turn are drawn anew, and the ground is
+    another. ``item`` names it without an article; ``first_words`` and ``second_words`` tell what it does in each scene.
     """
 
     first: Scene

@@ -22,15 +22,17 @@ from cologen.evaluation.worldbench.statements import stated_place
 class EditValues:
     """Of one picture.
 
-    ``made`` is 1 if the change is there. ``kept`` is the share of the other objects that are read as they were; None
-    where there are none. ``ground`` is 1 on the same ground. ``whole`` is 1 if all three are right. These are in
-    [0, 1], higher is better. ``l1_outside`` is the mean difference from the source where neither the object nor its
-    shadow was or is, in the range [-1, 1] of pixels, so in [0, 2]; None where that is nowhere.
+    ``made`` is 1 if the change is there; something is removed only where the ground is read that was below it. ``kept``
+    is the share of the other objects that are read as they were; None where there are none. ``ground`` is 1 on the same
+    ground. ``nothing_added`` is 1 if there are no more objects than there should be. ``whole`` is 1 if all four are
+    right. These are in [0, 1], higher is better. ``l1_outside`` is the mean difference from the source where neither
+    the object nor its shadow was or is, in the range [-1, 1] of pixels, so in [0, 2]; None where that is nowhere.
     """
 
     made: float
     kept: float | None
     ground: float
+    nothing_added: float
     whole: float
     l1_outside: float | None
 
@@ -41,15 +43,16 @@ def edited(output: Picture, source: Picture, edit: Edit) -> EditValues:
     others = [thing for i, thing in enumerate(edit.before.objects) if edit.kind == "add" or i != edit.index]
     partners = matched(others, reading.objects, in_place)
     rest = [each for each in reading.objects if not any(each is partner for partner in partners)]
-    changed = _CHANGES[edit.kind](edit, rest)
+    same_ground = reading.ground == edit.before.ground
+    changed = _CHANGES[edit.kind](edit, rest) if same_ground or edit.kind != "remove" else None
     kept = sum(partner is not None for partner in partners) / len(others) if others else None
-    ground = float(reading.ground == edit.before.ground)
-    made = float(changed is not None)
+    nothing_added = len(reading.objects) <= len(edit.after.objects)
     return EditValues(
-        made=made,
+        made=float(changed is not None),
         kept=kept,
-        ground=ground,
-        whole=float(made == ground == 1 and kept in (None, 1)),
+        ground=float(same_ground),
+        nothing_added=float(nothing_added),
+        whole=float(changed is not None and same_ground and nothing_added and kept in (None, 1)),
         l1_outside=_outside(output, source, edit, changed),
     )
 

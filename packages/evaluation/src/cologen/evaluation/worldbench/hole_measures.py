@@ -23,11 +23,11 @@ HIDDEN = 0.5
 class HoleValues:
     """Of one picture.
 
-    ``hidden`` is the share of the hidden objects that are read with their shape and colour in the hole;
-    None where the hole hides none. ``in_place`` is the same with the middle where it was. ``nothing_added`` is 1 if the
-    hole has no more objects than it hid. ``kept`` is the share of the other objects that are read as they are; None
-    where there are none. These are in [0, 1], higher is better. ``l1_outside`` is the mean difference from the original
-    outside the hole, in the range [-1, 1] of pixels, so in [0, 2]; None where the hole is everywhere.
+    ``hidden`` is the share of the hidden objects that are read with their shape and colour in the hole; None where the
+    hole hides none. ``in_place`` is the same with the middle where it was. ``nothing_added`` is 1 if the ground is the
+    scene's and the hole has no more objects than it hid. ``kept`` is the share of the other objects that are read as
+    they are; None where there are none. These are in [0, 1], higher is better. ``l1_outside`` is the mean difference
+    from the original outside the hole, in the range [-1, 1] of pixels, so in [0, 2]; None where the hole is everywhere.
     """
 
     hidden: float | None
@@ -52,7 +52,7 @@ def inpainted(output: Picture, original: Picture, hole: Region, scene: Scene) ->
     return HoleValues(
         hidden=found / len(hidden) if hidden else None,
         in_place=share_in_place(hidden, reading.objects),
-        nothing_added=float(len(there) <= len(hidden)),
+        nothing_added=float(reading.ground == scene.ground and len(there) <= len(hidden)),
         kept=share_in_place(others, reading.objects),
         l1_outside=outside,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -22,13 +23,15 @@ LEAST_IOU = 0.25
 class MarkAsked:
     """The mark that is asked for: around or over which objects of a rendering, and how.
 
-    ``color`` is a name of ``grounding.palette``; ``line_width`` is in pixels and matters for frames alone.
+    ``any_of``: one of them will do, and no other object is to be marked. ``color`` is a name of ``grounding.palette``;
+    ``line_width`` is in pixels and matters for frames alone.
     """
 
     kind: MarkKind
     targets: tuple[int, ...]
     color: str
     line_width: int = 1
+    any_of: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +55,17 @@ def grounded(output: Picture, rendering: Rendering, asked: MarkAsked) -> MarkVal
     source = rendering.picture
     mark = read_mark(output, source, asked.kind)
     regions = [_region(rendering, i, asked.kind) for i in range(len(rendering.masks))]
-    wanted = np.logical_or.reduce([regions[i] for i in asked.targets])
+    targets = asked.targets
+    if asked.any_of:
+        targets = (max(targets, key=lambda i: _iou(mark.region, regions[i])),)
+    wanted = np.logical_or.reduce([regions[i] for i in targets])
     iou = _iou(mark.region, wanted)
     others = [_iou(mark.region, region) for i, region in enumerate(regions) if i not in asked.targets]
     return MarkValues(
         iou=iou,
         color=float(mark.color == asked.color),
         target=float(iou >= LEAST_IOU and all(iou > other for other in others)),
-        l1_outside=signed_l1(output, source, ~_mark(rendering, asked, wanted)),
+        l1_outside=signed_l1(output, source, ~_mark(rendering, asked, targets, wanted)),
     )
 
 
@@ -72,12 +78,12 @@ def _region(rendering: Rendering, index: int, kind: MarkKind) -> np.ndarray:
     return region
 
 
-def _mark(rendering: Rendering, asked: MarkAsked, wanted: np.ndarray) -> np.ndarray:
+def _mark(rendering: Rendering, asked: MarkAsked, targets: Sequence[int], wanted: np.ndarray) -> np.ndarray:
     """The pixels that the asked mark may change, and one around each."""
     if asked.kind == "cover":
         pixels: Mask = wanted.astype(np.uint8)
     else:
-        boxes = [rendering.boxes[i] for i in asked.targets]
+        boxes = [rendering.boxes[i] for i in targets]
         sides = [(box.x0, box.y0, box.x1, box.y1) for box in boxes]
         pixels = frames(sides, asked.line_width, *wanted.shape)
     return cv2.dilate(pixels, np.ones((3, 3), dtype=np.uint8)) > 0

@@ -1,11 +1,12 @@
 """Reads the mark that a grounding output adds to its source: where the pixels changed, and in which colour.
 
-The source is known, so no object has to be recognised: a frame is what became the frame's colour, a cover what became a
-blend of source and colour.
+The source is known, so no object has to be recognised: a frame is what became the frame's colour around something that
+did not, a cover what became a blend of source and colour.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from cologen.datagen.grounding.palette import PALETTE
+from cologen.datagen.grounding.palette import PALETTE, Color
 from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.evaluation.records import Picture
 
@@ -26,6 +27,7 @@ _LEAST_PART = 0.25
 _SOLID = 0.5
 """The share of a row or column of a frame's box that has to be changed for it to belong to the frame."""
 _OPACITIES = np.linspace(*GroundingPolicy().opacity, 7)
+_OPAQUE = 1.0
 
 Pixels = Bool[np.ndarray, "height width"]
 Values = UInt8[np.ndarray, "pixels 3"]
@@ -35,7 +37,8 @@ Values = UInt8[np.ndarray, "pixels 3"]
 class ReadMark:
     """``color`` is a name of ``grounding.palette``; ``region`` the pixels inside the frames, or under the cover.
 
-    Where nothing changed, the colour is None and the region is empty.
+    Where nothing changed, the colour is None and the region is empty. What is of another kind has a colour and no
+    region: a patch that is solid all over is no frame, and what hides all below it is no cover.
     """
 
     color: str | None
@@ -49,8 +52,12 @@ def read_mark(output: Picture, source: Picture, kind: MarkKind) -> ReadMark:
     if not parts:
         return ReadMark(None, np.zeros_like(changed))
     whole = np.logical_or.reduce(parts)
-    region = whole if kind == "cover" else np.logical_or.reduce([_inside_of_frame(part) for part in parts])
-    return ReadMark(_color(output[whole], source[whole], kind), region)
+    values = output[whole], source[whole]
+    if kind == "frame":
+        _, color = _blend(*values, [_OPAQUE])
+        return ReadMark(color.name, np.logical_or.reduce([_inside_of_frame(part) for part in parts]))
+    error, color = _blend(*values, _OPACITIES.tolist())
+    return ReadMark(color.name, whole & (error < _error(*values, color.rgb, _OPAQUE)))
 
 
 def _parts(changed: Pixels) -> list[Pixels]:
@@ -63,7 +70,8 @@ def _parts(changed: Pixels) -> list[Pixels]:
 
 
 def _inside_of_frame(part: Pixels) -> Pixels:
-    """The box within the lines: what is left of the outer box when its solid rows and columns are taken off."""
+    """The box within the lines: what is left of the outer box when its solid rows and columns are taken off; empty of
+    a part that is solid all over."""
     left, top, width, height = cv2.boundingRect(part.astype(np.uint8))
     box = part[top : top + height, left : left + width]
     rows, columns = box.mean(axis=1) >= _SOLID, box.mean(axis=0) >= _SOLID
@@ -72,8 +80,6 @@ def _inside_of_frame(part: Pixels) -> Pixels:
     before, after = _leading(columns), width - _leading(columns[::-1])
     if up < down and before < after:
         inside[top + up : top + down, left + before : left + after] = True
-    else:  # solid all over: it is no frame, but it is there
-        inside[top : top + height, left : left + width] = True
     return inside
 
 
@@ -82,11 +88,11 @@ def _leading(flags: Bool[np.ndarray, " _"]) -> int:
     return len(flags) if flags.all() else int(flags.argmin())
 
 
-def _color(output: Values, source: Values, kind: MarkKind) -> str:
-    """The colour that explains the changed pixels best, of a cover at any of its opacities."""
-    opacities = [1.0] if kind == "frame" else _OPACITIES.tolist()
+def _blend(output: Values, source: Values, opacities: Sequence[float]) -> tuple[float, Color]:
+    """The colour that explains the changed pixels best, at any of the opacities, and what it leaves unexplained."""
     errors = [min(_error(output, source, color.rgb, opacity) for opacity in opacities) for color in PALETTE]
-    return PALETTE[int(np.argmin(errors))].name
+    best = int(np.argmin(errors))
+    return errors[best], PALETTE[best]
 
 
 def _error(output: Values, source: Values, rgb: tuple[int, int, int], opacity: float) -> float:

@@ -35,7 +35,7 @@ def matched(
 
 
 def in_place(thing: SceneObject, found: ReadObject) -> float:
-    """1 for an object of this shape and colour whose middle is where it should be, else 0."""
+    """1 for an object of this shape and colour whose middle is where it should be, else 0; its size is not compared."""
     return float(_is_near(thing, found) and (found.shape, found.color) == (thing.shape, thing.color))
 
 
@@ -46,7 +46,8 @@ def share_in_place(things: Sequence[SceneObject], found: Sequence[ReadObject]) -
 
 
 def as_stated(stated: StatedObject, found: ReadObject) -> float:
-    """0 for another shape, colour or texture; 1 for the stated object, and 1 more where it is at the stated place."""
+    """0 for another shape, colour or texture; 1 for the stated object, and 1 more where it is at the stated place. A
+    stated size is not compared."""
     if (found.shape, found.color) != (stated.shape, stated.color):
         return 0.0
     if stated.texture is not None and found.texture != stated.texture:

@@ -55,13 +55,14 @@ def co_training(base: Recipe) -> Recipe:
 def replay(base: Recipe) -> Recipe:
     """Not of the paper: staged, with a share 1 − ρ of each later stage's samples drawn from the tasks before it.
 
-    So routers learn which sources the old experts know, while the newest is asked to take ρ of all choices.
+    So routers learn which sources the old experts know, while the newest is asked to take ρ of all choices. A stage
+    whose ρ is 0 or 1 stays as it is.
     """
     stages = list(base.stages[:1])
     for number, stage in enumerate(base.stages[1:], start=1):
         before = base.stages[:number]
         share = (1 - stage.rho) / number
-        if share:
+        if 0 < stage.rho < 1:
             stage = stage.replace(
                 manifests={name: weight for each in (*before, stage) for name, weight in each.manifests.items()},
                 task_shares={each.task: share for each in before} | {stage.task: stage.rho},

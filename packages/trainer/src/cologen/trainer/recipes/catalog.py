@@ -217,7 +217,7 @@ def world_base_given() -> Recipe:
 
 def world_small_base() -> Recipe:
     """The base of ``world-small``: ``train --recipe world-small-base``, on one GPU."""
-    scenes = Scenes(level="usual", side=64)
+    scenes = Scenes(level="simple", side=64)
     small = world_small()
     return _text_to_image(
         "world-small-base", small, scenes, iterations=20_000, decay_share=0.25, global_batch=128, learning_rate=1e-3

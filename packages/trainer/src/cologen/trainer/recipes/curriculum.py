@@ -91,9 +91,11 @@ class Stage(RecipePart):
             raise ValueError("scenes take the place of manifests, in a text-to-image stage alone")
         if self.scenes is None and len({weight == "by size" for weight in self.manifests.values()}) != 1:
             raise ValueError(f"manifests are one or more, weighted all by numbers or all 'by size': {self.manifests}")
-        known = self.task == "mixed" or self.task in self.task_shares
-        if not known if self.task_shares else self.task == "mixed":
-            raise ValueError(f"a mixed stage has task_shares, others have none or their own task's: {self.task_shares}")
+        mixed = self.task == "mixed"
+        if mixed and not self.task_shares:
+            raise ValueError("a mixed stage has task_shares, and there are none")
+        if self.task_shares and not mixed and self.task not in self.task_shares:
+            raise ValueError(f"task_shares of stage {self.task} lack its own task: {self.task_shares}")
         if any(share <= 0 for share in self.task_shares.values()):
             raise ValueError(f"task_shares are positive: {self.task_shares}")
         if self.trains_base and (self.new_expert or self.alpha):

@@ -48,7 +48,6 @@ class Asked(Generic[Truth]):
     truth: Truth
     source: Picture | None = None
     region: Region | None = None
-    condition: ConditionMap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +114,7 @@ def ask_grounding(seed: int, index: int, level: LevelName, size: int) -> Asked[M
         targets=pair.made.targets,
         color=row["color"],
         line_width=max(1, round((row["line_width"] or 1) / OVERSAMPLING)),
+        any_of=row["referring"] == "instance",
     )
     truth = Mark(rendering=at_size, asked=asked)
     return Asked(question=_on("grounding", pair, plain), target=shrunk(pair.target, size), truth=truth, source=plain)

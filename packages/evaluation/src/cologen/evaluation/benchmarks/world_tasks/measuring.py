@@ -13,7 +13,7 @@ from cologen.datagen.world.subjects import SubjectPair
 from cologen.evaluation.benchmarks.world_tasks.asking import Controlled, Edited, Hole, Mark
 from cologen.evaluation.metric import Metric
 from cologen.evaluation.records import Case, Picture
-from cologen.evaluation.worldbench.control_measures import edge_f1, segmentation_miou
+from cologen.evaluation.worldbench.control_measures import depth_order, edge_f1, segmentation_miou
 from cologen.evaluation.worldbench.drawing_measures import said
 from cologen.evaluation.worldbench.edit_measures import edited
 from cologen.evaluation.worldbench.hole_measures import inpainted
@@ -57,7 +57,12 @@ def _control(output: Picture, truth: object, level: LevelName) -> Values:
         "edge_f1": edge_f1(output, truth.edges) if truth.kind == "canny" else None,
         "miou": segmentation_miou(read(output, level), truth.labels) if truth.kind == "segmentation" else None,
         "depth_miou": segmentation_miou(read(output, level), truth.labels) if truth.kind == "depth" else None,
+        "depth_order": _order(output, truth, level) if truth.kind == "depth" else None,
     }
+
+
+def _order(output: Picture, truth: Controlled, level: LevelName) -> float | None:
+    return depth_order(read(output, level), truth.scene, *output.shape[:2]).order
 
 
 def _customized(output: Picture, truth: object, level: LevelName) -> Values:
@@ -70,7 +75,10 @@ def _customized(output: Picture, truth: object, level: LevelName) -> Values:
 def _editing(output: Picture, truth: object, level: LevelName) -> Values:
     assert isinstance(truth, Edited)
     found = edited(output, truth.source, truth.edit)
-    return {"made": found.made, "kept": found.kept, "whole": found.whole, "l1_outside": found.l1_outside}
+    return {
+        "made": found.made, "kept": found.kept, "nothing_added": found.nothing_added, "whole": found.whole,
+        "l1_outside": found.l1_outside,
+    }  # fmt: skip
 
 
 MEASURES: Mapping[str, tuple[Measure, Mapping[str, str]]] = MappingProxyType(
@@ -79,7 +87,7 @@ MEASURES: Mapping[str, tuple[Measure, Mapping[str, str]]] = MappingProxyType(
             "objects": "share of the named objects that are there in shape and colour",
             "places": "share of the stated places that are right",
             "ground": "whether the ground is the stated one",
-            "whole": "whether all that is said is right, and nothing else is there",
+            "whole": "whether all that is said but sizes is right, and nothing else is there",
         }),
         "inpaint": (_inpaint, {
             "hidden": "share of the hidden objects that are there again in shape and colour",
@@ -97,9 +105,10 @@ MEASURES: Mapping[str, tuple[Measure, Mapping[str, str]]] = MappingProxyType(
             "edge_f1": "F1 of the edges, of items made from edges",
             "miou": "mean IoU of the classes that are read, of items made from classes",
             "depth_miou": "mean IoU of the classes that are read, of items made from depth",
+            "depth_order": "share of the pairs that overlap which are read in their order, of items made from depth",
         }),
         "customized": (_customized, {
-            "subject": "whether an object has the subject's shape and colour",
+            "subject": "whether an object has the subject's shape, colour and texture",
             "objects": "share of the prompt's objects that are there",
             "ground": "whether the ground is the prompt's",
             "whole": "whether all of it is right, and nothing else is there",
@@ -107,7 +116,8 @@ MEASURES: Mapping[str, tuple[Measure, Mapping[str, str]]] = MappingProxyType(
         "editing": (_editing, {
             "made": "whether the asked change is there",
             "kept": "share of the other objects that are as they were",
-            "whole": "whether the change is there, the rest is kept, and the ground is the same",
+            "nothing_added": "whether there are no more objects than there should be",
+            "whole": "whether the change is there, the rest is kept, the ground the same, and nothing else there",
             "l1_outside": "L1 where neither the object nor its shadow was or is, pixels in [-1, 1]",
         }),
     }
