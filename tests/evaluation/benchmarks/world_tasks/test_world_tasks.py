@@ -14,7 +14,7 @@ from cologen.evaluation.metric import Metric
 from cologen.evaluation.records import Case, Expected, Picture, Question
 
 TASKS = tuple(ASK)
-NUM_ITEMS = 15
+NUM_ITEMS = 30
 
 
 @pytest.fixture(scope="module")
