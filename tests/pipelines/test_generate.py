@@ -146,8 +146,8 @@ def test_wrong_usage_leaves_with_two(
 @pytest.mark.parametrize(
     ("given", "guidance"),
     [
-        ({}, (2.0, "")),
-        ({"negative": "a dog"}, (2.0, "a dog")),
+        ({}, (1.5, "")),
+        ({"negative": "a dog"}, (1.5, "a dog")),
         ({"true_cfg": 4.0}, (4.0, "")),
         ({"true_cfg": 1.0}, (1.0, None)),
         ({"base": "flux"}, (1.0, None)),
