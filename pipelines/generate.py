@@ -23,7 +23,7 @@ from pipelines.console import CONSOLE, run
 
 _SIZE = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _SMALL_BASE_CFG = 1.5
-"""Which draws 92 % of the named objects and marks 62 of 100, where none draws 87 % and marks 52 (docs/results.md)."""
+"""Which draws 92 % of the named objects, where none draws 87 % (docs/results.md)."""
 _LAST_SEED = 2**64
 """Where torch's seeds end."""
 
@@ -66,8 +66,8 @@ class Options:
     guidance: float | None = None
     """For bases that were distilled with it. Default: what the base's authors use."""
     true_cfg: float | None = None
-    """Scale of classifier-free guidance against --negative, at twice the time. Default: 1.5 for a small base, which draws
-    more of what is asked so; 1, which is none, for a --base."""
+    """Scale of classifier-free guidance against --negative, at twice the time. Default: 1.5 for a small base, which
+    draws more of what is asked so; 1, which is none, for a --base."""
     size: str | None = None
     """WIDTHxHEIGHT in pixels. Default: the image's, shrunk to the base's usual area."""
     num: int = 1

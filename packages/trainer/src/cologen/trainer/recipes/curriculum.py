@@ -118,14 +118,14 @@ class Stage(RecipePart):
         return tuple(self.manifests) if self.scenes is None else tuple(self.scenes.shares)
 
     @property
-    def own_tasks(self) -> tuple[str, ...]:
+    def own_tasks(self) -> tuple[TaskName, ...]:
         """The tasks that the stage is there for; of a base, the one whose manifests hold captions."""
         if self.task == "mixed":
             return tuple(self.task_shares)
-        return ("inpaint",) if self.trains_base else (self.task,)
+        return ("inpaint",) if self.task == "text-to-image" else (self.task,)
 
     @property
-    def manifest_tasks(self) -> tuple[str, ...]:
+    def manifest_tasks(self) -> tuple[TaskName, ...]:
         """The tasks whose manifests the stage can read."""
         return tuple(self.task_shares) or self.own_tasks
 
