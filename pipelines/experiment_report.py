@@ -24,6 +24,7 @@ from cologen.model.files import write_atomically
 from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.reports.contact_sheet import Row, contact_sheet
 from cologen.reports.dots import dots
+from cologen.trainer.data.world import WORLD
 from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten, over_seeds, rows_of
 from pipelines.experiment_plan import KEEPING
 from pipelines.experiment_steps import Evaluation, Setting
@@ -140,8 +141,10 @@ def _at(values: Sequence[float], index: int) -> float | None:
 def _cell(runs: Sequence[RunFigures], row: str, value: Callable[[RunFigures], float | None], digits: int = 3) -> str:
     """A row's mean over seeds; of how many, where some have none."""
     spread, num_runs = over_seeds(runs, row, value), sum(each.run.row == row for each in runs)
-    partly = spread is not None and len(spread.values) < num_runs
-    return _said(spread, digits) + (f" ({len(spread.values)} of {num_runs} seeds)" if spread and partly else "")
+    said = _said(spread, digits)
+    if spread is None or len(spread.values) == num_runs:
+        return said
+    return f"{said} ({len(spread.values)} of {num_runs} seeds)"
 
 
 def _said(spread: Spread | None, digits: int = 3) -> str:
@@ -171,7 +174,7 @@ def _pictures(runs: Sequence[RunFigures], task: TaskName, setting: Setting) -> N
     first_seed = min(each.run.recipe.seed for each in runs)
     shown = [each for each in runs if each.run.recipe.seed == first_seed]
     size = shown[0].run.recipe.resolution.side
-    options = Options(level="simple", size=size, edits_seed=setting.edits_seed, limit=_NUM_PICTURES)
+    options = Options(level=WORLD.level, size=size, edits_seed=setting.edits_seed, limit=_NUM_PICTURES)
     benchmark = open_benchmark(f"world_{task}", None, options)
     rows: list[Row] = []
     for item in benchmark.items:

@@ -22,6 +22,7 @@ from cologen.evaluation.reporting.report import RESULTS
 from cologen.evaluation.reporting.results import read_results
 from cologen.evaluation.settings import in_words, read_settings, write_settings
 from cologen.model.tasks import TASK_NAMES, TaskName
+from cologen.trainer.data.world import WORLD
 from cologen.trainer.json_files import write_sealed
 from cologen.trainer.loop.checkpoint import ADAPTER
 from cologen.trainer.recipes.overrides import read_recipe
@@ -181,7 +182,7 @@ def evaluate_run(evaluation: Evaluation, setting: Setting, children: Children) -
     """Ask one benchmark of a trained run; nothing is asked again whose results are there and whole."""
     run, folder = evaluation.run, evaluation.folder(setting.out)
     command = [
-        sys.executable, "-m", "pipelines.evaluate", "--bench", f"world_{evaluation.task}", "--level", "simple",
+        sys.executable, "-m", "pipelines.evaluate", "--bench", f"world_{evaluation.task}", "--level", WORLD.level,
         "--adapter", str(setting.out / run.name / ADAPTER), "--stage", str(_expert(run, evaluation.stage)),
         "--limit", str(setting.num_items), "--edits-seed", str(setting.edits_seed), "--preset", run.recipe.preset,
         "--size", str(run.recipe.resolution.side), "--candidates", "model",

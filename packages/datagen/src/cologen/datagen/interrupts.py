@@ -1,4 +1,7 @@
-"""Ctrl-C: the first one stops the work and cleans up; a second one ends the process at once. SIGTERM likewise."""
+"""Ctrl-C: the first one stops the work and cleans up; a second one ends the process at once.
+
+SIGTERM can be taken for Ctrl-C, too.
+"""
 
 from __future__ import annotations
 

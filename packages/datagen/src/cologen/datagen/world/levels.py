@@ -21,14 +21,14 @@ LEVEL_NAMES: tuple[LevelName, ...] = get_args(LevelName)
 class Level:
     """What scenes of one level are made of.
 
-    ``sizes`` gives each size word its radius as a fraction of the picture's shorter side. Weights are probabilities:
-    of 1, 2, … objects, and of each size. ``plain_share`` is the share of plain objects before all textures are equally
+    ``sizes`` gives each size word its radius as a fraction of the picture's shorter side. Weights are probabilities: of
+    1, 2, … objects, and of each size. ``plain_share`` is the share of plain objects before all textures are equally
     likely. ``size_jitter`` is how far a radius may be off its size's, as a fraction of it. ``tilt`` multiplies each
     shape's largest turn. ``grid`` holds the coordinates at which middles of objects lie, across and down, as fractions
-    of the picture; none: anywhere. ``min_visible`` is the part of every object's area that is
-    seen, ``edge_share`` the share of objects that may reach beyond the picture. ``twin_share`` is how
-    often an object equals one before it. In ``distinct`` scenes no two objects have the same shape or colour.
-    ``plain_words`` leaves one wording for everything that can be said, and only ``said_sizes`` are said.
+    of the picture; none: anywhere. ``min_visible`` is the part of every object's area that is seen, ``edge_share`` the
+    share of objects that may reach beyond the picture. ``twin_share`` is how often an object equals one before it. In
+    ``distinct`` scenes no two objects have the same shape or colour. ``plain_words`` leaves one wording for everything
+    that can be said, and only ``said_sizes`` are said.
     """
 
     shapes: tuple[str, ...]

@@ -121,7 +121,7 @@ def open_held_out(
         fetcher=Fetcher(
             components=tuple(opened_component(*each) for each in components),
             seed=recipe.seed,
-            task="text-to-image" if stage.trains_base else "mixed",  # which reads rows of any task, and masks
+            task="text-to-image" if stage.trains_base else "mixed",  # which reads rows of any task
         ),
         sizes=sizes,
         online_kinds=frozenset() if stage.trains_base else kinds,

@@ -53,16 +53,15 @@ def _grounding(output: Picture, truth: object, level: LevelName) -> Values:
 
 def _control(output: Picture, truth: object, level: LevelName) -> Values:
     assert isinstance(truth, Controlled)
-    return {
-        "edge_f1": edge_f1(output, truth.edges) if truth.kind == "canny" else None,
-        "miou": segmentation_miou(read(output, level), truth.labels) if truth.kind == "segmentation" else None,
-        "depth_miou": segmentation_miou(read(output, level), truth.labels) if truth.kind == "depth" else None,
-        "depth_order": _order(output, truth, level) if truth.kind == "depth" else None,
-    }
-
-
-def _order(output: Picture, truth: Controlled, level: LevelName) -> float | None:
-    return depth_order(read(output, level), truth.scene, *output.shape[:2]).order
+    found: dict[str, float | None] = dict.fromkeys(("edge_f1", "miou", "depth_miou", "depth_order"))
+    if truth.kind == "canny":
+        return found | {"edge_f1": edge_f1(output, truth.edges)}
+    reading = read(output, level)
+    miou = segmentation_miou(reading, truth.labels)
+    if truth.kind == "segmentation":
+        return found | {"miou": miou}
+    order = depth_order(reading, truth.scene, *output.shape[:2]).order
+    return found | {"depth_miou": miou, "depth_order": order}
 
 
 def _customized(output: Picture, truth: object, level: LevelName) -> Values:
