@@ -43,6 +43,12 @@ def test_another_colour_or_texture_is_another_object() -> None:
     assert as_stated(StatedObject(shape="ball", color="red", texture="striped"), BALL) == 1
 
 
+def test_an_object_of_any_colour_is_one_whose_colour_is_unsaid() -> None:
+    assert as_stated(StatedObject(shape="ball"), BALL) == 1
+    assert as_stated(StatedObject(shape="ball", place="left"), BALL) == 2
+    assert as_stated(StatedObject(shape="box"), BALL) == 0
+
+
 def test_a_place_has_the_slack_of_the_words() -> None:
     assert is_at("left", replace(BALL, x=0.44)) and not is_at("left", replace(BALL, x=0.46))
 

@@ -44,13 +44,23 @@ def test_a_ground_may_come_first() -> None:
     assert said.objects == (StatedObject(shape="fish", color="pink", texture="striped", place="top"),)
 
 
-def test_prompts_of_subject_pairs_parse() -> None:
+@pytest.mark.parametrize("level", ["simple", "usual"])
+def test_prompts_of_subject_pairs_say_nothing_of_the_subject_but_its_shape_and_place(level: LevelName) -> None:
     for index in range(200):
-        pair = subject_pair(3, index, "usual")
-        assert statements(pair.second_words).ground == pair.second.ground
+        pair = subject_pair(3, index, level)
+        for words, scene, shown in (
+            (pair.first_words, pair.first, pair.first_index),
+            (pair.second_words, pair.second, pair.second_index),
+        ):
+            said, subject = statements(words), scene.objects[shown]
+            assert said.ground == scene.ground
+            assert len(said.objects) == len(scene.objects)
+            (stated,) = [one for one in said.objects if one.color is None]
+            assert stated == StatedObject(shape=subject.shape, place=stated.place)
+            assert stated.place is None or PLACES[stated.place].degree(subject) > -0.06
 
 
-@pytest.mark.parametrize("words", ["a red ball", "a red ball beside a tree in the snow", "", "a mug in the snow"])
+@pytest.mark.parametrize("words", ["a red ball", "a red ball beside a tree in the snow", "", "a mug in the snow", "the red mug in the snow"])
 def test_other_sentences_are_refused(words: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         statements(words)

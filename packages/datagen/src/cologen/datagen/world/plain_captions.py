@@ -1,6 +1,7 @@
 """Captions of the levels with plain words: the objects, where up to two of them are, and the ground, nothing else.
 
 "a red ball on the left and a blue star, in the snow", or the ground first: "in the snow, a blue star and a red ball".
+An object that is shown in another picture is told by its shape alone: "the ball on the left and a blue star".
 """
 
 from __future__ import annotations
@@ -23,13 +24,20 @@ _MAX_PLACES = 2
 _PLACE_SHARE, _TEXTURE_SHARE, _SIZE_SHARE, _GROUND_FIRST_SHARE = 0.5, 0.7, 0.5, 0.2
 
 
-def plain_caption(scene: Scene, draw: np.random.Generator, order: Sequence[int] | None = None) -> str:
-    """One caption, its choices drawn; the objects come in this ``order`` of their indices, or in any."""
+def plain_caption(
+    scene: Scene, draw: np.random.Generator, order: Sequence[int] | None = None, shown: int | None = None
+) -> str:
+    """One caption, its choices drawn; the objects come in this ``order`` of their indices, or in any.
+
+    Of the object at index ``shown`` neither colour nor size nor texture is said: another picture tells them.
+    """
     indices = draw.permutation(len(scene.objects)).tolist() if order is None else list(order)
     placed = {i for i in draw.permutation(indices)[:_MAX_PLACES].tolist() if draw.random() < _PLACE_SHARE}
     sizes = LEVELS[scene.level].said_sizes
     words = [
-        _named(scene.objects[i], draw, sizes) + (_where(scene.objects[i], draw) if i in placed else "") for i in indices
+        (f"the {scene.objects[i].shape}" if i == shown else _named(scene.objects[i], draw, sizes))
+        + (_where(scene.objects[i], draw) if i in placed else "")
+        for i in indices
     ]
     grounds = GROUNDS[scene.ground].places
     ground = grounds[int(draw.integers(len(grounds)))]

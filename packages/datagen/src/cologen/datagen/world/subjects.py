@@ -25,6 +25,7 @@ class SubjectPair:
 
     Its shape, colour, texture, grain and scale are the same in both; place and turn are drawn anew, and the ground is
     another. ``item`` names it without an article; ``first_words`` and ``second_words`` tell what it does in each scene.
+    At the levels with plain words they name its shape alone, so that the other picture has to be looked at.
     """
 
     first: Scene
@@ -91,7 +92,7 @@ def _scene_with(
 def _words(scene: Scene, item: str, draw: np.random.Generator) -> str:
     *companions, subject = scene.objects
     if LEVELS[scene.level].plain_words:
-        return plain_caption(scene, draw, tuple(reversed(range(len(scene.objects)))))
+        return plain_caption(scene, draw, tuple(reversed(range(len(scene.objects)))), shown=len(scene.objects) - 1)
     true_places = [phrase for name in PLACES.values() if name.degree(subject) > 0 for phrase in name.phrases]
     where = f" {true_places[draw.integers(len(true_places))]}" if true_places and draw.random() < 0.5 else ""
     verb = ("lies", "sits", "is", "can be seen")[draw.integers(4)]

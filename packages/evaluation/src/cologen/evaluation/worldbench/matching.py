@@ -46,9 +46,9 @@ def share_in_place(things: Sequence[SceneObject], found: Sequence[ReadObject]) -
 
 
 def as_stated(stated: StatedObject, found: ReadObject) -> float:
-    """0 for another shape, colour or texture; 1 for the stated object, and 1 more where it is at the stated place. A
-    stated size is not compared."""
-    if (found.shape, found.color) != (stated.shape, stated.color):
+    """0 for another shape, or another colour or texture than is stated; 1 for the stated object, and 1 more where it is
+    at the stated place. A stated size is not compared."""
+    if found.shape != stated.shape or stated.color not in (None, found.color):
         return 0.0
     if stated.texture is not None and found.texture != stated.texture:
         return 0.0

@@ -23,7 +23,7 @@ class StatedObject:
     """What is said of one object; None is unsaid. ``place`` is a key of ``directions.PLACES``."""
 
     shape: str
-    color: str
+    color: str | None = None
     size: str | None = None
     texture: str | None = None
     place: str | None = None
@@ -48,8 +48,8 @@ def _any(words: Iterable[str]) -> str:
 
 
 _OBJECT = re.compile(
-    rf"an? (?:(?P<size>{_any(_SIZE_OF_WORD)}) )?(?:(?P<texture>{_any(_TEXTURE_OF_WORD)}) )?"
-    rf"(?P<color>{_any(COLORS)}) (?P<shape>{_any(SHAPES)})(?: (?P<place>{_any(_PLACE_WORDS)}))?"
+    rf"(?:the|an? (?:(?P<size>{_any(_SIZE_OF_WORD)}) )?(?:(?P<texture>{_any(_TEXTURE_OF_WORD)}) )?"
+    rf"(?P<color>{_any(COLORS)})) (?P<shape>{_any(SHAPES)})(?: (?P<place>{_any(_PLACE_WORDS)}))?"
 )
 _FIRST = re.compile(rf"(?P<ground>{_any(_GROUND_WORDS)}), (?P<objects>.+)")
 _LAST = re.compile(rf"(?P<objects>.+?),? (?P<ground>{_any(_GROUND_WORDS)})")

@@ -216,6 +216,25 @@ def world_base_given() -> Recipe:
     return base.replace(compile=True, micro_batch=64)
 
 
+def world_base_sources() -> Recipe:
+    """The fourth hour of the bundled base: of seven pairs of ten the source is given, marks and edits being half of
+    the pairs, and the subjects of customized generation are told by their shape alone.
+
+    As ``world-base-given``, with ``--base runs/world-base-given/base.safetensors``.
+    """
+    tasks: tuple[TaskName, ...] = (
+        "grounding", "editing", "customized", "grounding", "editing", "control", "inpaint", "grounding", "editing",
+        "customized", "control",
+    )  # fmt: skip
+    scenes = Scenes(
+        level="simple", side=64, seed=3, number=40_000, pair_share=0.7, pair_tasks=tasks, given_share=0.7, keep=True
+    )
+    base = _text_to_image(
+        "world-base-sources", world(), scenes, iterations=2400, decay_share=0.6, global_batch=128, learning_rate=6e-3
+    )
+    return base.replace(compile=True, micro_batch=64)
+
+
 def world_small_base() -> Recipe:
     """The base of ``world-small``: ``train --recipe world-small-base``, on one GPU."""
     scenes = Scenes(level="simple", side=64)
@@ -272,6 +291,7 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = {
     "world-base": world_base,
     "world-base-pairs": world_base_pairs,
     "world-base-given": world_base_given,
+    "world-base-sources": world_base_sources,
     "world-small-base": world_small_base,
     **{
         f"{base}-{variant}": partial(_varied, make, vary)

@@ -38,7 +38,7 @@ from cologen.datagen.world.formats import (
 from cologen.datagen.world.formats.drawing import Progress, World, save, silent
 
 MARKER = "world.json"
-WORLD_VERSION = 2
+WORLD_VERSION = 3
 """Raised whenever the same ``World`` gives other bytes."""
 
 
