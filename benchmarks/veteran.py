@@ -99,12 +99,12 @@ def _each(model: CoLoGenTransformer2DModel, losses: Sequence[Loss]) -> None:
 @contextmanager
 def _without_slopes() -> Generator[None, None, None]:
     """Routers that are not asked for what the veteran loss of a step needs."""
-    kept = NoisyRouter.newest_slope
-    NoisyRouter.newest_slope = lambda self, hidden, noise, probability: None  # type: ignore[method-assign, return-value, assignment]
+    kept = NoisyRouter.slope
+    NoisyRouter.slope = lambda self, *given: None  # type: ignore[method-assign, return-value, assignment]
     try:
         yield
     finally:
-        NoisyRouter.newest_slope = kept  # type: ignore[method-assign]
+        NoisyRouter.slope = kept  # type: ignore[method-assign]
 
 
 def _world(device: torch.device, routing: Granularity) -> tuple[CoLoGenTransformer2DModel, Loss]:

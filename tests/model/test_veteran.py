@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,22 +28,32 @@ def routers(num_experts: int = 3, dtype: torch.dtype = torch.float64) -> nn.Modu
     return made
 
 
-def routed(by: nn.ModuleList, hidden: Tensor, noise: Tensor | None) -> Routing:
+def routed(by: nn.ModuleList, hidden: Tensor, noise: Tensor | None, supervised: Tensor | None = None) -> Routing:
     """``hidden`` is batch × blocks (× tokens) × width."""
     given = [None] * len(by) if noise is None else noise.unbind(1)
     found = [router(seen, each, 0.0) for router, seen, each in zip(by, hidden.unbind(1), given, strict=True)]
     slopes = [
-        router.newest_slope(seen, each, probability)  # type: ignore[operator]
+        router.slope(seen, each, probability, supervised)  # type: ignore[operator]
         for router, seen, each, probability in zip(by, hidden.unbind(1), given, found, strict=True)
     ]
-    return Routing(torch.stack(found, dim=1), torch.stack(slopes))
+    return Routing(torch.stack(found, dim=1), torch.stack(slopes, dim=1), supervised)
 
 
 def straight_through(routing: Routing, gate: VeteranGate) -> Tensor:
-    """Eq. 9 of a batch in one piece, as automatic differentiation has it: the hard share, the gradient of the soft."""
-    soft = routing.probability[..., -1].mean()
-    hard = (routing.choice == routing.num_experts - 1).to(soft.dtype).mean()
-    return gate.alpha * (hard + soft - soft.detach() - gate.rho).abs()
+    """Eq. 9 of a batch in one piece, as automatic differentiation has it: the hard share, the gradient of the soft.
+
+    With a gate for each task: added up over the groups.
+    """
+    newest = torch.full((len(routing.choice),), routing.num_experts - 1)
+    supervised = newest if routing.supervised is None else routing.supervised
+    total = torch.zeros(())
+    for number, rho in zip(reversed(range(routing.num_experts)), (gate.rho, *reversed(gate.replayed)), strict=False):
+        group = supervised == number
+        if group.any():
+            soft = routing.probability[group][..., number].mean()
+            hard = (routing.choice[group] == number).to(soft.dtype).mean()
+            total = total + (hard + soft - soft.detach() - rho).abs()
+    return gate.alpha * total
 
 
 def batch(*place: int, num_experts: int = 3) -> tuple[Tensor, Tensor]:
@@ -77,11 +88,45 @@ def test_the_gradient_is_that_of_the_whole_batch_in_whatever_micro_batches(
         torch.testing.assert_close(weight.grad, 2 * whole, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("place", [(8,), (8, 4)], ids=["sample", "token"])
+@pytest.mark.parametrize("size", [8, 4, 1])
+def test_with_a_gate_for_each_task_the_gradient_is_that_of_every_group_by_its_own_rho(
+    place: tuple[int, ...], size: int
+):
+    supervised = torch.tensor([2, 0, 2, 2, 0, 2, 2, 2])  # and nothing of expert 1
+    gate, (hidden, noise) = VeteranGate(rho=0.8, alpha=0.5, replayed=(0.1, 0.6)), batch(*place)
+    expected, found = routers(), routers()
+    loss = straight_through(routed(expected, hidden, noise, supervised), gate)
+    loss.backward()
+    parts = zip(hidden.split(size), noise.split(size), supervised.split(size), strict=True)
+    usage = Usage.total(routed(found, *part) for part in parts)
+    gate.add_gradient(found, usage)
+    assert gate.loss(usage) == pytest.approx(loss.item(), abs=1e-14)
+    for weight, other in zip(found.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(weight.grad, other.grad, rtol=0, atol=1e-14)
+
+
+def test_own_samples_alone_have_the_papers_gate():
+    gate, (hidden, noise) = VeteranGate(rho=0.8, alpha=0.5), batch(6)
+    one, several = routers(), routers()
+    gate.add_gradient(one, Usage.of(routed(one, hidden, noise)))
+    of_newest = Usage.of(routed(several, hidden, noise, torch.full((6,), 2)))
+    replace(gate, replayed=(1.0, 0.8)).add_gradient(several, of_newest)
+    for weight, other in zip(one.parameters(), several.parameters(), strict=True):
+        torch.testing.assert_close(weight.grad, other.grad, rtol=0, atol=1e-15)
+
+
+def test_the_share_of_a_group_without_samples_is_unknown():
+    routing = Routing(torch.tensor([[[0.9, 0.1]]]), None, torch.tensor([0]))
+    assert Usage.of(routing).share is None
+    assert VeteranGate(rho=0.8, alpha=0.5, replayed=(1.0,)).loss(Usage.of(routing)) == 0
+
+
 def test_micro_batches_on_both_sides_of_rho_pull_to_the_same_side():
     """Three of four choose the newest: each micro batch for itself, these would pull down and up."""
-    both, none = (Routing(torch.tensor([[[1 - p, p]]] * 2), torch.ones(1, 2, 2, DIM)) for p in (0.9, 0.1))
+    both, none = (Routing(torch.tensor([[[1 - p, p]]] * 2), torch.ones(1, 1, 2, 2, DIM)) for p in (0.9, 0.1))
     half = Routing(torch.cat([both.probability[:1], none.probability[:1]]), both.slope)
-    assert [GATE.side(Usage.of(each)) for each in (both, half)] == [1, -1]
+    assert [GATE.sides(Usage.of(each)) for each in (both, half)] == [(1,), (-1,)]
     usage = Usage.total([both, half])
     assert usage.share == 0.75
     assert GATE.loss(usage) == pytest.approx(0.5 * 0.05)
@@ -105,15 +150,15 @@ def test_micro_batches_on_both_sides_of_rho_pull_to_the_same_side():
     ],
 )
 def test_on_which_side_of_rho_usage_is_does_not_hang_on_rounding(rho: float, chosen: int, choices: int, side: int):
-    usage = Usage(torch.tensor(chosen), torch.tensor(choices), None)
+    usage = Usage(torch.tensor([chosen]), torch.tensor([choices]), None)
     gate = VeteranGate(rho=rho, alpha=0.5)
-    assert gate.side(usage) == side
+    assert gate.sides(usage) == (side,)
     assert side or gate.loss(usage) == 0
 
 
 def test_at_rho_there_is_no_pull():
     router = nn.ModuleList([NoisyRouter(DIM, 2, dtype=torch.float32)])
-    GATE.add_gradient(router, Usage(torch.tensor(4), torch.tensor(5), torch.ones(1, 2, 2, DIM)))
+    GATE.add_gradient(router, Usage(torch.tensor([4]), torch.tensor([5]), torch.ones(1, 1, 2, 2, DIM)))
     assert all(rows.grad is None for rows in router.parameters())
 
 
@@ -160,7 +205,7 @@ def test_a_device_without_float64_counts_too():
     with WithoutFloat64():
         usage = Usage.total([routed(by, hidden, noise)])
         GATE.add_gradient(by, usage)
-    assert 0 <= usage.share <= 1
+    assert usage.share is not None and 0 <= usage.share <= 1
 
 
 @pytest.mark.parametrize("by_token", [False, True], ids=["sample", "token"])
@@ -191,3 +236,35 @@ def usage_while_training(by_token: bool, gap: float, num_steps: int = 400, lr: f
         optimizer.step()
         shares.append(usage.share)
     return torch.tensor(shares)
+
+
+def test_a_gate_for_each_task_teaches_routers_to_tell_tasks_apart_and_one_gate_does_not():
+    """Three tasks whose inputs differ far less than they have in common, four of five samples being of the last."""
+    several, one = (chosen_by_task(per_task) for per_task in (True, False))
+    torch.testing.assert_close(several.diagonal(), torch.tensor([1.0, 0.8, 0.8]), rtol=0, atol=0.1)
+    assert (one[:, 2] - one[:, 2].mean()).abs().max() < 0.15
+
+
+def chosen_by_task(per_task: bool, num_steps: int = 400) -> Tensor:
+    """How often samples of each task (rows) choose each expert (columns), after training by the gate alone."""
+    num_blocks, dim = 5, 64
+    generator = torch.Generator().manual_seed(0)
+    tasks = torch.tensor([0] * 6 + [1] * 6 + [2] * 48)
+    shared = 4 * torch.randn(num_blocks, 1, dim, generator=generator)
+    of_task = torch.randn(num_blocks, 3, dim, generator=generator)
+    by = nn.ModuleList(NoisyRouter(dim, 3, dtype=torch.float32) for _ in range(num_blocks))
+    gate = VeteranGate(rho=RHO, alpha=0.5, replayed=(1.0, RHO) if per_task else ())
+    optimizer = torch.optim.Adam(by.parameters(), lr=3e-3)
+    counts = torch.zeros(3, 3)
+    for step in range(num_steps):
+        own = torch.randn(num_blocks, len(tasks), dim, generator=generator)
+        hidden = (shared + of_task[:, tasks] + 0.3 * own).movedim(0, 1)
+        noise = torch.randn(len(tasks), num_blocks, 3, generator=generator)
+        optimizer.zero_grad()
+        routing = routed(by, hidden, noise, tasks if per_task else None)
+        gate.add_gradient(by, Usage.of(routing))
+        optimizer.step()
+        if step >= num_steps - 100:
+            for task in range(3):
+                counts[task] += nn.functional.one_hot(routing.choice[tasks == task], 3).sum(dim=(0, 1))
+    return counts / counts.sum(dim=1, keepdim=True)

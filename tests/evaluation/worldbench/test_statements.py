@@ -60,7 +60,9 @@ def test_prompts_of_subject_pairs_say_nothing_of_the_subject_but_its_shape_and_p
             assert stated.place is None or PLACES[stated.place].degree(subject) > -0.06
 
 
-@pytest.mark.parametrize("words", ["a red ball", "a red ball beside a tree in the snow", "", "a mug in the snow", "the red mug in the snow"])
+@pytest.mark.parametrize(
+    "words", ["a red ball", "a red ball beside a tree in the snow", "", "a mug in the snow", "the red mug in the snow"]
+)
 def test_other_sentences_are_refused(words: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         statements(words)

@@ -8,6 +8,7 @@ from cologen.trainer.recipes.ablations import (
     SWEEPS,
     at_equal_compute,
     co_training,
+    recall,
     replay,
     sweep_alpha,
     sweep_rank,
@@ -36,6 +37,7 @@ def test_the_rows_of_table_5():
         "neither": later,
         "co-training": ["mixed"],
         "replay": ["inpaint", "grounding", *later],
+        "recall": ["inpaint", "grounding", *later],
     }
 
 
@@ -66,6 +68,13 @@ def test_replay_draws_what_rho_leaves_from_the_tasks_before():
         before.append(usual)
         assert set(stage.manifests) == {name for each in before for name in each.manifests}
         assert stage.replace(manifests=usual.manifests, task_shares={}) == usual
+
+
+def test_recall_is_replay_with_a_gate_for_each_task():
+    first, *later = recall(BASE).stages
+    assert first == BASE.stages[0]
+    assert [stage.replace(gate_per_task=False) for stage in later] == list(replay(BASE).stages[1:])
+    assert all(stage.gate_per_task for stage in later)
 
 
 def test_sweeps_change_one_value_of_the_last_stage_and_leave_the_others():

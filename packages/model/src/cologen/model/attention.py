@@ -62,7 +62,8 @@ class WeavingProcessor(FluxAttnProcessor):
         query, key, value = _project(attn, hidden)
         probability = slope = None
         if attn.prw.experts:
-            residuals, probability, slope = attn.prw(hidden, writing.noise_of(self.block), writing.newcomer_bias)
+            noise = writing.noise_of(self.block)
+            residuals, probability, slope = attn.prw(hidden, noise, writing.newcomer_bias, writing.supervised)
             key, value = key + residuals[0], value + residuals[1]  # eq. 4
         query, key, value = _heads(attn, query, key, value)
         query, key = _turned(query, rotary), _turned(key, rotary)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -47,29 +47,39 @@ class NoisyRouter(nn.Module):
             logits = torch.cat([logits[..., :-1], logits[..., -1:] + newcomer_bias], dim=-1)
         return logits.softmax(dim=-1)
 
-    def newest_slope(
+    def slope(
         self,
-        hidden: Float[Tensor, "*place dim"],
-        noise: Float[Tensor, "*place experts"] | None,
-        probability: Float[Tensor, "*place experts"],
-    ) -> Float[Tensor, "2 experts dim"]:
-        """The gradient of the newest expert's probability by ``choose`` and ``disturb``, summed over all places.
+        hidden: Float[Tensor, "batch *tokens dim"],
+        noise: Float[Tensor, "batch *tokens experts"] | None,
+        probability: Float[Tensor, "batch *tokens experts"],
+        supervised: Int[Tensor, "batch"] | None = None,
+    ) -> Float[Tensor, "groups 2 experts dim"]:
+        """The gradient of the supervised expert's probability by ``choose`` and ``disturb``, summed over each group.
 
-        The input is held fixed, so this is the whole gradient by the router's own weights, in closed form: it needs no
-        backward pass. ``probability`` is what ``forward`` gave for the same arguments.
+        ``supervised`` is that expert of each sample, and samples of one expert are a group; None: the newest expert of
+        all, in one group. The input is held fixed, so this is the whole gradient by the router's own weights, in closed
+        form: it needs no backward pass. ``probability`` is what ``forward`` gave for the same arguments.
         """
         probability = probability.detach()
         hidden = hidden.detach().to(probability.dtype)
-        newest = torch.zeros_like(probability)
-        newest[..., -1] = 1
-        by_logit = probability[..., -1:] * (newest - probability)  # the last row of the softmax's Jacobian
+        num_experts = probability.shape[-1]
+        asked = torch.zeros_like(probability)
+        if supervised is None:
+            asked[..., -1] = 1
+        else:
+            each = F.one_hot(supervised, num_experts).to(asked)
+            asked += each.view(len(each), *[1] * (asked.ndim - 2), num_experts)
+        by_logit = (probability * asked).sum(dim=-1, keepdim=True) * (asked - probability)  # a row of the Jacobian
         if noise is None:
             by_disturbance = torch.zeros_like(by_logit)
         else:  # softplus' = sigmoid
             disturbance = F.linear(hidden, self.disturb.detach().to(probability.dtype))
             by_disturbance = by_logit * noise.to(probability.dtype) * disturbance.sigmoid()
-        both = torch.stack([by_logit, by_disturbance]).flatten(1, -2)
-        return both.mT @ hidden.flatten(0, -2)
+        both, hidden = torch.stack([by_logit, by_disturbance]).flatten(1, -2), hidden.flatten(0, -2)
+        if supervised is None:
+            return (both.mT @ hidden)[None]
+        groups = asked.flatten(0, -2).unbind(dim=-1)
+        return torch.stack([(both * group[:, None]).mT @ hidden for group in groups])
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """What ``.to`` and ``.half`` call; unlike other modules, this one does not go below float32."""

@@ -15,8 +15,10 @@ class Routing:
     """softmax(w) of every block for a batch of sources; per token too, where tokens are routed one by one."""
 
     probability: Float[Tensor, "batch blocks *tokens experts"]
-    slope: Float[Tensor, "blocks 2 experts dim"] | None = None
-    """``NoisyRouter.newest_slope`` of every block, over all that is in ``probability``; None outside training."""
+    slope: Float[Tensor, "groups blocks 2 experts dim"] | None = None
+    """``NoisyRouter.slope`` of every block, over all that is in ``probability``; None outside training."""
+    supervised: Int[Tensor, "batch"] | None = None
+    """The expert of each sample whose usage the veteran gate supervises; None: the newest, as in eq. 8."""
 
     @classmethod
     def join(cls, routings: Sequence[Routing]) -> Routing:
@@ -25,7 +27,12 @@ class Routing:
         if len({probability.shape[1:] for probability in probabilities}) > 1:
             probabilities = [torch.cat(probability.unbind(2)) for probability in probabilities]
         slopes = [routing.slope for routing in routings if routing.slope is not None]
-        return cls(torch.cat(probabilities), torch.stack(slopes).sum(dim=0) if len(slopes) == len(routings) else None)
+        supervised = [routing.supervised for routing in routings if routing.supervised is not None]
+        return cls(
+            torch.cat(probabilities),
+            torch.stack(slopes).sum(dim=0) if len(slopes) == len(routings) else None,
+            torch.cat(supervised) if supervised else None,
+        )
 
     @property
     def num_experts(self) -> int:

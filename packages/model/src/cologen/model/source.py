@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from cologen.model.routing import Routing
@@ -80,14 +80,17 @@ class SourceReader:
 class SourceWriter:
     """Collects a cache while the base model runs over a source: one entry per block, in their order.
 
-    ``noise`` is ε of eq. 2 for every block, or None. It is no dataclass, since FSDP copies dataclasses that are passed
-    to a block.
+    ``noise`` is ε of eq. 2 for every block, or None; ``supervised`` is as in ``Routing``. It is no dataclass, since
+    FSDP copies dataclasses that are passed to a block.
     """
 
     def __init__(
-        self, noise: Float[Tensor, "batch blocks *tokens experts"] | None = None, newcomer_bias: float = 0.0
+        self,
+        noise: Float[Tensor, "batch blocks *tokens experts"] | None = None,
+        newcomer_bias: float = 0.0,
+        supervised: Int[Tensor, "batch"] | None = None,
     ) -> None:
-        self.noise, self.newcomer_bias = noise, newcomer_bias
+        self.noise, self.newcomer_bias, self.supervised = noise, newcomer_bias, supervised
         self._entries: list[_Entry] = []
         self._again: _Entry | None = None
 
@@ -116,5 +119,5 @@ class SourceWriter:
         routing = None
         if known := [probability for probability in probabilities if probability is not None]:
             found = [slope for slope in slopes if slope is not None]
-            routing = Routing(torch.stack(known, dim=1), torch.stack(found) if found else None)
+            routing = Routing(torch.stack(known, dim=1), torch.stack(found, dim=1) if found else None, self.supervised)
         return SourceCache(keys, values, routing)

@@ -1,10 +1,15 @@
 """Veteran gate routing supervision: the usage of the newest expert, and the loss that pulls it to ρ (eq. 8 to 10).
 
+A stage that replays samples of earlier tasks may have a gate for each of them (ours): the expert of that task's stage
+is pulled to that stage's ρ of the task's samples, and the newest to its ρ of the stage's own. Their losses are added
+up, so a task with few samples is pulled as strongly as one with many, and routers learn to tell tasks apart. Of own
+samples alone it is the paper's gate.
+
 U_t and the sign of U_t − ρ belong to the global batch, so they are known only when its last micro batch has been
 routed. So the veteran loss is not part of a micro batch's loss: what it needs is summed up in a ``Usage``, and its
 gradient is added to that of L_task at the end of the step.
 
-The choice e_i of eq. 8 has no gradient. The straight-through estimate takes the gradient of the newest expert's
+The choice e_i of eq. 8 has no gradient. The straight-through estimate takes the gradient of the supervised expert's
 probability by the router's weights, with the router's input held fixed. So the veteran loss trains only routers, and
 experts learn only from L_task. The gradient is known in the forward pass, up to its sign.
 """
@@ -27,19 +32,28 @@ from cologen.model.routing import Routing
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How often the newest expert was chosen, as integers, so that sums are exact in any order."""
+    """How often supervised experts were chosen, as integers, so that sums are exact in any order.
 
-    chosen: Int[Tensor, ""]
-    choices: Int[Tensor, ""]
+    A group is the samples of one supervised expert, in the order of the experts; by default there is one, and its
+    expert is the newest.
+    """
+
+    chosen: Int[Tensor, "groups"]
+    choices: Int[Tensor, "groups"]
     """Samples times blocks, times tokens where each is routed for itself."""
-    slope: Float[Tensor, "blocks 2 experts dim"] | None
-    """The sum over all choices of the gradient of the newest expert's probability; None if it was not in training."""
+    slope: Float[Tensor, "groups blocks 2 experts dim"] | None
+    """The sum over a group's choices of the gradient of its expert's probability; None if it was not in training."""
 
     @classmethod
     def of(cls, routing: Routing) -> Usage:
         """The usage of one forward pass."""
-        chosen = (routing.choice == routing.num_experts - 1).sum()
-        return cls(chosen, torch.full_like(chosen, routing.choice.numel()), routing.slope)
+        choice, num_experts = routing.choice.flatten(1), routing.num_experts
+        if routing.supervised is None:
+            chosen = (choice == num_experts - 1).sum()[None]
+            return cls(chosen, torch.full_like(chosen, choice.numel()), routing.slope)
+        hits = (choice == routing.supervised[:, None]).sum(dim=1)
+        groups = torch.arange(num_experts, device=choice.device)[:, None] == routing.supervised
+        return cls((groups * hits).sum(dim=1), groups.sum(dim=1) * choice.shape[1], routing.slope)
 
     def __add__(self, other: Usage) -> Usage:
         slope = None if self.slope is None or other.slope is None else self.slope + other.slope
@@ -62,9 +76,9 @@ class Usage:
         return cls(counts[0], counts[1], own.slope)
 
     @property
-    def share(self) -> float:
-        """U_t (eq. 8), hard."""
-        return int(self.chosen) / int(self.choices)
+    def share(self) -> float | None:
+        """U_t (eq. 8), hard: of the newest expert in its own group; None where that is empty."""
+        return int(self.chosen[-1]) / int(self.choices[-1]) if self.choices[-1] else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +87,25 @@ class VeteranGate:
 
     rho: float
     alpha: float
+    replayed: tuple[float, ...] = ()
+    """Of a stage whose replayed tasks have gates of their own: ρ of the stage of each expert before the newest."""
 
     def loss(self, usage: Usage) -> float:
-        """α·|U_t − ρ|; exactly 0 where U_t is ρ."""
-        return self.alpha * abs(usage.share - self.rho) if self.side(usage) else 0.0
+        """α·|U_t − ρ|, added up over the groups, each with its own ρ; exactly 0 where every U_t is its ρ."""
+        return self.alpha * float(sum(map(abs, self._distances(usage))))
 
-    def side(self, usage: Usage) -> int:
-        """The sign of U_t − ρ, computed in integers with ρ as the decimal that was written: 4 of 5 choices are 0.8."""
-        distance = int(usage.chosen) - Fraction(repr(self.rho)) * int(usage.choices)
-        return (distance > 0) - (distance < 0)
+    def sides(self, usage: Usage) -> tuple[int, ...]:
+        """The sign of each group's U_t − ρ."""
+        return tuple((distance > 0) - (distance < 0) for distance in self._distances(usage))
+
+    def _distances(self, usage: Usage) -> list[Fraction]:
+        """U_t − ρ of each group, exactly, with ρ as the decimal that was written: 4 of 5 choices are 0.8. An empty
+        group is at its ρ."""
+        rhos, counts = (*self.replayed, self.rho), torch.stack([usage.chosen, usage.choices]).T.tolist()
+        return [
+            Fraction(chosen, choices) - Fraction(repr(rho)) if choices else Fraction(0)
+            for rho, (chosen, choices) in zip(rhos, counts, strict=True)
+        ]
 
     @torch.no_grad()
     def add_gradient(self, model: nn.Module, usage: Usage) -> None:
@@ -90,12 +114,17 @@ class VeteranGate:
         Raises:
             ValueError: the usage is not of the model in training.
         """
-        side, routers = self.side(usage), [each for each in model.modules() if isinstance(each, NoisyRouter)]
-        if usage.slope is None or len(usage.slope) != len(routers):
+        sides, routers = self.sides(usage), [each for each in model.modules() if isinstance(each, NoisyRouter)]
+        if usage.slope is None or usage.slope.shape[1] != len(routers):
             raise ValueError(f"the usage has no slope for all {len(routers)} routers: was the model in training?")
-        if not side or not self.alpha:
+        if not any(sides) or not self.alpha:
             return
-        gradients = side * self.alpha / int(usage.choices) * usage.slope
+        counts = usage.choices.tolist()
+        gradients = sum(
+            side * self.alpha / choices * slope
+            for side, choices, slope in zip(sides, counts, usage.slope, strict=True)
+            if side
+        )
         for router, slopes in zip(routers, gradients, strict=True):
             for weight, slope in zip((router.choose, router.disturb), slopes, strict=True):
                 gradient = _placed(slope.to(weight.dtype), weight)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, cast, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cologen.model.experts import KVExpert, Residuals, residual_of_chosen, residual_per_token
@@ -46,17 +46,18 @@ class ProgressiveRepresentationWeaving(nn.Module):
         hidden: Float[Tensor, "batch source_tokens dim"],
         noise: Float[Tensor, "batch *tokens experts"] | None = None,
         newcomer_bias: float = 0.0,
-    ) -> tuple[Residuals, Float[Tensor, "batch *tokens experts"], Float[Tensor, "2 experts dim"] | None]:
+        supervised: Int[Tensor, "batch"] | None = None,
+    ) -> tuple[Residuals, Float[Tensor, "batch *tokens experts"], Float[Tensor, "groups 2 experts dim"] | None]:
         """Returns the residuals of keys and values, softmax(w) (its largest entry is the choice, eq. 3), and its slope.
 
-        The slope is ``NoisyRouter.newest_slope``, for the veteran loss; None outside training.
+        The slope is ``NoisyRouter.slope``, for the veteran loss; None outside training.
         """
         if self.router is None:
             raise ValueError("there is no expert to route to: call add_expert first")
         by_token = self.granularity == "token"
         routed = hidden if by_token else hidden.mean(dim=1)
         probability = self.router(routed, noise, newcomer_bias)
-        slope = self.router.newest_slope(routed, noise, probability) if self.training else None
+        slope = self.router.slope(routed, noise, probability, supervised) if self.training else None
         weight, choice = probability.max(dim=-1)
         residual = residual_per_token if by_token else residual_of_chosen
         experts = list(cast(Iterable[KVExpert], self.experts))

@@ -30,7 +30,7 @@ class StepReport:
     """L_task, the mean over the global batch."""
     veteran: float
     usage: float | None
-    """U_t, hard; None where no source was seen."""
+    """U_t, hard, of the stage's own samples where each task has its gate; None where none was seen."""
     gradient_norm: float
     skipped: bool
     """Whether the step was skipped, since the loss or the gradient was not finite."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cologen.model.adapters import save_adapter
@@ -126,10 +127,18 @@ def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batc
             routing=_routing_shape(run.bundle, latents),
             device=run.processes.device,
         )
-        found = losses(learner.model, run.bundle, moved, latents, prompts, draws)
+        supervised = _supervised(run, stage, batch)
+        found = losses(learner.model, run.bundle, moved, latents, prompts, draws, supervised)
         return found, batch.tasks
 
     return compute
+
+
+def _supervised(run: Run, stage: Stage, batch: Batch) -> Tensor | None:
+    """The expert of each sample's task, where each task has its gate; None: one gate asks for the newest."""
+    if not stage.gate_per_task:
+        return None
+    return torch.tensor([run.recipe.expert_of(task) for task in batch.tasks], device=run.processes.device)
 
 
 def _given(run: Run, stage: Stage, batch: Batch) -> Tensor | None:

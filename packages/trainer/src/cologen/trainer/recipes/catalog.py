@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from cologen.model.tasks import TASK_NAMES, TaskName
-from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS, replay
+from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS, recall
 from cologen.trainer.recipes.curriculum import Recipe, Resolution, Stage, Weight
 from cologen.trainer.recipes.held_out import HeldOut
 from cologen.trainer.recipes.optimizer import Optimizer
@@ -130,18 +130,18 @@ def world() -> Recipe:
 
 
 def world_long() -> Recipe:
-    """``world`` with stages of eight to thirteen times as many steps, a fifth of each later stage's samples being of
-    the tasks before it: the recipe of the bundled adapters.
+    """``world`` with stages of seven to eleven times as many steps, a fifth of each later stage's samples being of the
+    tasks before it, each with a veteran gate of its own: the recipe of the bundled adapters.
 
     ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-long --workers 0``, with ``OMP_NUM_THREADS=1``: 36
     minutes on 2 cores.
     """
     sizes: dict[TaskName, tuple[int, int]] = {
-        "inpaint": (1000, 32),
-        "grounding": (1600, 32),
-        "control": (1600, 32),
-        "customized": (1000, 32),
-        "editing": (1600, 32),
+        "inpaint": (800, 32),
+        "grounding": (1300, 32),
+        "control": (1300, 32),
+        "customized": (800, 32),
+        "editing": (1300, 32),
     }
     long = world().replace(
         ema_decay=0.99,
@@ -151,7 +151,7 @@ def world_long() -> Recipe:
         held_out=HeldOut(manifests=dict(WORLD_HELD_OUT), rows_per_task=12, every=400, times=(0.2, 0.5, 0.8)),
         stages=_world_stages(sizes, warmup_steps=40),
     )
-    return replay(long).replace(name="world-long")
+    return recall(long).replace(name="world-long")
 
 
 def world_small() -> Recipe:
@@ -230,7 +230,7 @@ def world_base_sources() -> Recipe:
         level="simple", side=64, seed=3, number=40_000, pair_share=0.7, pair_tasks=tasks, given_share=0.7, keep=True
     )
     base = _text_to_image(
-        "world-base-sources", world(), scenes, iterations=2400, decay_share=0.6, global_batch=128, learning_rate=6e-3
+        "world-base-sources", world(), scenes, iterations=1600, decay_share=0.6, global_batch=128, learning_rate=6e-3
     )
     return base.replace(compile=True, micro_batch=64)
 
