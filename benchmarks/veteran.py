@@ -90,7 +90,8 @@ def _each(model: CoLoGenTransformer2DModel, losses: Sequence[Loss]) -> None:
     with _without_slopes():
         for compute in losses:
             task, routing = compute()
-            soft, hard = routing.probability[..., -1].mean(), Usage.of(routing).share
+            usage = Usage.of(routing)
+            soft, hard = routing.probability[..., -1].mean(), usage.chosen[-1] / usage.choices[-1]
             veteran = GATE.alpha * (soft + (hard - soft).detach() - GATE.rho).abs()
             ((task + veteran) / len(losses)).backward()
     model.zero_grad()

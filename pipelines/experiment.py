@@ -40,8 +40,8 @@ class Options:
     """
 
     experiment: Annotated[ExperimentName, tyro.conf.Positional]
-    """table5: which pre-training stages, staged or at once, at equal samples; and what is not of the paper, staged with
-    replay of earlier tasks, with one veteran gate (replay) or one for each task (recall). figure4: α, rank and ρ."""
+    """table5: which pre-training stages, staged or at once, at equal samples; and, not of the paper, staged with replay
+    of earlier tasks, with one veteran gate (replay) or one for each task (gated-replay). figure4: α, rank and ρ."""
     scale: Scale = "tiny"
     """tiny: variants of the recipe world, for CPUs. small: of world-small, for a GPU; give its --base."""
     seeds: tuple[int, ...] = (0, 1, 2)

@@ -18,7 +18,7 @@ SCALES: Mapping[Scale, str] = MappingProxyType({"tiny": "world", "small": "world
 """The recipe whose variants are compared."""
 
 STAGED = "staged"
-KEEPING = (STAGED, "replay", "recall")
+KEEPING = (STAGED, "replay", "gated-replay")
 """The rows with all five stages, whose forgetting and routers are shown."""
 _SHARING = ("alpha", "rho")
 """The sweeps whose values differ in the last stage alone: they share the stages before it with ``staged``."""
@@ -68,7 +68,7 @@ def planned(
 
 
 def _rows(base: Recipe) -> list[ExperimentRun]:
-    """Table 5, ``replay`` and ``recall``, every row with as many samples as ``staged``."""
+    """Table 5, ``replay`` and ``gated-replay``, every row with as many samples as ``staged``."""
     return [
         ExperimentRun(row=name, sweep=None, recipe=at_equal_compute(vary(base), base))
         for name, vary in ABLATIONS.items()

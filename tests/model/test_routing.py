@@ -1,8 +1,10 @@
 from math import log
 
+import pytest
 import torch
 
 from cologen.model.routing import Routing
+from cologen.model.veteran import Usage
 
 # two samples, two blocks, three experts
 PROBABILITY = torch.tensor(
@@ -35,3 +37,16 @@ def test_sources_of_different_size_can_be_counted_together() -> None:
     joined = Routing.join([Routing(one), Routing(other)])
     expected = (5 * Routing(one).usage() + 7 * Routing(other).usage()) / 12
     torch.testing.assert_close(joined.usage(), expected)
+
+
+def test_sources_joined_keep_the_expert_of_each_sample_s_task() -> None:
+    experts = torch.tensor([0, 3])
+    one, other = torch.rand(2, 3, 5, 4).softmax(-1), torch.rand(2, 3, 7, 4).softmax(-1)
+    parts = [Usage.of(Routing(each, None, experts)) for each in (one, other)]
+    joined = Usage.of(Routing.join([Routing(one, None, experts), Routing(other, None, experts)]))
+    assert torch.equal(joined.chosen, parts[0].chosen + parts[1].chosen)
+    assert joined.choices.tolist() == [3 * 12, 0, 0, 3 * 12]
+    of_samples = Routing.join([Routing(PROBABILITY, None, torch.tensor([2, 0]))] * 2)
+    assert Usage.of(of_samples).chosen.tolist() == [0, 0, 2]
+    with pytest.raises(ValueError, match="some have one for all"):
+        Routing.join([Routing(one, None, experts), Routing(other)])

@@ -28,30 +28,30 @@ def routers(num_experts: int = 3, dtype: torch.dtype = torch.float64) -> nn.Modu
     return made
 
 
-def routed(by: nn.ModuleList, hidden: Tensor, noise: Tensor | None, supervised: Tensor | None = None) -> Routing:
+def routed(by: nn.ModuleList, hidden: Tensor, noise: Tensor | None, experts: Tensor | None = None) -> Routing:
     """``hidden`` is batch × blocks (× tokens) × width."""
     given = [None] * len(by) if noise is None else noise.unbind(1)
     found = [router(seen, each, 0.0) for router, seen, each in zip(by, hidden.unbind(1), given, strict=True)]
     slopes = [
-        router.slope(seen, each, probability, supervised)  # type: ignore[operator]
+        router.slope(seen, each, probability, experts)  # type: ignore[operator]
         for router, seen, each, probability in zip(by, hidden.unbind(1), given, found, strict=True)
     ]
-    return Routing(torch.stack(found, dim=1), torch.stack(slopes, dim=1), supervised)
+    return Routing(torch.stack(found, dim=1), torch.stack(slopes, dim=1), experts)
 
 
 def straight_through(routing: Routing, gate: VeteranGate) -> Tensor:
     """Eq. 9 of a batch in one piece, as automatic differentiation has it: the hard share, the gradient of the soft.
 
-    With a gate for each task: added up over the groups.
+    With a gate for each task: added up over the gates.
     """
     newest = torch.full((len(routing.choice),), routing.num_experts - 1)
-    supervised = newest if routing.supervised is None else routing.supervised
-    total = torch.zeros(())
-    for number, rho in zip(reversed(range(routing.num_experts)), (gate.rho, *reversed(gate.replayed)), strict=False):
-        group = supervised == number
-        if group.any():
-            soft = routing.probability[group][..., number].mean()
-            hard = (routing.choice[group] == number).to(soft.dtype).mean()
+    experts = newest if routing.task_experts is None else routing.task_experts
+    total, rhos = torch.zeros(()), (*gate.earlier_rhos, gate.rho)
+    for number, rho in enumerate(rhos, start=routing.num_experts - len(rhos)):
+        asked = experts == number
+        if asked.any():
+            soft = routing.probability[asked][..., number].mean()
+            hard = (routing.choice[asked] == number).to(soft.dtype).mean()
             total = total + (hard + soft - soft.detach() - rho).abs()
     return gate.alpha * total
 
@@ -90,15 +90,13 @@ def test_the_gradient_is_that_of_the_whole_batch_in_whatever_micro_batches(
 
 @pytest.mark.parametrize("place", [(8,), (8, 4)], ids=["sample", "token"])
 @pytest.mark.parametrize("size", [8, 4, 1])
-def test_with_a_gate_for_each_task_the_gradient_is_that_of_every_group_by_its_own_rho(
-    place: tuple[int, ...], size: int
-):
-    supervised = torch.tensor([2, 0, 2, 2, 0, 2, 2, 2])  # and nothing of expert 1
-    gate, (hidden, noise) = VeteranGate(rho=0.8, alpha=0.5, replayed=(0.1, 0.6)), batch(*place)
+def test_with_a_gate_for_each_task_the_gradient_is_that_of_every_gate_by_its_own_rho(place: tuple[int, ...], size: int):
+    experts = torch.tensor([2, 0, 2, 2, 0, 2, 2, 2])  # and nothing of expert 1
+    gate, (hidden, noise) = VeteranGate(rho=0.8, alpha=0.5, earlier_rhos=(0.1, 0.6)), batch(*place)
     expected, found = routers(), routers()
-    loss = straight_through(routed(expected, hidden, noise, supervised), gate)
+    loss = straight_through(routed(expected, hidden, noise, experts), gate)
     loss.backward()
-    parts = zip(hidden.split(size), noise.split(size), supervised.split(size), strict=True)
+    parts = zip(hidden.split(size), noise.split(size), experts.split(size), strict=True)
     usage = Usage.total(routed(found, *part) for part in parts)
     gate.add_gradient(found, usage)
     assert gate.loss(usage) == pytest.approx(loss.item(), abs=1e-14)
@@ -111,15 +109,15 @@ def test_own_samples_alone_have_the_papers_gate():
     one, several = routers(), routers()
     gate.add_gradient(one, Usage.of(routed(one, hidden, noise)))
     of_newest = Usage.of(routed(several, hidden, noise, torch.full((6,), 2)))
-    replace(gate, replayed=(1.0, 0.8)).add_gradient(several, of_newest)
+    replace(gate, earlier_rhos=(1.0, 0.8)).add_gradient(several, of_newest)
     for weight, other in zip(one.parameters(), several.parameters(), strict=True):
         torch.testing.assert_close(weight.grad, other.grad, rtol=0, atol=1e-15)
 
 
-def test_the_share_of_a_group_without_samples_is_unknown():
+def test_the_share_of_a_gate_without_samples_is_unknown():
     routing = Routing(torch.tensor([[[0.9, 0.1]]]), None, torch.tensor([0]))
     assert Usage.of(routing).share is None
-    assert VeteranGate(rho=0.8, alpha=0.5, replayed=(1.0,)).loss(Usage.of(routing)) == 0
+    assert VeteranGate(rho=0.8, alpha=0.5, earlier_rhos=(1.0,)).loss(Usage.of(routing)) == 0
 
 
 def test_micro_batches_on_both_sides_of_rho_pull_to_the_same_side():
@@ -176,7 +174,26 @@ def test_the_model_tells_of_its_choices_in_training_and_pulls_routers_alone(rout
         GATE.add_gradient(model, Usage.of(silent))
 
 
-def test_the_slope_is_the_same_after_checkpointing():
+@pytest.mark.parametrize("routing", ["sample", "token"])
+def test_the_model_counts_and_pulls_for_each_task_over_all_of_its_sources(routing: str):
+    model, given, experts = (
+        tiny(3, routing=routing).train(),
+        inputs(batch=4, sides=((3, 2), (2, 2))),
+        torch.tensor([2, 0, 2, 2]),
+    )
+    model.freeze_for(2)
+    whole = Usage.of(model(**given.stock(), source=given.sources, task_experts=experts).routing)
+    tokens = 3 * 2 + 2 * 2 if routing == "token" else 2
+    assert whole.choices.tolist() == [1 * 4 * tokens, 0, 3 * 4 * tokens]
+    assert whole.slope is not None and whole.slope.shape[:2] == (3, 4)
+    assert [bool(slope.any()) for slope in whole.slope] == [True, False, True]
+    for wrong, words in ((experts[:1], "1 task_experts for 4 samples"), (experts, "give one in tokens")):
+        with pytest.raises(ValueError, match=words):
+            model(**given.stock(), source=given.sources if len(wrong) == 1 else None, task_experts=wrong)
+
+
+@pytest.mark.parametrize("experts", [None, torch.tensor([0, 1, 1])], ids=["one gate", "a gate for each task"])
+def test_the_slope_is_the_same_after_checkpointing(experts: Tensor | None):
     given, noise = inputs(batch=3), torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0)).double()
     slopes = []
     for checkpointing in (False, True):
@@ -184,7 +201,7 @@ def test_the_slope_is_the_same_after_checkpointing():
         model.freeze_for(1)
         if checkpointing:
             model.enable_gradient_checkpointing()
-        found = model(**given.stock(), source=given.sources, routing_noise=noise)
+        found = model(**given.stock(), source=given.sources, routing_noise=noise, task_experts=experts)
         found.sample.square().mean().backward()
         slopes.append(found.routing.slope)
     assert torch.equal(*slopes)
@@ -253,7 +270,7 @@ def chosen_by_task(per_task: bool, num_steps: int = 400) -> Tensor:
     shared = 4 * torch.randn(num_blocks, 1, dim, generator=generator)
     of_task = torch.randn(num_blocks, 3, dim, generator=generator)
     by = nn.ModuleList(NoisyRouter(dim, 3, dtype=torch.float32) for _ in range(num_blocks))
-    gate = VeteranGate(rho=RHO, alpha=0.5, replayed=(1.0, RHO) if per_task else ())
+    gate = VeteranGate(rho=RHO, alpha=0.5, earlier_rhos=(1.0, RHO) if per_task else ())
     optimizer = torch.optim.Adam(by.parameters(), lr=3e-3)
     counts = torch.zeros(3, 3)
     for step in range(num_steps):

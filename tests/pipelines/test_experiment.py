@@ -38,7 +38,7 @@ def num_samples(run: ExperimentRun) -> int:
 class TestPlan:
     def test_table_5_has_its_five_rows_and_ours_for_every_seed_at_equal_samples(self):
         runs = planned("table5", "tiny", (0, 7))
-        rows = ["staged", "concept-only", "localization-only", "neither", "co-training", "replay", "recall"]
+        rows = ["staged", "concept-only", "localization-only", "neither", "co-training", "replay", "gated-replay"]
         assert [run.name for run in runs] == [f"{row}-seed{seed}" for seed in (0, 7) for row in rows]
         most = num_samples(runs[0])
         assert all(abs(num_samples(run) / most - 1) < 0.01 for run in runs)
@@ -70,9 +70,9 @@ class TestPlan:
             planned("table5", "tiny", (0,), ("ema_dekay=0.5",))
 
     def test_every_run_measures_all_tasks_after_its_last_stage_and_each_after_its_own(self):
-        staged, _, _, neither, mixed, replay, recall = planned("table5", "tiny", (0,))
+        staged, _, _, neither, mixed, replay, gated = planned("table5", "tiny", (0,))
         own = [("inpaint", 0), ("grounding", 1), ("control", 2), ("customized", 3)]
-        for run in (staged, replay, recall):
+        for run in (staged, replay, gated):
             assert [(each.task, each.stage) for each in evaluations(run)] == [*((task, 4) for task in HEADLINES), *own]
         assert [(each.task, each.stage) for each in evaluations(neither)][5:] == [("control", 0), ("customized", 1)]
         assert [(each.task, each.stage) for each in evaluations(mixed)] == [(task, 0) for task in HEADLINES]

@@ -69,7 +69,7 @@ MIXED = (  # all tasks in a batch, inpainting's holes among them, in steps of th
 )
 
 
-RECALLED = (  # inpainting brought back, with a gate of its own
+REPLAYED = (  # inpainting brought back, with a gate of its own
     "stages.1.task_shares={inpaint = 1.0, grounding = 1.0}",
     "stages.1.manifests={inpaint-cocostuff = 1.0, grounding-refcoco = 1.0}",
     "stages.1.gate_per_task=true",
@@ -113,7 +113,7 @@ def sides_differ(reports: Sequence[StepReport], rho: float) -> bool:
     return any(math.copysign(1, micro) != math.copysign(1, whole) for micro, whole in pairs)
 
 
-@pytest.mark.parametrize("more", [(), MIXED, RECALLED], ids=["grounding", "mixed", "recalled"])
+@pytest.mark.parametrize("more", [(), MIXED, REPLAYED], ids=["grounding", "mixed", "replayed"])
 def test_micro_batches_do_not_change_a_supervised_stage(
     data: Path, first_stage: Path, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
@@ -122,8 +122,9 @@ def test_micro_batches_do_not_change_a_supervised_stage(
         train(first_stage, data, supervised(8, "routing=token", "resolution.max_aspect=2.0"))
     runs = {size: begun(first_stage, tmp_path / str(size)) for size in ((8, 1) if more == MIXED else (8, 4, 2))}
     reports = {size: train(run, data, supervised(size, *more), [1]).reports for size, run in runs.items()}
-    if more == RECALLED:
-        assert all(report.veteran > 0 for report in reports[8])
+    if more == REPLAYED:
+        assert all(report.routing.task_experts.unique().tolist() == [0, 1] for report in reports[8])  # type: ignore[union-attr]
+        assert all(report.usage is not None and report.veteran > 0 for report in reports[8])
     else:
         assert sides_differ(reports[min(runs)], 0.5)
     for size in runs:
@@ -134,12 +135,15 @@ def test_micro_batches_do_not_change_a_supervised_stage(
 def test_processes_do_not_change_a_supervised_stage_nor_does_going_on_in_more_of_them(
     data: Path, first_stage: Path, tmp_path: Path
 ) -> None:
-    """Two processes, from the beginning and after two steps of one; and their own run, interrupted, to the bit."""
+    """Two processes, from the beginning and after two steps of one; and their own run, interrupted, to the bit.
+
+    With a gate for each task, of which a process may have no sample.
+    """
     alone = begun(first_stage, tmp_path / "alone")
-    expected = train(alone, data, supervised(2), [1]).reports
+    expected = train(alone, data, supervised(2, *REPLAYED), [1]).reports
     for name in ("two", "halves", "grown"):
         begun(first_stage, tmp_path / name)
-    train(tmp_path / "grown", data, supervised(2), [1], stop_after=2)
+    train(tmp_path / "grown", data, supervised(2, *REPLAYED), [1], stop_after=2)
     cases: list[Case] = [
         (tmp_path / "two", 2, None),
         (tmp_path / "halves", 2, 2),
@@ -149,7 +153,7 @@ def test_processes_do_not_change_a_supervised_stage_nor_does_going_on_in_more_of
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLOO_SOCKET_IFNAME", "lo")
         patch.setenv("OMP_NUM_THREADS", "1")
-        given = (2, tmp_path, data, [(run, supervised(size), stop) for run, size, stop in cases])
+        given = (2, tmp_path, data, [(run, supervised(size, *REPLAYED), stop) for run, size, stop in cases])
         torch.multiprocessing.spawn(process, args=given, nprocs=2)
     found = [torch.load(tmp_path / f"{number}.pt", weights_only=True) for number in range(len(cases))]
     steps = [(each.loss, each.veteran, each.usage, each.gradient_norm) for each in expected]

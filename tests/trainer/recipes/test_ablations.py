@@ -8,7 +8,7 @@ from cologen.trainer.recipes.ablations import (
     SWEEPS,
     at_equal_compute,
     co_training,
-    recall,
+    gated_replay,
     replay,
     sweep_alpha,
     sweep_rank,
@@ -37,7 +37,7 @@ def test_the_rows_of_table_5():
         "neither": later,
         "co-training": ["mixed"],
         "replay": ["inpaint", "grounding", *later],
-        "recall": ["inpaint", "grounding", *later],
+        "gated-replay": ["inpaint", "grounding", *later],
     }
 
 
@@ -70,8 +70,8 @@ def test_replay_draws_what_rho_leaves_from_the_tasks_before():
         assert stage.replace(manifests=usual.manifests, task_shares={}) == usual
 
 
-def test_recall_is_replay_with_a_gate_for_each_task():
-    first, *later = recall(BASE).stages
+def test_gated_replay_is_replay_with_a_gate_for_each_task():
+    first, *later = gated_replay(BASE).stages
     assert first == BASE.stages[0]
     assert [stage.replace(gate_per_task=False) for stage in later] == list(replay(BASE).stages[1:])
     assert all(stage.gate_per_task for stage in later)

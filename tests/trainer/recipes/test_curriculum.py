@@ -62,13 +62,16 @@ def test_a_stage_may_train_on_other_tasks_beside_its_own():
 def test_with_a_gate_per_task_each_task_has_the_expert_and_the_rho_of_its_stage():
     both = STAGE.replace(task_shares={"inpaint": 1.0, "editing": 3.0}, gate_per_task=True)
     found = RECIPE.replace(stages=(STAGE.replace(task="inpaint", rho=1.0), both))
-    assert (found.expert_of("inpaint"), found.expert_of("editing")) == (0, 1)
-    assert (found.replayed_rhos(0), found.replayed_rhos(1)) == ((), (1.0,))
-    assert RECIPE.replayed_rhos(1) == ()
-    with pytest.raises(ValidationError, match="each task has to have an expert, and inpaint has none"):
-        RECIPE.replace(stages=(STAGE.replace(task="grounding"), both))
-    with pytest.raises(ValidationError, match="each task has to have an expert, and editing has none"):
-        RECIPE.replace(stages=(STAGE.replace(task="inpaint"), both.replace(new_expert=False)))
+    assert found.task_experts == {"inpaint": 0, "editing": 1}
+    assert (found.earlier_rhos(0), found.earlier_rhos(1)) == ((), (1.0,))
+    assert RECIPE.earlier_rhos(1) == ()
+    for stages, lacking in (
+        ((STAGE.replace(task="grounding"), both), "inpaint"),
+        ((STAGE.replace(task="grounding"), both, STAGE.replace(task="inpaint")), "inpaint"),
+        ((STAGE.replace(task="inpaint"), both.replace(new_expert=False)), "editing"),
+    ):
+        with pytest.raises(ValidationError, match=f"no stage up to it has new_expert for {lacking}: leave"):
+            RECIPE.replace(stages=stages)
 
 
 def test_the_warm_up_rises_to_the_learning_rate_and_the_newcomer_to_its_place():
@@ -122,8 +125,9 @@ def test_what_float32_cannot_hold_is_refused_where_it_would_vanish_or_overflow(m
         ({"task": "mixed"}, "a mixed stage has task_shares"),
         ({"task_shares": {"inpaint": 1.0}}, "lack its own task"),
         ({"task_shares": {"editing": 1.0, "inpaint": 0.0}}, "task_shares are positive"),
-        ({"gate_per_task": True}, "bring back other tasks"),
-        (MIXED | {"gate_per_task": True}, "bring back other tasks"),
+        ({"gate_per_task": True}, "name no second task"),
+        (MIXED | {"gate_per_task": True}, "name no second task"),
+        ({"gate_per_task": True, "alpha": 0.0, "task_shares": MIXED["task_shares"]}, "alpha is 0, so no gate"),
         ({"task": "text-to-image"}, "new_expert = false"),
         ({"manifests": {"a": math.inf}}, "finite number"),
         ({"task": "mixed", "task_shares": {"inpaint": math.inf}}, "finite number"),

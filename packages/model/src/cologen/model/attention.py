@@ -63,7 +63,7 @@ class WeavingProcessor(FluxAttnProcessor):
         probability = slope = None
         if attn.prw.experts:
             noise = writing.noise_of(self.block)
-            residuals, probability, slope = attn.prw(hidden, noise, writing.newcomer_bias, writing.supervised)
+            residuals, probability, slope = attn.prw(hidden, noise, writing.newcomer_bias, writing.task_experts)
             key, value = key + residuals[0], value + residuals[1]  # eq. 4
         query, key, value = _heads(attn, query, key, value)
         query, key = _turned(query, rotary), _turned(key, rotary)

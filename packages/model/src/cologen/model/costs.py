@@ -198,7 +198,10 @@ def _routers(shape: Shape, tokens: int, *, noisy: bool) -> Flops:
 
 
 def _slopes(shape: Shape, tokens: int) -> Flops:
-    """What the veteran loss needs of each router: its noise matrix once more, and the gradients of both matrices."""
+    """What the veteran loss of one gate needs of each router: its noise matrix once more, and both matrices' gradients.
+
+    A gate for each task needs as many gradients as there are experts, which is as little beside the blocks.
+    """
     return Flops(weaving=3 * _routers(shape, tokens, noisy=False).weaving)
 
 

@@ -52,23 +52,25 @@ class NoisyRouter(nn.Module):
         hidden: Float[Tensor, "batch *tokens dim"],
         noise: Float[Tensor, "batch *tokens experts"] | None,
         probability: Float[Tensor, "batch *tokens experts"],
-        supervised: Int[Tensor, "batch"] | None = None,
-    ) -> Float[Tensor, "groups 2 experts dim"]:
-        """The gradient of the supervised expert's probability by ``choose`` and ``disturb``, summed over each group.
+        task_experts: Int[Tensor, "batch"] | None = None,
+    ) -> Float[Tensor, "gates 2 experts dim"]:
+        """The gradient of a gate's expert's probability by ``choose`` and ``disturb``, summed over the gate's samples.
 
-        ``supervised`` is that expert of each sample, and samples of one expert are a group; None: the newest expert of
-        all, in one group. The input is held fixed, so this is the whole gradient by the router's own weights, in closed
-        form: it needs no backward pass. ``probability`` is what ``forward`` gave for the same arguments.
+        By default there is one gate, whose expert is the newest. With ``task_experts``, an expert for each sample,
+        there is one for every expert, in their order, and some may have no samples.
+
+        The input is held fixed, so this is the whole gradient by the router's own weights, in closed form: it needs no
+        backward pass. ``probability`` is what ``forward`` gave for the same arguments.
         """
         probability = probability.detach()
         hidden = hidden.detach().to(probability.dtype)
         num_experts = probability.shape[-1]
-        asked = torch.zeros_like(probability)
-        if supervised is None:
+        if task_experts is None:
+            asked = torch.zeros_like(probability)
             asked[..., -1] = 1
         else:
-            each = F.one_hot(supervised, num_experts).to(asked)
-            asked += each.view(len(each), *[1] * (asked.ndim - 2), num_experts)
+            per_sample = F.one_hot(task_experts, num_experts).to(probability)
+            asked = per_sample.view(-1, *[1] * (probability.ndim - 2), num_experts).expand_as(probability)
         by_logit = (probability * asked).sum(dim=-1, keepdim=True) * (asked - probability)  # a row of the Jacobian
         if noise is None:
             by_disturbance = torch.zeros_like(by_logit)
@@ -76,10 +78,8 @@ class NoisyRouter(nn.Module):
             disturbance = F.linear(hidden, self.disturb.detach().to(probability.dtype))
             by_disturbance = by_logit * noise.to(probability.dtype) * disturbance.sigmoid()
         both, hidden = torch.stack([by_logit, by_disturbance]).flatten(1, -2), hidden.flatten(0, -2)
-        if supervised is None:
-            return (both.mT @ hidden)[None]
-        groups = asked.flatten(0, -2).unbind(dim=-1)
-        return torch.stack([(both * group[:, None]).mT @ hidden for group in groups])
+        gates = (asked[..., -1:] if task_experts is None else asked).flatten(0, -2)
+        return torch.stack([(both * of_gate[:, None]).mT @ hidden for of_gate in gates.unbind(dim=-1)])
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """What ``.to`` and ``.half`` call; unlike other modules, this one does not go below float32."""

@@ -15,23 +15,27 @@ class Routing:
     """softmax(w) of every block for a batch of sources; per token too, where tokens are routed one by one."""
 
     probability: Float[Tensor, "batch blocks *tokens experts"]
-    slope: Float[Tensor, "groups blocks 2 experts dim"] | None = None
+    slope: Float[Tensor, "gates blocks 2 experts dim"] | None = None
     """``NoisyRouter.slope`` of every block, over all that is in ``probability``; None outside training."""
-    supervised: Int[Tensor, "batch"] | None = None
-    """The expert of each sample whose usage the veteran gate supervises; None: the newest, as in eq. 8."""
+    task_experts: Int[Tensor, "batch"] | None = None
+    """The expert of each sample's task, where each task has a veteran gate; None: one gate, for the newest (eq. 8)."""
 
     @classmethod
     def join(cls, routings: Sequence[Routing]) -> Routing:
         """Concatenate the routings of several sources or batches; tokens lose their order if their numbers differ."""
         probabilities = [routing.probability for routing in routings]
+        experts = [routing.task_experts for routing in routings if routing.task_experts is not None]
+        if experts and len(experts) < len(routings):
+            raise ValueError("some routings have a veteran gate for each task, and some have one for all")
         if len({probability.shape[1:] for probability in probabilities}) > 1:
+            if experts:
+                experts = [each.repeat(of.shape[2]) for each, of in zip(experts, probabilities, strict=True)]
             probabilities = [torch.cat(probability.unbind(2)) for probability in probabilities]
         slopes = [routing.slope for routing in routings if routing.slope is not None]
-        supervised = [routing.supervised for routing in routings if routing.supervised is not None]
         return cls(
             torch.cat(probabilities),
             torch.stack(slopes).sum(dim=0) if len(slopes) == len(routings) else None,
-            torch.cat(supervised) if supervised else None,
+            torch.cat(experts) if experts else None,
         )
 
     @property

@@ -80,7 +80,7 @@ class SourceReader:
 class SourceWriter:
     """Collects a cache while the base model runs over a source: one entry per block, in their order.
 
-    ``noise`` is ε of eq. 2 for every block, or None; ``supervised`` is as in ``Routing``. It is no dataclass, since
+    ``noise`` is ε of eq. 2 for every block, or None; ``task_experts`` is as in ``Routing``. It is no dataclass, since
     FSDP copies dataclasses that are passed to a block.
     """
 
@@ -88,9 +88,9 @@ class SourceWriter:
         self,
         noise: Float[Tensor, "batch blocks *tokens experts"] | None = None,
         newcomer_bias: float = 0.0,
-        supervised: Int[Tensor, "batch"] | None = None,
+        task_experts: Int[Tensor, "batch"] | None = None,
     ) -> None:
-        self.noise, self.newcomer_bias, self.supervised = noise, newcomer_bias, supervised
+        self.noise, self.newcomer_bias, self.task_experts = noise, newcomer_bias, task_experts
         self._entries: list[_Entry] = []
         self._again: _Entry | None = None
 
@@ -119,5 +119,7 @@ class SourceWriter:
         routing = None
         if known := [probability for probability in probabilities if probability is not None]:
             found = [slope for slope in slopes if slope is not None]
-            routing = Routing(torch.stack(known, dim=1), torch.stack(found, dim=1) if found else None, self.supervised)
+            routing = Routing(
+                torch.stack(known, dim=1), torch.stack(found, dim=1) if found else None, self.task_experts
+            )
         return SourceCache(keys, values, routing)

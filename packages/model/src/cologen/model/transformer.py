@@ -177,20 +177,25 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         *,
         source: SourceCache | SourceTokens | Sequence[SourceTokens] | None = None,
         routing_noise: Float[Tensor, "sources_by_batch blocks *source_tokens experts"] | None = None,
-        supervised: Int[Tensor, "batch"] | None = None,
+        task_experts: Int[Tensor, "batch"] | None = None,
     ) -> CoLoGenOutput | tuple[Tensor, ...] | SourceCache:
         """The velocity at ``timestep`` in [0, 1], as FLUX gives it, seeing ``source``.
 
         A cache is read as it is. Tokens are encoded here first, so that a training step is one call, which is what DDP
         and FSDP wrap; ``routing_noise`` is ε of eq. 2 for each source in turn along the batch, and is drawn in training
         if it is None. Without ``hidden_states`` there is nothing to denoise, and the encoded source is returned.
-        ``supervised`` is that of the ``Routing``, for training with several gates.
+        ``task_experts`` is the expert of each sample's task, for training with a veteran gate for each.
 
         Raises:
-            ValueError: a cache of another batch, or of a model with another number of blocks.
+            ValueError: a cache of another batch, or of a model with another number of blocks; ``task_experts`` of
+                another batch, or without a source in tokens.
         """
         if source is not None:
             refuse_if_parallel(self)
+        if task_experts is not None and (source is None or isinstance(source, SourceCache)):
+            raise ValueError("task_experts say how a source is routed: give one in tokens")
+        if task_experts is not None and len(task_experts) != len(pooled_projections):
+            raise ValueError(f"there are {len(task_experts)} task_experts for {len(pooled_projections)} samples")
         if source is not None and not isinstance(source, SourceCache):
             sources = [source] if isinstance(source, SourceTokens) else list(source)
             if hidden_states is not None and self.is_cache_enabled:
@@ -199,7 +204,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
                 noises = routing_noise.chunk(len(sources))
             else:
                 noises = [None if hidden_states is None else self._noise_for(each) for each in sources]
-            source = self._encoded(sources, pooled_projections, timestep, joint_attention_kwargs, noises, supervised)
+            source = self._encoded(sources, pooled_projections, timestep, joint_attention_kwargs, noises, task_experts)
             if hidden_states is None:
                 return source
         if hidden_states is None:
@@ -268,7 +273,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         timestep: Tensor,
         joint_attention_kwargs: dict[str, Any] | None,
         noises: Sequence[Tensor | None],
-        supervised: Tensor | None,
+        task_experts: Tensor | None,
     ) -> SourceCache:
         if any(not isinstance(attn.processor, WeavingProcessor) for attn in self._attentions()):
             raise ValueError("other attention processors were set in place of CoLoGen's: a source cannot be seen")
@@ -276,7 +281,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
             timestep = torch.zeros_like(pooled_projections[:, 0])
         return SourceCache.join(
             [
-                self._write(each, noise, supervised, pooled_projections, timestep, joint_attention_kwargs)
+                self._write(each, noise, task_experts, pooled_projections, timestep, joint_attention_kwargs)
                 for each, noise in zip(sources, noises, strict=True)
             ]
         )
@@ -285,14 +290,14 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         self,
         source: SourceTokens,
         noise: Tensor | None,
-        supervised: Tensor | None,
+        task_experts: Tensor | None,
         pooled: Tensor,
         timestep: Tensor,
         joint_attention_kwargs: dict[str, Any] | None,
     ) -> SourceCache:
         """The stock forward pass without text, for its keys and values; the output is discarded."""
         batch = source.tokens.shape[0]
-        writer = SourceWriter(noise=noise, newcomer_bias=self.newcomer_bias, supervised=supervised)
+        writer = SourceWriter(noise=noise, newcomer_bias=self.newcomer_bias, task_experts=task_experts)
         self._stock_forward(
             hidden_states=source.tokens,
             encoder_hidden_states=source.tokens.new_zeros(batch, 0, self._settings.joint_attention_dim),

@@ -1,15 +1,15 @@
 """Veteran gate routing supervision: the usage of the newest expert, and the loss that pulls it to ρ (eq. 8 to 10).
 
-A stage that replays samples of earlier tasks may have a gate for each of them (ours): the expert of that task's stage
-is pulled to that stage's ρ of the task's samples, and the newest to its ρ of the stage's own. Their losses are added
-up, so a task with few samples is pulled as strongly as one with many, and routers learn to tell tasks apart. Of own
-samples alone it is the paper's gate.
+A stage that replays samples of earlier tasks may have a gate for each task (ours): of a task's choices the share ρ of
+its own stage is to take that stage's expert. The losses of the gates are added up, so a task with few samples is pulled
+as strongly as one with many, and routers learn to tell tasks apart. With samples of the stage's own task alone it is
+the paper's gate.
 
 U_t and the sign of U_t − ρ belong to the global batch, so they are known only when its last micro batch has been
 routed. So the veteran loss is not part of a micro batch's loss: what it needs is summed up in a ``Usage``, and its
 gradient is added to that of L_task at the end of the step.
 
-The choice e_i of eq. 8 has no gradient. The straight-through estimate takes the gradient of the supervised expert's
+The choice e_i of eq. 8 has no gradient. The straight-through estimate takes the gradient of the gate's expert's
 probability by the router's weights, with the router's input held fixed. So the veteran loss trains only routers, and
 experts learn only from L_task. The gradient is known in the forward pass, up to its sign.
 """
@@ -32,52 +32,51 @@ from cologen.model.routing import Routing
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How often supervised experts were chosen, as integers, so that sums are exact in any order.
+    """How often each gate's expert was chosen, as integers, so that sums are exact in any order.
 
-    A group is the samples of one supervised expert, in the order of the experts; by default there is one, and its
-    expert is the newest.
+    There is one gate, whose expert is the newest; or, with ``Routing.task_experts``, one for every expert.
     """
 
-    chosen: Int[Tensor, "groups"]
-    choices: Int[Tensor, "groups"]
-    """Samples times blocks, times tokens where each is routed for itself."""
-    slope: Float[Tensor, "groups blocks 2 experts dim"] | None
-    """The sum over a group's choices of the gradient of its expert's probability; None if it was not in training."""
+    chosen: Int[Tensor, "gates"]
+    choices: Int[Tensor, "gates"]
+    """Samples times blocks, times tokens where each is routed for itself; 0 where a gate has no samples."""
+    slope: Float[Tensor, "gates blocks 2 experts dim"] | None
+    """The sum over a gate's choices of the gradient of its expert's probability; None if it was not in training."""
 
     @classmethod
     def of(cls, routing: Routing) -> Usage:
         """The usage of one forward pass."""
         choice, num_experts = routing.choice.flatten(1), routing.num_experts
-        if routing.supervised is None:
+        if routing.task_experts is None:
             chosen = (choice == num_experts - 1).sum()[None]
             return cls(chosen, torch.full_like(chosen, choice.numel()), routing.slope)
-        hits = (choice == routing.supervised[:, None]).sum(dim=1)
-        groups = torch.arange(num_experts, device=choice.device)[:, None] == routing.supervised
-        return cls((groups * hits).sum(dim=1), groups.sum(dim=1) * choice.shape[1], routing.slope)
+        hits = (choice == routing.task_experts[:, None]).sum(dim=1)
+        samples = torch.arange(num_experts, device=choice.device)[:, None] == routing.task_experts
+        return cls((samples * hits).sum(dim=1), samples.sum(dim=1) * choice.shape[1], routing.slope)
 
     def __add__(self, other: Usage) -> Usage:
         slope = None if self.slope is None or other.slope is None else self.slope + other.slope
         return Usage(self.chosen + other.chosen, self.choices + other.choices, slope)
 
     @classmethod
-    def total(cls, routings: Iterable[Routing], group: dist.ProcessGroup | None = None) -> Usage:
-        """The usage of a global batch: all micro batches (one or more) of all processes of ``group`` (None: the
-        default)."""
-        parts = [Usage.of(routing) for routing in routings]
-        own = parts[0]
-        for part in parts[1:]:
-            own += part
+    def total(cls, routings: Iterable[Routing]) -> Usage:
+        """The usage of a global batch: all micro batches (one or more) of all processes."""
+        first, *others = (cls.of(routing) for routing in routings)
+        return sum(others, start=first).of_all_processes()
+
+    def of_all_processes(self) -> Usage:
+        """The sum over all processes (collective)."""
         if not dist.is_available() or not dist.is_initialized():
-            return own
-        counts = torch.stack([own.chosen, own.choices])
-        dist.all_reduce(counts, group=group)
-        if own.slope is not None:
-            dist.all_reduce(own.slope, group=group)
-        return cls(counts[0], counts[1], own.slope)
+            return self
+        counts = torch.stack([self.chosen, self.choices])
+        slope = None if self.slope is None else self.slope.clone()
+        for each in (counts,) if slope is None else (counts, slope):
+            dist.all_reduce(each)
+        return Usage(counts[0], counts[1], slope)
 
     @property
     def share(self) -> float | None:
-        """U_t (eq. 8), hard: of the newest expert in its own group; None where that is empty."""
+        """U_t (eq. 8), hard: of the newest expert's gate; None where that has no samples."""
         return int(self.chosen[-1]) / int(self.choices[-1]) if self.choices[-1] else None
 
 
@@ -87,21 +86,21 @@ class VeteranGate:
 
     rho: float
     alpha: float
-    replayed: tuple[float, ...] = ()
-    """Of a stage whose replayed tasks have gates of their own: ρ of the stage of each expert before the newest."""
+    earlier_rhos: tuple[float, ...] = ()
+    """Where each task has a gate: ρ of the stage of every expert before the newest."""
 
     def loss(self, usage: Usage) -> float:
-        """α·|U_t − ρ|, added up over the groups, each with its own ρ; exactly 0 where every U_t is its ρ."""
+        """α·|U_t − ρ|, added up over the gates, each with its own ρ; exactly 0 where every U_t is its ρ."""
         return self.alpha * float(sum(map(abs, self._distances(usage))))
 
     def sides(self, usage: Usage) -> tuple[int, ...]:
-        """The sign of each group's U_t − ρ."""
+        """The sign of each gate's U_t − ρ."""
         return tuple((distance > 0) - (distance < 0) for distance in self._distances(usage))
 
     def _distances(self, usage: Usage) -> list[Fraction]:
-        """U_t − ρ of each group, exactly, with ρ as the decimal that was written: 4 of 5 choices are 0.8. An empty
-        group is at its ρ."""
-        rhos, counts = (*self.replayed, self.rho), torch.stack([usage.chosen, usage.choices]).T.tolist()
+        """U_t − ρ of each gate, exactly, with ρ as the decimal that was written: 4 of 5 choices are 0.8. Of a gate
+        without samples it is 0."""
+        rhos, counts = (*self.earlier_rhos, self.rho), torch.stack([usage.chosen, usage.choices]).T.tolist()
         return [
             Fraction(chosen, choices) - Fraction(repr(rho)) if choices else Fraction(0)
             for rho, (chosen, choices) in zip(rhos, counts, strict=True)
@@ -119,12 +118,9 @@ class VeteranGate:
             raise ValueError(f"the usage has no slope for all {len(routers)} routers: was the model in training?")
         if not any(sides) or not self.alpha:
             return
-        counts = usage.choices.tolist()
-        gradients = sum(
-            side * self.alpha / choices * slope
-            for side, choices, slope in zip(sides, counts, usage.slope, strict=True)
-            if side
-        )
+        counts: list[int] = usage.choices.tolist()
+        scales = [side * self.alpha / max(choices, 1) for side, choices in zip(sides, counts, strict=True)]
+        gradients = torch.tensordot(usage.slope.new_tensor(scales), usage.slope, dims=1)
         for router, slopes in zip(routers, gradients, strict=True):
             for weight, slope in zip((router.choose, router.disturb), slopes, strict=True):
                 gradient = _placed(slope.to(weight.dtype), weight)

@@ -46,8 +46,8 @@ class ProgressiveRepresentationWeaving(nn.Module):
         hidden: Float[Tensor, "batch source_tokens dim"],
         noise: Float[Tensor, "batch *tokens experts"] | None = None,
         newcomer_bias: float = 0.0,
-        supervised: Int[Tensor, "batch"] | None = None,
-    ) -> tuple[Residuals, Float[Tensor, "batch *tokens experts"], Float[Tensor, "groups 2 experts dim"] | None]:
+        task_experts: Int[Tensor, "batch"] | None = None,
+    ) -> tuple[Residuals, Float[Tensor, "batch *tokens experts"], Float[Tensor, "gates 2 experts dim"] | None]:
         """Returns the residuals of keys and values, softmax(w) (its largest entry is the choice, eq. 3), and its slope.
 
         The slope is ``NoisyRouter.slope``, for the veteran loss; None outside training.
@@ -57,7 +57,7 @@ class ProgressiveRepresentationWeaving(nn.Module):
         by_token = self.granularity == "token"
         routed = hidden if by_token else hidden.mean(dim=1)
         probability = self.router(routed, noise, newcomer_bias)
-        slope = self.router.slope(routed, noise, probability, supervised) if self.training else None
+        slope = self.router.slope(routed, noise, probability, task_experts) if self.training else None
         weight, choice = probability.max(dim=-1)
         residual = residual_per_token if by_token else residual_of_chosen
         experts = list(cast(Iterable[KVExpert], self.experts))

@@ -25,7 +25,7 @@ class SubjectPair:
 
     Its shape, colour, texture, grain and scale are the same in both; place and turn are drawn anew, and the ground is
     another. ``item`` names it without an article; ``first_words`` and ``second_words`` tell what it does in each scene.
-    At the levels with plain words they name its shape alone, so that the other picture has to be looked at.
+    At the levels with plain words both name its shape alone, so that the other picture has to be looked at.
     """
 
     first: Scene

@@ -3,6 +3,9 @@
     "a small red ball on the left and a blue star, in the snow"
     objects  small red ball at "left", blue star      ground  snow
 
+    "the ball on the left and a blue star, in the snow", of a subject that another picture shows
+    objects  ball of any colour at "left", blue star  ground  snow
+
 Plain captions (``world.plain_captions``) are regular, so whatever does not parse is an error.
 """
 

@@ -13,7 +13,8 @@ from cologen.evaluation.worldbench.statements import statements
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectValues:
-    """Of one picture: ``subject`` is 1 if an object has the subject's shape, colour and texture, ``prompt`` the rest.
+    """Of one picture: ``subject`` is 1 if an object has the subject's shape, colour and texture; ``prompt`` is what the
+    words say, for which the subject may be of any colour.
 
     ``whole`` is 1 if the subject and all that the prompt says are right. What an object's texture looks like beyond its
     kind, and its exact size, are not read.

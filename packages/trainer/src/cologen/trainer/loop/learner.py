@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from cologen.model.routing import Routing
@@ -30,7 +30,7 @@ class StepReport:
     """L_task, the mean over the global batch."""
     veteran: float
     usage: float | None
-    """U_t, hard, of the stage's own samples where each task has its gate; None where none was seen."""
+    """U_t, hard, of the stage's own task alone with ``gate_per_task``; None if the step had no such sample."""
     gradient_norm: float
     skipped: bool
     """Whether the step was skipped, since the loss or the gradient was not finite."""
@@ -67,21 +67,24 @@ class Learner:
 
     def step(self, micro_losses: Sequence[MicroLoss], learning_rate: float) -> StepReport:
         """Descend L_task + L_veteran of a global batch, of which these micro batches, all equally large, are a part."""
-        count, found, per_task = len(micro_losses), list[Losses](), dict[str, tuple[float, int]]()
-        named = list[str]()
+        count, per_sample, per_task = len(micro_losses), list[Tensor](), dict[str, tuple[float, int]]()
+        named, routing, own = list[str](), None, None
         for number, micro_loss in enumerate(micro_losses):
             with gathering(self.model, last=number == count - 1):
                 losses, tasks = micro_loss()
                 (losses.task / count).backward()
-            found.append(losses)
+            per_sample.append(losses.per_sample)
             named.extend(tasks)
+            routing = losses.routing
+            if routing is not None:  # summed at once: of many micro batches the slopes would be large
+                own = Usage.of(routing) if own is None else own + Usage.of(routing)
         # Numbers are read only now, so that the GPU gets the next micro batch before it has finished this one.
-        values: list[float] = torch.cat([losses.per_sample for losses in found]).tolist()
+        values: list[float] = torch.cat(per_sample).tolist()
         for task, value in zip(named, values, strict=True):
             total, samples = per_task.get(task, (0.0, 0))
             per_task[task] = (total + value, samples + 1)
         loss = self.processes.sum(sum(values) / len(values)) / self.processes.size
-        usage, veteran = self._supervise([losses.routing for losses in found])
+        usage, veteran = (None, 0.0) if own is None else self._supervise(own.of_all_processes())
         norm = clip(self.trained.values(), self._clip)
         skipped = not (isfinite(loss) and isfinite(norm))
         if skipped:
@@ -100,16 +103,12 @@ class Learner:
             usage=usage,
             gradient_norm=norm,
             skipped=skipped,
-            routing=found[-1].routing,
+            routing=routing,
             per_task=per_task,
         )
 
-    def _supervise(self, routings: Sequence[Routing | None]) -> tuple[float | None, float]:
+    def _supervise(self, usage: Usage) -> tuple[float | None, float]:
         """U_t and L_veteran of the global batch; adds the gradient of L_veteran to that of L_task."""
-        known = [routing for routing in routings if routing is not None]
-        if not known:
-            return None, 0.0
-        usage = Usage.total(known)
         if self.gate is None or not self.gate.alpha:
             return usage.share, 0.0
         self.gate.add_gradient(self.model, usage)

@@ -37,19 +37,19 @@ def losses(
     latents: Latents,
     prompts: Prompts,
     draws: Randomness,
-    supervised: Int[Tensor, "batch"] | None = None,
+    task_experts: Int[Tensor, "batch"] | None = None,
 ) -> Losses:
     """The losses of a micro batch.
 
     Args:
         model: the bundle's transformer, or what wraps it for several processes.
-        supervised: as in ``Routing``.
+        task_experts: as in ``Routing``.
     """
     time = flow.logit_normal(draws.time)
     if bundle.preset.shifted:
         rows, columns = latents.target.shape[2:]
         time = flow.shift(time, rows * columns // Layout.of(bundle.transformer, bundle.codec).patch ** 2)
-    return losses_at(model, bundle, batch.mask, latents, prompts, time, draws.noise, draws.routing, supervised)
+    return losses_at(model, bundle, batch.mask, latents, prompts, time, draws.noise, draws.routing, task_experts)
 
 
 def losses_at(
@@ -61,14 +61,14 @@ def losses_at(
     time: Float[Tensor, "batch"],
     noise: Float[Tensor, "batch channels rows columns"],
     routing: Float[Tensor, "batch blocks *tokens experts"] | None,
-    supervised: Int[Tensor, "batch"] | None = None,
+    task_experts: Int[Tensor, "batch"] | None = None,
 ) -> Losses:
     """The losses at given times in (0, 1], with given noise; ``routing`` is that of the routers, None: they have none.
 
     Args:
         model: as in ``losses``; without ``routing`` it has to be in evaluation mode.
         noise: of a pair's two pictures, twice as many channels. Where the second is given, its noise is not used.
-        supervised: as in ``Routing``.
+        task_experts: as in ``Routing``.
     """
     layout = Layout.of(bundle.transformer, bundle.codec)
     dtype = prompts.embeds.dtype
@@ -99,7 +99,7 @@ def losses_at(
         guidance=_guidance(bundle, hidden),
         source=source,
         routing_noise=routing if source is not None else None,
-        supervised=supervised,
+        task_experts=task_experts,
     )
     error = F.mse_loss(output.sample.float(), flow.velocity(target, noise), reduction="none")
     per_sample = error.mean(dim=(1, 2)) if drawn is None else (error.mean(dim=2) * drawn).sum(dim=1) / drawn.sum(dim=1)

@@ -70,7 +70,7 @@ def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
         ema_decay=recipe.ema_decay,
         clip=recipe.clip,
         processes=run.processes,
-        gate=VeteranGate(rho=stage.rho, alpha=stage.alpha, replayed=recipe.replayed_rhos(number)),
+        gate=VeteranGate(rho=stage.rho, alpha=stage.alpha, earlier_rhos=recipe.earlier_rhos(number)),
     )
     if checkpoint is not None:
         load_training(checkpoint, learner)

@@ -127,18 +127,19 @@ def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batc
             routing=_routing_shape(run.bundle, latents),
             device=run.processes.device,
         )
-        supervised = _supervised(run, stage, batch)
-        found = losses(learner.model, run.bundle, moved, latents, prompts, draws, supervised)
+        task_experts = _task_experts(run, stage, batch)
+        found = losses(learner.model, run.bundle, moved, latents, prompts, draws, task_experts)
         return found, batch.tasks
 
     return compute
 
 
-def _supervised(run: Run, stage: Stage, batch: Batch) -> Tensor | None:
+def _task_experts(run: Run, stage: Stage, batch: Batch) -> Tensor | None:
     """The expert of each sample's task, where each task has its gate; None: one gate asks for the newest."""
     if not stage.gate_per_task:
         return None
-    return torch.tensor([run.recipe.expert_of(task) for task in batch.tasks], device=run.processes.device)
+    experts: dict[str, int] = {**run.recipe.task_experts}
+    return torch.tensor([experts[task] for task in batch.tasks], device=run.processes.device)
 
 
 def _given(run: Run, stage: Stage, batch: Batch) -> Tensor | None:

@@ -71,7 +71,7 @@ def replay(base: Recipe) -> Recipe:
     return _variant(base, "replay", tuple(stages))
 
 
-def recall(base: Recipe) -> Recipe:
+def gated_replay(base: Recipe) -> Recipe:
     """Not of the paper: ``replay`` with a veteran gate for each task, so that a sample is asked to take the expert of
     its own task.
 
@@ -79,8 +79,8 @@ def recall(base: Recipe) -> Recipe:
     task, and that is what it learns (docs/results.md).
     """
     replayed = replay(base)
-    stages = [stage.replace(gate_per_task=len(stage.task_shares) > 1) for stage in replayed.stages]
-    return _variant(base, "recall", tuple(stages))
+    stages = [stage.replace(gate_per_task=bool(stage.task_shares)) for stage in replayed.stages]
+    return _variant(base, "gated-replay", tuple(stages))
 
 
 ABLATIONS: Mapping[str, Callable[[Recipe], Recipe]] = {
@@ -90,7 +90,7 @@ ABLATIONS: Mapping[str, Callable[[Recipe], Recipe]] = {
     "neither": neither,
     "co-training": co_training,
     "replay": replay,
-    "recall": recall,
+    "gated-replay": gated_replay,
 }
 """The rows of table 5, and two of ours behind them."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from cologen.model.tasks import TASK_NAMES, TaskName
-from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS, recall
+from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS, gated_replay
 from cologen.trainer.recipes.curriculum import Recipe, Resolution, Stage, Weight
 from cologen.trainer.recipes.held_out import HeldOut
 from cologen.trainer.recipes.optimizer import Optimizer
@@ -151,7 +151,7 @@ def world_long() -> Recipe:
         held_out=HeldOut(manifests=dict(WORLD_HELD_OUT), rows_per_task=12, every=400, times=(0.2, 0.5, 0.8)),
         stages=_world_stages(sizes, warmup_steps=40),
     )
-    return recall(long).replace(name="world-long")
+    return gated_replay(long).replace(name="world-long")
 
 
 def world_small() -> Recipe:
@@ -217,10 +217,11 @@ def world_base_given() -> Recipe:
 
 
 def world_base_sources() -> Recipe:
-    """The fourth hour of the bundled base: of seven pairs of ten the source is given, marks and edits being half of
-    the pairs, and the subjects of customized generation are told by their shape alone.
+    """The fourth hour of the bundled base: the source of 70 % of the pairs is given, six of eleven are marks and edits,
+    and the subjects of customized generation are named by their shape alone.
 
-    As ``world-base-given``, with ``--base runs/world-base-given/base.safetensors``.
+    As ``world-base-given``, with ``--base runs/world-base-given/base.safetensors``: 205,000 samples in 64 minutes on 2
+    cores with AVX2.
     """
     tasks: tuple[TaskName, ...] = (
         "grounding", "editing", "customized", "grounding", "editing", "control", "inpaint", "grounding", "editing",

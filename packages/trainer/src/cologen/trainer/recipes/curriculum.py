@@ -78,8 +78,8 @@ class Stage(RecipePart):
     alpha: Numbers[Float32] = Field(ge=0)
     """α of eq. 9: the weight of the veteran gate loss."""
     gate_per_task: Numbers[bool] = False
-    """Not of the paper: whether each task that ``task_shares`` brings back has a veteran gate of its own, which asks
-    the expert of its stage to take that stage's ρ of its samples; the newest takes ρ of the stage's own."""
+    """Not of the paper: one veteran gate for each task of ``task_shares``. Of a task's choices (samples times blocks)
+    the share ρ of its own stage is to take the expert of that stage."""
     new_expert: Shape[bool]
     """Whether the stage adds the expert that it trains, or continues with the newest one."""
     newcomer_bias: Numbers[Float32] = Field(default=NEWCOMER_BIAS, le=0)
@@ -102,7 +102,11 @@ class Stage(RecipePart):
         if any(share <= 0 for share in self.task_shares.values()):
             raise ValueError(f"task_shares are positive: {self.task_shares}")
         if self.gate_per_task and (mixed or len(self.task_shares) < 2):
-            raise ValueError("gate_per_task is for a stage whose task_shares bring back other tasks")
+            raise ValueError(
+                f"gate_per_task of stage {self.task}: its task_shares name no second task: add one, or set it to false"
+            )
+        if self.gate_per_task and not self.alpha:
+            raise ValueError(f"gate_per_task of stage {self.task}: alpha is 0, so no gate would pull")
         if self.trains_base and (self.new_expert or self.alpha):
             raise ValueError("a text-to-image stage trains the base: it has new_expert = false and alpha = 0")
         return self
@@ -246,7 +250,7 @@ class Recipe(RecipePart):
             raise ValueError("the first stage has no expert to go on with: set its new_expert = true")
         if self.quantize_base != "none" and self.stages[0].trains_base:
             raise ValueError(f"a base that trains cannot be quantized: quantize_base is {self.quantize_base}, not none")
-        for stage in self.stages:
+        for number, stage in enumerate(self.stages):
             if stage.global_batch % self.micro_batch:
                 raise ValueError(
                     f"stages.{stage.task}.global_batch {stage.global_batch} is not a multiple of micro_batch "
@@ -254,9 +258,11 @@ class Recipe(RecipePart):
                 )
             if stage.scenes is not None and self.resolution.max_aspect != 1:
                 raise ValueError(f"scenes are squares: resolution.max_aspect is {self.resolution.max_aspect}, not 1")
-            if stage.gate_per_task and (unknown := self._without_expert(stage)):
+            known = [each.task for each in self.stages[: number + 1] if each.new_expert]
+            if stage.gate_per_task and (unknown := [task for task in stage.task_shares if task not in known]):
                 raise ValueError(
-                    f"stages.{stage.task}.gate_per_task: each task has to have an expert, and {unknown[0]} has none"
+                    f"stages.{stage.task}.gate_per_task: no stage up to it has new_expert for {', '.join(unknown)}: "
+                    "leave its share out, or set gate_per_task to false"
                 )
             if both := sorted(set(stage.manifests) & set(self.held_out.names if self.held_out else ())):
                 raise ValueError(f"{both[0]} is held out, and stages.{stage.task}.manifests would train on it")
@@ -284,25 +290,16 @@ class Recipe(RecipePart):
         """N of eq. 4: how many experts there are while the stage of this number (from 0) trains."""
         return sum(stage.new_expert for stage in self.stages[: stage_number + 1])
 
-    def expert_of(self, task: str) -> int:
-        """The number of the expert that the stage of this task trains.
+    @property
+    def task_experts(self) -> dict[StageTask, int]:
+        """The number of the expert that the stage of each task adds, in their order."""
+        return {stage.task: number for number, stage in enumerate(each for each in self.stages if each.new_expert)}
 
-        Raises:
-            ValueError: there is no such stage.
-        """
-        return self.num_experts(self.stages.index(self.stage(task))) - 1
-
-    def replayed_rhos(self, stage_number: int) -> tuple[float, ...]:
+    def earlier_rhos(self, stage_number: int) -> tuple[float, ...]:
         """ρ of the stage of each expert before the newest, where the stage of this number has a gate for each task."""
         if not self.stages[stage_number].gate_per_task:
             return ()
         return tuple(stage.rho for stage in self.stages[:stage_number] if stage.new_expert)
-
-    def _without_expert(self, stage: Stage) -> list[str]:
-        """Tasks of a stage's shares for which no stage before it, nor itself, has added an expert."""
-        begun = self.stages[: self.stages.index(stage) + 1]
-        known = {each.task for each in begun if each.new_expert}
-        return [task for task in stage.task_shares if task not in known]
 
     def manifests_of(self, stage_numbers: Iterable[int]) -> tuple[str, ...]:
         """The folders of all manifests that these stages read, once each: to train on, then those held out."""

@@ -35,7 +35,7 @@ class StepMetrics:
     """L_task over the global batches, without skipped steps; the next three likewise."""
     veteran: float | None
     usage: float | None
-    """U_t, hard."""
+    """U_t, hard; of the stage's own task alone with ``gate_per_task``."""
     gradient_norm: float | None
     learning_rate: float
     """Of the last step."""

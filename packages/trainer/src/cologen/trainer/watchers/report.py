@@ -111,11 +111,13 @@ def _section(
     figures = {"Loss (L_task)": curve(losses, end=stage.iterations, low=0.0)}
     figures |= held_out_curve(validations, stage.iterations)
     if usages and recipe.num_experts(number) > 1:
-        title = f"U_t, asked: ρ = {stage.rho:g}" if stage.alpha else "U_t (not supervised: α = 0)"
+        whose = f"U_t of {stage.task}" if stage.gate_per_task else "U_t"
+        title = f"{whose}, asked: ρ = {stage.rho:g}" if stage.alpha else "U_t (not supervised: α = 0)"
         asked = stage.rho if stage.alpha else None
         figures[title] = curve(usages, end=stage.iterations, low=0.0, high=1.0, reference=asked)
         if stage.alpha:
-            title = f"Veteran gate loss, α·|U_t − ρ|, α = {stage.alpha:g}"
+            gates = "α·|U_t − ρ| added up over the tasks" if stage.gate_per_task else "α·|U_t − ρ|"
+            title = f"Veteran gate loss, {gates}, α = {stage.alpha:g}"
             figures[title] = curve(veterans, end=stage.iterations, low=0.0)
     if any(maps):
         figures["Routing"] = "<br>".join(maps)

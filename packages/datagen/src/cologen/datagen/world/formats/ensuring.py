@@ -83,6 +83,12 @@ def world_format(dataset: str, *, conditions: bool = False) -> str:
     return "refcoco" if dataset.startswith("refcoco") else dataset
 
 
+def version_of(root: Path) -> int | None:
+    """The ``WORLD_VERSION`` with which the dataset in this folder was written; None where there is none."""
+    marker = root / MARKER
+    return json.loads(marker.read_text()).get("version") if marker.is_file() else None
+
+
 def is_complete(format_: str, root: Path, world: World) -> bool:
     """Whether the folder holds exactly this dataset; False where it is absent or empty.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.world.formats.drawing import SIDE_LIMITS
+from cologen.datagen.world.formats.ensuring import WORLD_VERSION
 from cologen.datagen.world.levels import LEVELS, LevelName
 from cologen.evaluation.benchmark import Benchmark
 from cologen.evaluation.benchmarks.drawn_items import DrawnItems
@@ -51,6 +52,7 @@ def open_world_task(task: str, root: Path | None, options: Options) -> Benchmark
         metrics=metrics_of(task, lambda item_id: asked(int(item_id)).truth, level),
         protocol={
             "reference": "the scene that was asked for, read back from the output without a network",
+            "dataset": f"version {WORLD_VERSION}",
             "level": level,
             "size": f"{size} x {size}, rendered in {size * OVERSAMPLING} and shrunk",
             "seed": str(seed),
