@@ -177,7 +177,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         *,
         source: SourceCache | SourceTokens | Sequence[SourceTokens] | None = None,
         routing_noise: Float[Tensor, "sources_by_batch blocks *source_tokens experts"] | None = None,
-        task_experts: Int[Tensor, "batch"] | None = None,
+        task_experts: Int[Tensor, "given"] | None = None,
     ) -> CoLoGenOutput | tuple[Tensor, ...] | SourceCache:
         """The velocity at ``timestep`` in [0, 1], as FLUX gives it, seeing ``source``.
 
