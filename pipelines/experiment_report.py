@@ -55,11 +55,11 @@ def write_report(title: str, runs: Sequence[RunFigures], setting: Setting) -> Pa
 
 def _after_own(runs: Sequence[RunFigures]) -> str:
     num_seeds = len({each.run.recipe.seed for each in runs})
+    means = f"Means over {num_seeds} seeds ± half of the 95 % interval (Student's t)" if num_seeds > 1 else "One seed"
     words = (
         "## After the stage of the task\n\nEach task as soon as it was trained, which is what the paper compares; a "
-        f"task that a row leaves out has no figure. Means over {num_seeds} seeds ± half of the 95 % interval "
-        "(Student's t). All are shares in [0, 1], of which higher is better, except `l1 outside` (pixels in [-1, 1], "
-        "lower is better)."
+        f"task that a row leaves out has no figure. {means}. All are shares in [0, 1], of which higher is better, "
+        "except `l1 outside` (pixels in [-1, 1], lower is better)."
     )
     return f"{words}\n\n{_figures(runs, RunFigures.own)}"
 

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
+from cologen.trainer.dry_run.missing import from_base
 from cologen.trainer.loop import bases
 from cologen.trainer.loop.bases import missing_packages, open_base
 from cologen.trainer.loop.prompt_batches import FixedBatches, Offloaded
-from cologen.trainer.recipes.catalog import cologen_flux, world, world_base
+from cologen.trainer.recipes.catalog import RECIPES, cologen_flux, world, world_base
 from tests.model.tiny_flux import TRANSFORMER, write_flux
 from tests.trainer.made_up import ALONE
 
@@ -33,6 +35,20 @@ def test_a_base_that_is_to_be_made_begins_at_its_seed():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torchao")
+def test_a_recipe_that_continues_a_base_needs_one():
+    recipe = RECIPES["world-base-given"]()
+    with pytest.raises(FileNotFoundError, match="world-base-given continues a base: give the file of its weights"):
+        open_base(recipe, None, ALONE.device)
+    assert from_base(recipe, None) == ["the base that is continued: give the file of its weights as --base"]
+    given = packaged_base("world-tiny")
+    assert from_base(recipe, given) == []
+    assert open_base(recipe, given, ALONE.device)[1] == open_base(world(), given, ALONE.device)[1]
+    continued = {name for name, make in RECIPES.items() if make().continues_base}
+    assert continued == {"world-base-pairs", "world-base-given", "world-base-sources"}
+    with pytest.raises(ValidationError, match="in others the base is frozen"):
+        world().replace(continues_base=True)
+
+
 def test_quantized_it_is_the_same_base():
     pytest.importorskip("torchao.quantization")
     recipe = world().replace(quantize_base="int8")

@@ -187,6 +187,8 @@ def _missing_weights(folder: Path, name: str) -> list[str]:
 def _weights_of_world(recipe: Recipe, base: Path | None) -> list[str]:
     if base is not None:
         return _damage(base) if base.is_file() else [f"the base's weights {base}"]
+    if recipe.continues_base:
+        return ["the base that is continued: give the file of its weights as --base"]
     if not recipe.stages[0].trains_base:
         try:
             packaged_base(recipe.preset)

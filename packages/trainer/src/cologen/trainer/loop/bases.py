@@ -23,7 +23,7 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[
 
     Args:
         base: a FLUX folder, or a file of weights for a ``world-…`` preset. None: the bundled base; or, for recipes that
-            train a base, weights drawn from the seed.
+            train a base from nothing, weights drawn from the seed.
 
     Raises:
         FileNotFoundError: the base is missing, or none is bundled for this preset.
@@ -34,6 +34,8 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[
     makes_base = recipe.stages[0].trains_base
     # A base that trains is kept in float32: an optimizer's small steps are lost in half precision.
     dtype = torch.bfloat16 if recipe.precision == "bf16" and not makes_base else torch.float32
+    if recipe.continues_base and base is None:
+        raise FileNotFoundError(f"{recipe.name} continues a base: give the file of its weights with --base")
     if chosen.family == "world":
         weights = base or (None if makes_base else packaged_base(recipe.preset))
         bundle = build(chosen, seed=recipe.seed, weights=weights, device=device, dtype=dtype)

@@ -194,7 +194,7 @@ def world_base_pairs() -> Recipe:
     base = _text_to_image(
         "world-base-pairs", world(), scenes, iterations=2800, decay_share=4 / 7, global_batch=128, learning_rate=6e-3
     )
-    return base.replace(compile=True, micro_batch=64)
+    return base.replace(compile=True, micro_batch=64, continues_base=True)
 
 
 def world_base_given() -> Recipe:
@@ -213,7 +213,7 @@ def world_base_given() -> Recipe:
     base = _text_to_image(
         "world-base-given", world(), scenes, iterations=2600, decay_share=0.6, global_batch=128, learning_rate=6e-3
     )
-    return base.replace(compile=True, micro_batch=64)
+    return base.replace(compile=True, micro_batch=64, continues_base=True)
 
 
 def world_base_sources() -> Recipe:
@@ -233,7 +233,7 @@ def world_base_sources() -> Recipe:
     base = _text_to_image(
         "world-base-sources", world(), scenes, iterations=1600, decay_share=0.6, global_batch=128, learning_rate=6e-3
     )
-    return base.replace(compile=True, micro_batch=64)
+    return base.replace(compile=True, micro_batch=64, continues_base=True)
 
 
 def world_small_base() -> Recipe:

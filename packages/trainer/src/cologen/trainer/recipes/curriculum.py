@@ -184,7 +184,7 @@ class Resolution(RecipePart):
 class Recipe(RecipePart):
     """Everything that decides a run, except the paths of files and the number of processes."""
 
-    later: ClassVar[tuple[str, ...]] = (HELD_OUT,)
+    later: ClassVar[tuple[str, ...]] = (HELD_OUT, "continues_base")
 
     name: Free[str] = Field(pattern=r"^[\w+-][\w.+-]*$")
     preset: Shape[str]
@@ -198,6 +198,9 @@ class Recipe(RecipePart):
     routing: Shape[Literal["sample", "token"]] = "sample"
     source_timestep: Shape[Literal["zero", "shared"]] = "zero"
     stages: tuple[Stage, ...]
+    continues_base: Numbers[bool] = False
+    """Of a recipe that trains a base: whether it begins with the weights of another, which ``--base`` gives, or with
+    random ones."""
 
     precision: Numbers[Literal["bf16", "fp32"]] = "bf16"
     quantize_base: Numbers[Literal["none", "int8", "fp8"]] = "none"
@@ -248,6 +251,8 @@ class Recipe(RecipePart):
             raise ValueError("text-to-image makes the base that experts stand on: it needs a recipe of its own")
         if not self.stages[0].trains_base and not self.stages[0].new_expert:
             raise ValueError("the first stage has no expert to go on with: set its new_expert = true")
+        if self.continues_base and not self.stages[0].trains_base:
+            raise ValueError("continues_base is for a text-to-image recipe: in others the base is frozen")
         if self.quantize_base != "none" and self.stages[0].trains_base:
             raise ValueError(f"a base that trains cannot be quantized: quantize_base is {self.quantize_base}, not none")
         for number, stage in enumerate(self.stages):
