@@ -124,6 +124,6 @@ def test_edges_become_the_scene_that_is_named(tmp_path: Path) -> None:
 
 
 def test_a_subject_comes_into_another_scene(tmp_path: Path) -> None:
-    words = "the house at the bottom, a white cross and a green heart on the left, on a wooden floor"
+    words = "a blue house at the bottom, a white cross and a green heart on the left, on a wooden floor"
     found = drawn(tmp_path, "--task", "customized", *given("subject"), "--prompt", words)
     assert_half_are_right(found, lambda each: ("house", "blue") in things(each) and each.ground == "wood")
