@@ -182,7 +182,7 @@ def test_what_is_forgotten_is_a_task_after_its_own_stage_and_after_the_last():
 
 
 def test_a_task_is_measured_after_the_stage_that_trained_it_where_one_did():
-    staged, _, localization, _, mixed, _ = (
+    staged, _, localization, _, mixed, *_ = (
         RunFigures(run=run, figures={(0, "inpaint", "hidden"): 0.8}, losses={}, usage={}, samples=0, seconds=0.0)
         for run in planned("table5", "tiny", (0,))
     )
