@@ -34,7 +34,6 @@ def test_a_base_that_is_to_be_made_begins_at_its_seed():
     assert first == again != other
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torchao")
 def test_a_recipe_that_continues_a_base_needs_one():
     recipe = RECIPES["world-base-given"]()
     with pytest.raises(FileNotFoundError, match="world-base-given continues a base: give the file of its weights"):
@@ -49,6 +48,7 @@ def test_a_recipe_that_continues_a_base_needs_one():
         world().replace(continues_base=True)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torchao")
 def test_quantized_it_is_the_same_base():
     pytest.importorskip("torchao.quantization")
     recipe = world().replace(quantize_base="int8")

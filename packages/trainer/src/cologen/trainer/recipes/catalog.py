@@ -184,6 +184,14 @@ def world_base() -> Recipe:
     return base.replace(precision="bf16", compile=True, micro_batch=64)
 
 
+def _continued(name: str, scenes: Scenes, *, iterations: int, decay_share: float) -> Recipe:
+    """Another hour of the bundled base."""
+    base = _text_to_image(
+        name, world(), scenes, iterations=iterations, decay_share=decay_share, global_batch=128, learning_rate=6e-3
+    )
+    return base.replace(compile=True, micro_batch=64, continues_base=True)
+
+
 def world_base_pairs() -> Recipe:
     """The second hour of the bundled base: half of the steps draw pairs, since tasks need both pictures of one.
 
@@ -191,10 +199,7 @@ def world_base_pairs() -> Recipe:
     without AMX. docs/results.md says what the base draws after each.
     """
     scenes = Scenes(level="simple", side=64, seed=1, number=20_000, pair_share=0.5, keep=True)
-    base = _text_to_image(
-        "world-base-pairs", world(), scenes, iterations=2800, decay_share=4 / 7, global_batch=128, learning_rate=6e-3
-    )
-    return base.replace(compile=True, micro_batch=64, continues_base=True)
+    return _continued("world-base-pairs", scenes, iterations=2800, decay_share=4 / 7)
 
 
 def world_base_given() -> Recipe:
@@ -210,10 +215,7 @@ def world_base_given() -> Recipe:
     scenes = Scenes(
         level="simple", side=64, seed=2, number=40_000, pair_share=0.7, pair_tasks=tasks, given_share=0.5, keep=True
     )
-    base = _text_to_image(
-        "world-base-given", world(), scenes, iterations=2600, decay_share=0.6, global_batch=128, learning_rate=6e-3
-    )
-    return base.replace(compile=True, micro_batch=64, continues_base=True)
+    return _continued("world-base-given", scenes, iterations=2600, decay_share=0.6)
 
 
 def world_base_sources() -> Recipe:
@@ -230,10 +232,7 @@ def world_base_sources() -> Recipe:
     scenes = Scenes(
         level="simple", side=64, seed=3, number=40_000, pair_share=0.7, pair_tasks=tasks, given_share=0.7, keep=True
     )
-    base = _text_to_image(
-        "world-base-sources", world(), scenes, iterations=1600, decay_share=0.6, global_batch=128, learning_rate=6e-3
-    )
-    return base.replace(compile=True, micro_batch=64, continues_base=True)
+    return _continued("world-base-sources", scenes, iterations=1600, decay_share=0.6)
 
 
 def world_small_base() -> Recipe:
