@@ -14,12 +14,12 @@ import tyro
 
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.usage import require_range
-from cologen.model.world_base import packaged_base
 from cologen.trainer.data.world import WORLD, ensure_manifests
 from pipelines.console import CONSOLE, progress_over_count, run
 from pipelines.experiment_figures import figures_of
 from pipelines.experiment_plan import ExperimentName, ExperimentRun, Scale, planned
 from pipelines.experiment_report import write_report
+from pipelines.experiment_results import read_figures
 from pipelines.experiment_steps import (
     Setting,
     at_work,
@@ -48,6 +48,9 @@ class Options:
     """Every row is trained once with each."""
     rows: tuple[str, ...] = ()
     """Only these rows, such as staged co-training. Default: all."""
+    also: tuple[Path, ...] = ()
+    """The results.json of the same experiment from elsewhere, such as of other seeds on another machine: its runs are
+    in the tables too."""
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Override a field of the recipe that is varied, as in train. (repeatable)"""
     base: Path | None = None
@@ -74,12 +77,12 @@ class Options:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"--seeds are one or more different numbers from 0, got {self.seeds}")
 
-    @property
-    def setting(self) -> Setting:
+    def setting(self, preset: str) -> Setting:
         """What all runs share."""
         return Setting(
             out=self.out or Path("runs", "experiments", f"{self.experiment}-{self.scale}"),
             data=self.data,
+            preset=preset,
             base=self.base,
             num_items=self.items,
             steps=self.steps,
@@ -100,11 +103,12 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _experiment(options: Options) -> int:
-    runs, setting = _chosen(options), options.setting
+    runs = _chosen(options)
+    setting = options.setting(runs[0].recipe.preset)
     if options.dry_run:
         return _dry_run(runs, setting)
-    if setting.base is None:
-        packaged_base(runs[0].recipe.preset)  # which says that there is none, before anything is built
+    measuring = setting.measuring  # which says that there is no base, before anything is built
+    elsewhere = [figures for path in options.also for figures in read_figures(path, runs, measuring)]
     folder = Folder.open(setting.out)
     folder.create()
     with folder.locked("experimenting in"):
@@ -114,7 +118,7 @@ def _experiment(options: Options) -> int:
         settle(setting)
         _work(runs, setting, options.num_jobs)
         title = f"{options.experiment} at scale {options.scale}"
-        tables = write_report(title, [figures_of(each, setting.out) for each in runs], setting)
+        tables = write_report(title, [*(figures_of(each, setting.out) for each in runs), *elsewhere], setting)
     CONSOLE.print(f"Done. {tables} holds the tables; plots and pictures are beside it.")
     return 0
 

@@ -1,14 +1,13 @@
 """The results of an experiment as files: Markdown tables, dot plots, pictures, and all figures as JSON.
 
 OUT/results.md      the tables
-OUT/results.json    every figure of every run
+OUT/results.json    every figure of every run, which ``--also`` of another run takes in
 OUT/plots/*.svg     one of each headline figure
 OUT/pictures/*.png  of each task: source, target, and what the runs of the first seed made of it
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +26,7 @@ from cologen.reports.dots import dots
 from cologen.trainer.data.world import WORLD
 from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten, over_seeds, rows_of
 from pipelines.experiment_plan import KEEPING
+from pipelines.experiment_results import write_figures
 from pipelines.experiment_steps import Evaluation, Setting
 
 MARKDOWN, FIGURES, PLOTS, PICTURES = "results.md", "results.json", "plots", "pictures"
@@ -40,7 +40,7 @@ def write_report(title: str, runs: Sequence[RunFigures], setting: Setting) -> Pa
     out = setting.out
     for folder in (PLOTS, PICTURES):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    write_atomically(out / FIGURES, json.dumps([_plain(each) for each in runs], indent=1).encode())
+    write_figures(out / FIGURES, runs, setting.measuring)
     for task in TASK_NAMES:
         for metric in HEADLINES[task]:
             _plot(runs, task, metric, out / PLOTS / f"{task}-{metric}.svg")
@@ -189,22 +189,3 @@ def _pictures(runs: Sequence[RunFigures], task: TaskName, setting: Setting) -> N
                     pictures[each.run.row] = np.asarray(picture.convert("RGB"))
         rows.append(Row({name: picture for name, picture in pictures.items() if picture is not None}, (item.prompt,)))
     contact_sheet(rows, across=1).save(setting.out / PICTURES / f"{task}.png")
-
-
-def _plain(figures: RunFigures) -> dict[str, object]:
-    return {
-        "row": figures.run.row,
-        "sweep": figures.run.sweep,
-        "seed": figures.run.recipe.seed,
-        "recipe": figures.run.recipe.model_dump(mode="json"),
-        "figures": [
-            {"stage": stage, "task": task, "metric": metric, "value": value}
-            for (stage, task, metric), value in figures.figures.items()
-        ],
-        "losses": dict(figures.losses),
-        "usage": [
-            {"stage": stage, "task": task, "experts": list(shares)} for (stage, task), shares in figures.usage.items()
-        ],
-        "samples": figures.samples,
-        "seconds": figures.seconds,
-    }

@@ -22,6 +22,7 @@ from cologen.evaluation.reporting.report import RESULTS
 from cologen.evaluation.reporting.results import read_results
 from cologen.evaluation.settings import in_words, read_settings, write_settings
 from cologen.model.tasks import TASK_NAMES, TaskName
+from cologen.model.world_base import packaged_base
 from cologen.trainer.data.world import WORLD
 from cologen.trainer.json_files import write_sealed
 from cologen.trainer.loop.checkpoint import ADAPTER
@@ -39,7 +40,9 @@ class Setting:
 
     out: Path
     data: Path
+    preset: str
     base: Path | None
+    """None: the preset's bundled one."""
     num_items: int
     steps: int | None
     edits_seed: int
@@ -48,8 +51,12 @@ class Setting:
 
     @property
     def measuring(self) -> dict[str, Any]:
-        """What decides the figures of a trained run; all figures of a folder have it in common."""
-        base = None if self.base is None else hashlib.sha256(self.base.read_bytes()).hexdigest()
+        """What decides the figures of a trained run; all figures of a folder have it in common.
+
+        Raises:
+            FileNotFoundError: no base was given, and none comes with the project for this preset.
+        """
+        base = hashlib.sha256((self.base or packaged_base(self.preset)).read_bytes()).hexdigest()
         return {"items": self.num_items, "steps": self.steps, "edits-seed": self.edits_seed, "base": base}
 
 

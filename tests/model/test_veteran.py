@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,13 +45,13 @@ def straight_through(routing: Routing, gate: VeteranGate) -> Tensor:
     """
     newest = torch.full((len(routing.choice),), routing.num_experts - 1)
     experts = newest if routing.task_experts is None else routing.task_experts
-    total, rhos = torch.zeros(()), (*gate.earlier_rhos, gate.rho)
-    for number, rho in enumerate(rhos, start=routing.num_experts - len(rhos)):
+    total = torch.zeros(())
+    for number in range(routing.num_experts):
         asked = experts == number
         if asked.any():
             soft = routing.probability[asked][..., number].mean()
             hard = (routing.choice[asked] == number).to(soft.dtype).mean()
-            total = total + (hard + soft - soft.detach() - rho).abs()
+            total = total + (hard + soft - soft.detach() - gate.rho).abs()
     return gate.alpha * total
 
 
@@ -90,9 +89,10 @@ def test_the_gradient_is_that_of_the_whole_batch_in_whatever_micro_batches(
 
 @pytest.mark.parametrize("place", [(8,), (8, 4)], ids=["sample", "token"])
 @pytest.mark.parametrize("size", [8, 4, 1])
-def test_with_a_gate_for_each_task_the_gradient_is_that_of_every_gate_by_its_own_rho(place: tuple[int, ...], size: int):
+@pytest.mark.parametrize("rho", [1.0, 0.4])
+def test_with_a_gate_for_each_task_the_gradient_is_that_of_every_gate(place: tuple[int, ...], size: int, rho: float):
     experts = torch.tensor([2, 0, 2, 2, 0, 2, 2, 2])  # and nothing of expert 1
-    gate, (hidden, noise) = VeteranGate(rho=0.8, alpha=0.5, earlier_rhos=(0.1, 0.6)), batch(*place)
+    gate, (hidden, noise) = VeteranGate(rho=rho, alpha=0.5), batch(*place)
     expected, found = routers(), routers()
     loss = straight_through(routed(expected, hidden, noise, experts), gate)
     loss.backward()
@@ -105,11 +105,10 @@ def test_with_a_gate_for_each_task_the_gradient_is_that_of_every_gate_by_its_own
 
 
 def test_own_samples_alone_have_the_papers_gate():
-    gate, (hidden, noise) = VeteranGate(rho=0.8, alpha=0.5), batch(6)
+    hidden, noise = batch(6)
     one, several = routers(), routers()
-    gate.add_gradient(one, Usage.of(routed(one, hidden, noise)))
-    of_newest = Usage.of(routed(several, hidden, noise, torch.full((6,), 2)))
-    replace(gate, earlier_rhos=(1.0, 0.8)).add_gradient(several, of_newest)
+    GATE.add_gradient(one, Usage.of(routed(one, hidden, noise)))
+    GATE.add_gradient(several, Usage.of(routed(several, hidden, noise, torch.full((6,), 2))))
     for weight, other in zip(one.parameters(), several.parameters(), strict=True):
         torch.testing.assert_close(weight.grad, other.grad, rtol=0, atol=1e-15)
 
@@ -117,7 +116,7 @@ def test_own_samples_alone_have_the_papers_gate():
 def test_the_share_of_a_gate_without_samples_is_unknown():
     routing = Routing(torch.tensor([[[0.9, 0.1]]]), None, torch.tensor([0]))
     assert Usage.of(routing).share is None
-    assert VeteranGate(rho=0.8, alpha=0.5, earlier_rhos=(1.0,)).loss(Usage.of(routing)) == 0
+    assert VeteranGate(rho=1.0, alpha=0.5).loss(Usage.of(routing)) == 0
 
 
 def test_micro_batches_on_both_sides_of_rho_pull_to_the_same_side():
@@ -258,7 +257,7 @@ def usage_while_training(by_token: bool, gap: float, num_steps: int = 400, lr: f
 def test_a_gate_for_each_task_teaches_routers_to_tell_tasks_apart_and_one_gate_does_not():
     """Three tasks whose inputs differ far less than they have in common, four of five samples being of the last."""
     several, one = (chosen_by_task(per_task) for per_task in (True, False))
-    torch.testing.assert_close(several.diagonal(), torch.tensor([1.0, 0.8, 0.8]), rtol=0, atol=0.1)
+    assert several.diagonal().min() > 0.9
     assert (one[:, 2] - one[:, 2].mean()).abs().max() < 0.15
 
 
@@ -270,7 +269,7 @@ def chosen_by_task(per_task: bool, num_steps: int = 400) -> Tensor:
     shared = 4 * torch.randn(num_blocks, 1, dim, generator=generator)
     of_task = torch.randn(num_blocks, 3, dim, generator=generator)
     by = nn.ModuleList(NoisyRouter(dim, 3, dtype=torch.float32) for _ in range(num_blocks))
-    gate = VeteranGate(rho=RHO, alpha=0.5, earlier_rhos=(1.0, RHO) if per_task else ())
+    gate = VeteranGate(rho=1.0 if per_task else RHO, alpha=0.5)
     optimizer = torch.optim.Adam(by.parameters(), lr=3e-3)
     counts = torch.zeros(3, 3)
     for step in range(num_steps):

@@ -28,6 +28,7 @@ from pipelines.experiment import main
 from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten
 from pipelines.experiment_plan import ExperimentRun, planned
 from pipelines.experiment_report import FIGURES, MARKDOWN
+from pipelines.experiment_results import read_figures, write_figures
 from pipelines.experiment_steps import Children, Evaluation, Setting, evaluations, is_trained, settle, train_run
 
 
@@ -107,12 +108,14 @@ class TestSteps:
             settle(replace(setting(tmp_path), num_items=9))
         base = tmp_path / "base.safetensors"
         base.write_bytes(b"other weights")
-        with pytest.raises(ValueError, match="base: None, not"):
+        with pytest.raises(ValueError, match=r"base: '[0-9a-f]{64}', not"):
             settle(replace(setting(tmp_path), base=base))
 
 
 def setting(out: Path) -> Setting:
-    return Setting(out=out, data=out, base=None, num_items=8, steps=1, edits_seed=0, threads=1, device="cpu")
+    return Setting(
+        out=out, data=out, preset="world-tiny", base=None, num_items=8, steps=1, edits_seed=0, threads=1, device="cpu"
+    )
 
 
 class TestChildren:
@@ -203,6 +206,58 @@ def test_a_row_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.Captu
     assert "table5 has no row 'co-trained'" in capsys.readouterr().err
 
 
+class TestElsewhere:
+    def test_figures_of_another_machine_are_read_as_they_were_written(self, tmp_path: Path):
+        here, there = (made_up_figures(seed) for seed in (0, 1))
+        write_figures(tmp_path / FIGURES, there, setting(tmp_path).measuring)
+        planned_here = [each.run for each in here]
+        found = read_figures(tmp_path / FIGURES, planned_here, setting(tmp_path).measuring)
+        assert [(each.run.row, each.run.recipe.seed) for each in found] == [("staged", 1), ("neither", 1)]
+        for one, other in zip(found, there, strict=True):
+            assert replace(one, run=other.run) == other
+            assert one.run.recipe == other.run.recipe
+
+    @pytest.mark.parametrize(
+        ("changed", "words"),
+        [
+            ({"seed": 0}, "holds staged of seed 0, which is of this experiment's own runs too"),
+            ({"rank": 3}, "holds staged, trained by another recipe than here"),
+        ],
+    )
+    def test_runs_that_do_not_fit_beside_those_here_are_refused(
+        self, tmp_path: Path, changed: dict[str, int], words: str
+    ):
+        planned_here = [each.run for each in made_up_figures(0)]
+        there = made_up_figures(1)[0]
+        run = replace(there.run, recipe=there.run.recipe.replace(**changed))
+        write_figures(tmp_path / FIGURES, [replace(there, run=run)], setting(tmp_path).measuring)
+        with pytest.raises(ValueError, match=words):
+            read_figures(tmp_path / FIGURES, planned_here, setting(tmp_path).measuring)
+
+    def test_figures_measured_otherwise_and_other_files_are_refused(self, tmp_path: Path):
+        write_figures(tmp_path / FIGURES, made_up_figures(1), setting(tmp_path).measuring)
+        with pytest.raises(ValueError, match=r"measured otherwise \(items: 8, not 9\)"):
+            read_figures(tmp_path / FIGURES, (), replace(setting(tmp_path), num_items=9).measuring)
+        (tmp_path / "other.json").write_text('{"format": "cologen-results/1"}')
+        with pytest.raises(
+            ValueError, match=r"other.json holds no results of an experiment: format 'cologen-results/1'"
+        ):
+            read_figures(tmp_path / "other.json", (), {})
+        with pytest.raises(FileNotFoundError):
+            read_figures(tmp_path / "none.json", (), {})
+
+
+def made_up_figures(seed: int) -> list[RunFigures]:
+    staged, _, _, neither, *_ = planned("table5", "tiny", (seed,))
+    return [
+        RunFigures(
+            run=run, figures={(0, "control", "miou"): 0.5}, losses={"control": 0.1}, usage={(0, "control"): [1.0]},
+            samples=32, seconds=1.5,
+        )
+        for run in (staged, neither)
+    ]  # fmt: skip
+
+
 class TestReport:
     def test_two_seeds_become_tables_plots_and_pictures(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         """The training is made up; the questions are asked of the base alone."""
@@ -229,7 +284,7 @@ class TestReport:
         }
         text = (out / MARKDOWN).read_text()
         assert "| co-training | 0.5000 ± 1.2706 |" in text, "losses of 0.4 and 0.6"
-        figures = json.loads((out / FIGURES).read_text())
+        figures = json.loads((out / FIGURES).read_text())["runs"]
         results = read_results(asked[0].folder(out) / "results.json").figure("model", "l1_outside")
         assert results is not None
         assert {"stage": 0, "task": "inpaint", "metric": "l1_outside", "value": results.figure} in figures[0]["figures"]

@@ -1,4 +1,5 @@
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -138,3 +139,26 @@ def test_eight_bits_without_bitsandbytes_say_what_to_do(monkeypatch: pytest.Monk
             clip=1.0,
             processes=ALONE,
         )
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_routers_learn_at_a_rate_of_their_own(kind: Literal["adamw", "muon"]) -> None:
+    moved = dict[float, dict[str, torch.Tensor]]()
+    for rate in (1.0, 5.0):
+        model = nn.ModuleDict({"router": nn.Linear(3, 1), "other": nn.Linear(3, 1)}).double()
+        named = {f"blocks.0.{name}": weight for name, weight in model.named_parameters()}
+        with torch.no_grad():
+            for weight in named.values():
+                weight.fill_(1.0)
+        settings = Optimizer(kind=kind, weight_decay=0.0)
+        trained = Learner(model, named, settings, ema_decay=0.0, clip=100.0, processes=ALONE, router_rate=rate)
+
+        def loss() -> tuple[Losses, list[str]]:
+            per_sample = sum(part(torch.ones(2, 3).double())[:, 0] for part in trained.model.children())  # noqa: B023
+            return Losses(task=per_sample.mean(), per_sample=per_sample.detach(), routing=None), ["inpaint"] * 2
+
+        trained.step([loss], 1e-2)
+        moved[rate] = {name: 1 - weight.detach() for name, weight in named.items()}
+    for name, far in moved[5.0].items():
+        torch.testing.assert_close(far, moved[1.0][name] * (5 if "router" in name else 1))
+        assert far.abs().min() > 1e-3

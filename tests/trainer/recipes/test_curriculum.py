@@ -59,12 +59,11 @@ def test_a_stage_may_train_on_other_tasks_beside_its_own():
     assert weights == pytest.approx({"omniedit": 2.25, "magicbrush": 0.75, "a": 1.0})
 
 
-def test_with_a_gate_per_task_each_task_has_the_expert_and_the_rho_of_its_stage():
-    both = STAGE.replace(task_shares={"inpaint": 1.0, "editing": 3.0}, gate_per_task=True)
+def test_with_a_gate_per_task_each_task_has_the_expert_of_its_stage_for_all_its_choices():
+    both = STAGE.replace(task_shares={"inpaint": 1.0, "editing": 4.0}, gate_per_task=True)
     found = RECIPE.replace(stages=(STAGE.replace(task="inpaint", rho=1.0), both))
     assert found.task_experts == {"inpaint": 0, "editing": 1}
-    assert (found.earlier_rhos(0), found.earlier_rhos(1)) == ((), (1.0,))
-    assert RECIPE.earlier_rhos(1) == ()
+    assert (both.rho, both.gate_rho, both.replace(gate_per_task=False).gate_rho) == (0.8, 1.0, 0.8)
     for stages, lacking in (
         ((STAGE.replace(task="grounding"), both), "inpaint"),
         ((STAGE.replace(task="grounding"), both, STAGE.replace(task="inpaint")), "inpaint"),
@@ -93,6 +92,7 @@ def test_text_to_image_reads_inpainting_manifests_and_trains_the_base():
 
 FLOAT32_FIELDS = [
     (STAGE, "learning_rate"),
+    (STAGE, "router_rate"),
     (STAGE, "alpha"),
     (STAGE, "newcomer_bias"),
     (Optimizer(), "eps"),
@@ -128,6 +128,11 @@ def test_what_float32_cannot_hold_is_refused_where_it_would_vanish_or_overflow(m
         ({"gate_per_task": True}, "name no second task"),
         (MIXED | {"gate_per_task": True}, "name no second task"),
         ({"gate_per_task": True, "alpha": 0.0, "task_shares": MIXED["task_shares"]}, "alpha is 0, so no gate"),
+        (
+            {"gate_per_task": True, "task_shares": {"inpaint": 1.0, "editing": 3.0}},
+            "rho is 0.8, and 0.75 of the samples",
+        ),
+        ({"router_rate": 0.0}, "greater than 0"),
         ({"task": "text-to-image"}, "new_expert = false"),
         ({"manifests": {"a": math.inf}}, "finite number"),
         ({"task": "mixed", "task_shares": {"inpaint": math.inf}}, "finite number"),

@@ -1,9 +1,9 @@
 """Veteran gate routing supervision: the usage of the newest expert, and the loss that pulls it to ρ (eq. 8 to 10).
 
-A stage that replays samples of earlier tasks may have a gate for each task (ours): of a task's choices the share ρ of
-its own stage is to take that stage's expert. The losses of the gates are added up, so a task with few samples is pulled
-as strongly as one with many, and routers learn to tell tasks apart. With samples of the stage's own task alone it is
-the paper's gate.
+A stage that replays samples of earlier tasks may have a gate for each task (ours): all choices of a task are to take
+the expert of its own stage. Of all samples together the newest expert is then to be taken by the share that are of the
+new task. The losses of the gates are added up, so a task with few samples is pulled as strongly as one with many, and
+routers learn to tell tasks apart. With samples of the new task alone it is the paper's gate with ρ = 1.
 
 U_t and the sign of U_t − ρ belong to the global batch, so they are known only when its last micro batch has been
 routed. So the veteran loss is not part of a micro batch's loss: what it needs is summed up in a ``Usage``, and its
@@ -82,15 +82,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VeteranGate:
-    """ρ and α of eq. 9."""
+    """ρ and α of eq. 9; where each task has a gate, of every one of them."""
 
     rho: float
     alpha: float
-    earlier_rhos: tuple[float, ...] = ()
-    """Where each task has a gate: ρ of the stage of every expert before the newest."""
 
     def loss(self, usage: Usage) -> float:
-        """α·|U_t − ρ|, added up over the gates, each with its own ρ; exactly 0 where every U_t is its ρ."""
+        """α·|U_t − ρ|, added up over the gates; exactly 0 where every U_t is ρ."""
         return self.alpha * float(sum(map(abs, self._distances(usage))))
 
     def sides(self, usage: Usage) -> tuple[int, ...]:
@@ -100,11 +98,8 @@ class VeteranGate:
     def _distances(self, usage: Usage) -> list[Fraction]:
         """U_t − ρ of each gate, exactly, with ρ as the decimal that was written: 4 of 5 choices are 0.8. Of a gate
         without samples it is 0."""
-        rhos, counts = (*self.earlier_rhos, self.rho), torch.stack([usage.chosen, usage.choices]).T.tolist()
-        return [
-            Fraction(chosen, choices) - Fraction(repr(rho)) if choices else Fraction(0)
-            for rho, (chosen, choices) in zip(rhos, counts, strict=True)
-        ]
+        rho, counts = Fraction(repr(self.rho)), torch.stack([usage.chosen, usage.choices]).T.tolist()
+        return [Fraction(chosen, choices) - rho if choices else Fraction(0) for chosen, choices in counts]
 
     @torch.no_grad()
     def add_gradient(self, model: nn.Module, usage: Usage) -> None:

@@ -14,6 +14,7 @@ from torch.distributed.tensor import DTensor
 from cologen.model.routing import Routing
 from cologen.model.veteran import Usage, VeteranGate
 from cologen.trainer.distributed import Processes, clip, gathering
+from cologen.trainer.loop.learning_rates import grouped, set_learning_rate
 from cologen.trainer.loop.loss import Losses
 from cologen.trainer.loop.muon import Muon
 from cologen.trainer.recipes.optimizer import Optimizer
@@ -52,11 +53,13 @@ class Learner:
         ema_decay: float,
         clip: float,
         processes: Processes,
+        router_rate: float = 1.0,
         gate: VeteranGate | None = None,
     ) -> None:
-        """``gate`` is that of a stage with experts; without it, there is no veteran loss."""
+        """``router_rate`` is what the routers' learning rate is multiplied by. ``gate`` is that of a stage with
+        experts; without it, there is no veteran loss."""
         self.model, self.trained, self.processes, self.gate = model, dict(trained), processes, gate
-        self.optimizer = _optimizer(self.trained, settings)
+        self.optimizer = _optimizer(self.trained, settings, router_rate)
         self.average = {name: weight.detach().clone() for name, weight in self.trained.items()} if ema_decay else {}
         self._decay, self._clip = ema_decay, clip
         self.num_updates = 0
@@ -92,8 +95,7 @@ class Learner:
             self.num_skipped_in_row += 1
         else:
             self.num_skipped_in_row = 0
-            for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate
+            set_learning_rate(self.optimizer, learning_rate)
             self.optimizer.step()
             self._follow()
         self.optimizer.zero_grad(set_to_none=True)
@@ -129,15 +131,15 @@ def decay_at(num_updates: int, decay: float) -> float:
     return min(decay, (1 + num_updates) / (10 + num_updates))
 
 
-def _optimizer(named: Mapping[str, nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
+def _optimizer(named: Mapping[str, nn.Parameter], settings: Optimizer, router_rate: float) -> torch.optim.Optimizer:
     """AdamW, in 8 bits where that was asked for, which bitsandbytes does; or Muon."""
-    weights = list(named.values())
+    weights, groups = list(named.values()), grouped(named, router_rate)
     if settings.kind == "muon":
         _refuse_sharded(weights, "optimizer.kind=muon", "adamw")
-        return Muon(named, settings)
+        return Muon(named, settings, router_rate)
     options: dict[str, Any] = {"betas": settings.betas, "eps": settings.eps, "weight_decay": settings.weight_decay}
     if not settings.eight_bit:
-        return torch.optim.AdamW(weights, lr=0.0, **options)
+        return torch.optim.AdamW(groups, lr=0.0, **options)
     try:
         from bitsandbytes.optim import AdamW8bit  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -145,7 +147,7 @@ def _optimizer(named: Mapping[str, nn.Parameter], settings: Optimizer) -> torch.
             "optimizer.eight_bit needs bitsandbytes: uv sync --extra eight-bit, or set it to false"
         ) from error
     _refuse_sharded(weights, "optimizer.eight_bit", "false")
-    return AdamW8bit(weights, lr=0.0, **options)
+    return AdamW8bit(groups, lr=0.0, **options)
 
 
 def _refuse_sharded(weights: Sequence[nn.Parameter], what: str, instead: str) -> None:

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cologen.trainer.loop.learning_rates import grouped
 from cologen.trainer.recipes.optimizer import Optimizer
 
 MOMENTUM = 0.95
@@ -34,12 +35,12 @@ _Buffers = dict[torch.Size, list[nn.Parameter]]
 class Muon(torch.optim.Optimizer):
     """Over named weights: the matrices of the transformer's blocks by Muon, all others by AdamW."""
 
-    def __init__(self, weights: Mapping[str, nn.Parameter], settings: Optimizer) -> None:
+    def __init__(self, weights: Mapping[str, nn.Parameter], settings: Optimizer, router_rate: float = 1.0) -> None:
         matrices = [weight for name, weight in weights.items() if moves_by_muon(name, weight)]
-        others = [weight for name, weight in weights.items() if not moves_by_muon(name, weight)]
+        others = {name: weight for name, weight in weights.items() if not moves_by_muon(name, weight)}
         super().__init__([{"params": matrices}], {"lr": 0.0, "weight_decay": settings.weight_decay})
         self._others = torch.optim.AdamW(
-            others or [torch.zeros(0)], lr=0.0, betas=settings.betas, eps=settings.eps,
+            grouped(others, router_rate), lr=0.0, betas=settings.betas, eps=settings.eps,
             weight_decay=settings.weight_decay,
         )  # fmt: skip
         self._others.state = self.state

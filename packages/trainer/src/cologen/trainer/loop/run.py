@@ -70,7 +70,8 @@ def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
         ema_decay=recipe.ema_decay,
         clip=recipe.clip,
         processes=run.processes,
-        gate=VeteranGate(rho=stage.rho, alpha=stage.alpha, earlier_rhos=recipe.earlier_rhos(number)),
+        router_rate=stage.router_rate,
+        gate=VeteranGate(rho=stage.gate_rho, alpha=stage.alpha),
     )
     if checkpoint is not None:
         load_training(checkpoint, learner)

@@ -72,8 +72,8 @@ def replay(base: Recipe) -> Recipe:
 
 
 def gated_replay(base: Recipe) -> Recipe:
-    """Not of the paper: ``replay`` with a veteran gate for each task, so that a sample is asked to take the expert of
-    its own task.
+    """Not of the paper: ``replay`` with a veteran gate for each task, which asks all its samples for the expert of its
+    own stage. ρ of all samples are of the new task, so U_t over all of them is ρ, as in the paper.
 
     With one gate for all, ρ is met as well by a router that takes the newest expert in ρ of the blocks, whatever the
     task, and that is what it learns (docs/results.md).

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from math import cos, pi
+from math import cos, isclose, pi
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
@@ -53,7 +53,7 @@ class Stage(RecipePart):
     captions and pictures of inpainting manifests or of ``scenes``, without a source.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("scenes", "decay_share", "gate_per_task")
+    later: ClassVar[tuple[str, ...]] = ("scenes", "router_rate", "decay_share", "gate_per_task")
 
     task: Shape[StageTask]
     manifests: Numbers[dict[str, Weight]] = Field(default={})
@@ -69,6 +69,8 @@ class Stage(RecipePart):
     global_batch: Numbers[int] = Field(ge=1)
     """Samples per optimizer step, over all processes."""
     learning_rate: Remedy[Float32] = Field(gt=0)
+    router_rate: Numbers[Float32] = Field(default=1.0, gt=0)
+    """What the learning rate of the routers is multiplied by."""
     warmup_steps: Numbers[int] = Field(ge=0)
     """Steps in which the learning rate rises to its value and the newcomer's bias to 0."""
     decay_share: Numbers[float] = Field(default=0.0, ge=0, le=1)
@@ -78,8 +80,8 @@ class Stage(RecipePart):
     alpha: Numbers[Float32] = Field(ge=0)
     """α of eq. 9: the weight of the veteran gate loss."""
     gate_per_task: Numbers[bool] = False
-    """Not of the paper: one veteran gate for each task of ``task_shares``. Of a task's choices (samples times blocks)
-    the share ρ of its own stage is to take the expert of that stage."""
+    """Not of the paper: one veteran gate for each task of ``task_shares``, which asks all its choices (samples times
+    blocks) for the expert of its own stage. ρ is then the share of the samples that are of the new task."""
     new_expert: Shape[bool]
     """Whether the stage adds the expert that it trains, or continues with the newest one."""
     newcomer_bias: Numbers[Float32] = Field(default=NEWCOMER_BIAS, le=0)
@@ -107,9 +109,23 @@ class Stage(RecipePart):
             )
         if self.gate_per_task and not self.alpha:
             raise ValueError(f"gate_per_task of stage {self.task}: alpha is 0, so no gate would pull")
+        if self.gate_per_task and not isclose(own := self._own_share, self.rho, abs_tol=1e-6):
+            raise ValueError(
+                f"gate_per_task of stage {self.task}: rho is {self.rho:g}, and {own:g} of the samples are of its own "
+                "task: they have to be the same"
+            )
         if self.trains_base and (self.new_expert or self.alpha):
             raise ValueError("a text-to-image stage trains the base: it has new_expert = false and alpha = 0")
         return self
+
+    @property
+    def _own_share(self) -> float:
+        return sum(self.task_shares.get(task, 0.0) for task in self.own_tasks) / sum(self.task_shares.values())
+
+    @property
+    def gate_rho(self) -> float:
+        """ρ as its veteran gates have it: 1 where each task has one."""
+        return 1.0 if self.gate_per_task else self.rho
 
     @property
     def total_samples(self) -> int:
@@ -299,12 +315,6 @@ class Recipe(RecipePart):
     def task_experts(self) -> dict[StageTask, int]:
         """The number of the expert that the stage of each task adds, in their order."""
         return {stage.task: number for number, stage in enumerate(each for each in self.stages if each.new_expert)}
-
-    def earlier_rhos(self, stage_number: int) -> tuple[float, ...]:
-        """ρ of the stage of each expert before the newest, where the stage of this number has a gate for each task."""
-        if not self.stages[stage_number].gate_per_task:
-            return ()
-        return tuple(stage.rho for stage in self.stages[:stage_number] if stage.new_expert)
 
     def manifests_of(self, stage_numbers: Iterable[int]) -> tuple[str, ...]:
         """The folders of all manifests that these stages read, once each: to train on, then those held out."""

@@ -101,7 +101,7 @@ class LiveProgress:
         if self._held_out is not None and self._console.is_terminal:
             facts.append(f"held out {self._held_out:.4f}")
         if report.usage is not None:
-            facts.append(f"U_t {report.usage:.2f}" + (f" (ρ {stage.rho:g})" if stage.alpha else ""))
+            facts.append(f"U_t {report.usage:.2f}" + (f" (ρ {stage.gate_rho:g})" if stage.alpha else ""))
         facts.append(f"{rate:,.1f} samples/s")
         facts.append(self._left(number, done, rate))
         if report.skipped:

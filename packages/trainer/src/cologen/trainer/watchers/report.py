@@ -112,8 +112,8 @@ def _section(
     figures |= held_out_curve(validations, stage.iterations)
     if usages and recipe.num_experts(number) > 1:
         whose = f"U_t of {stage.task}" if stage.gate_per_task else "U_t"
-        title = f"{whose}, asked: ρ = {stage.rho:g}" if stage.alpha else "U_t (not supervised: α = 0)"
-        asked = stage.rho if stage.alpha else None
+        title = f"{whose}, asked: ρ = {stage.gate_rho:g}" if stage.alpha else "U_t (not supervised: α = 0)"
+        asked = stage.gate_rho if stage.alpha else None
         figures[title] = curve(usages, end=stage.iterations, low=0.0, high=1.0, reference=asked)
         if stage.alpha:
             gates = "α·|U_t − ρ| added up over the tasks" if stage.gate_per_task else "α·|U_t − ρ|"
@@ -143,7 +143,7 @@ def _gate_note(recipe: Recipe, number: int) -> Markup:
     return Markup(
         "<p><small>L_task can rise at first. The new expert adds nothing to the base until it has learned, and the "
         f"bias of {stage.newcomer_bias:g} that keeps the gate from it goes to 0 over {stage.warmup_steps:,} steps. "
-        f"The veteran gate loss then moves the gate to it until U_t is ρ = {stage.rho:g}, so the source loses the "
+        f"The veteran gate loss then moves the gate to it until U_t is ρ = {stage.gate_rho:g}, so the source loses the "
         "residuals of the experts before; L_task falls as the new expert replaces them.</small></p>"
     )
 
