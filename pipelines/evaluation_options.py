@@ -59,7 +59,7 @@ class ModelOptions:
     preset: Literal["world-tiny", "world-small"] = "world-tiny"
     """Which model trained on the synthetic dataset, where there is no --base."""
     weights: Path | None = None
-    """Its weights (safetensors). Default: the bundled ones."""
+    """Its weights (safetensors). Default: the bundled ones of world-tiny."""
     steps: int | None = None
     """Denoising steps. Default: the benchmark's protocol, or what the base's authors use."""
     guidance: float | None = None

@@ -47,14 +47,14 @@ class Options:
     seeds: tuple[int, ...] = (0, 1, 2)
     """Every row is trained once with each."""
     rows: tuple[str, ...] = ()
-    """Only these rows, such as staged co-training. Default: all."""
+    """Only these rows, such as staged co-training; of figure4, such as alpha-0.1 rank-8 rho-0.6. Default: all."""
     also: tuple[Path, ...] = ()
-    """The results.json of the same experiment from elsewhere, such as of other seeds on another machine: its runs are
-    in the tables too."""
+    """Files results.json of the same experiment from elsewhere, such as of other seeds on another machine: their runs
+    are in the tables too."""
     set: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """Override a field of the recipe that is varied, as in train. (repeatable)"""
+    """Override a field of the recipe that is varied, as in train."""
     base: Path | None = None
-    """Weights of the base. Default: the bundled one."""
+    """Weights of the base. Default: the bundled one; scale small has none."""
     data: Path = Path("data")
     """The folder of the manifests; they are built if they are missing."""
     out: Path | None = None
@@ -64,7 +64,7 @@ class Options:
     steps: int | None = None
     """Denoising steps. Default: the base's own."""
     edits_seed: int = 0
-    """Which held-out scenes are asked."""
+    """Which held-out scenes, and what is asked of them."""
     jobs: int | None = None
     """Runs at work side by side, which share the CPU's cores evenly. Default: one for each core; at scale small, whose
     runs share a GPU, one."""
@@ -81,6 +81,8 @@ class Options:
         """What all runs share."""
         return Setting(
             out=self.out or Path("runs", "experiments", f"{self.experiment}-{self.scale}"),
+            experiment=self.experiment,
+            scale=self.scale,
             data=self.data,
             preset=preset,
             base=self.base,
@@ -103,12 +105,12 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _experiment(options: Options) -> int:
-    runs = _chosen(options)
+    all_runs = planned(options.experiment, options.scale, options.seeds, options.set)
+    runs = _chosen(options, all_runs)
     setting = options.setting(runs[0].recipe.preset)
+    elsewhere = read_figures(options.also, all_runs, runs, setting.identity)
     if options.dry_run:
         return _dry_run(runs, setting)
-    measuring = setting.measuring  # which says that there is no base, before anything is built
-    elsewhere = [figures for path in options.also for figures in read_figures(path, runs, measuring)]
     folder = Folder.open(setting.out)
     folder.create()
     with folder.locked("experimenting in"):
@@ -117,23 +119,21 @@ def _experiment(options: Options) -> int:
         ensure_manifests(setting.data, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
         settle(setting)
         _work(runs, setting, options.num_jobs)
-        title = f"{options.experiment} at scale {options.scale}"
-        tables = write_report(title, [*(figures_of(each, setting.out) for each in runs), *elsewhere], setting)
+        tables = write_report([figures_of(each, setting.out) for each in runs], elsewhere, setting)
     CONSOLE.print(f"Done. {tables} holds the tables; plots and pictures are beside it.")
     return 0
 
 
-def _chosen(options: Options) -> tuple[ExperimentRun, ...]:
+def _chosen(options: Options, runs: Sequence[ExperimentRun]) -> tuple[ExperimentRun, ...]:
     """The planned runs of the rows that were asked for, and the parents of these."""
-    runs = planned(options.experiment, options.scale, options.seeds, options.set)
     known = list(dict.fromkeys(each.row for each in runs))
     if unknown := [row for row in options.rows if row not in known]:
         raise ValueError(f"--rows: {options.experiment} has no row {unknown[0]!r}; it has {', '.join(known)}")
     if not options.rows:
-        return runs
+        return tuple(runs)
     wanted = [each for each in runs if each.row in options.rows]
     parents = {each.parent for each in wanted}
-    return tuple(each for each in runs if each in wanted or each.name in parents)
+    return tuple(each for each in runs if each in wanted or (each.name in parents and each.same_as is None))
 
 
 def _dry_run(runs: Sequence[ExperimentRun], setting: Setting) -> int:

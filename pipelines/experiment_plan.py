@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from pydantic import ValidationError
+
 from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS, at_equal_compute
 from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
@@ -60,11 +62,12 @@ def planned(
         ValueError: a recipe cannot be overridden so; all mistakes at once.
     """
     base = load_recipe(SCALES[scale], overrides)
-    return tuple(
-        run
-        for seed in seeds
-        for run in (_rows(base.replace(seed=seed)) if experiment == "table5" else _points(base.replace(seed=seed)))
-    )
+    plan = _rows if experiment == "table5" else _points
+    try:
+        return tuple(run for seed in seeds for run in plan(base.replace(seed=seed)))
+    except ValidationError as error:
+        mistakes = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())
+        raise ValueError(f"{experiment} has a row that cannot be trained so: {mistakes}") from error
 
 
 def _rows(base: Recipe) -> list[ExperimentRun]:

@@ -3,7 +3,7 @@
 OUT/results.md      the tables
 OUT/results.json    every figure of every run, which ``--also`` of another run takes in
 OUT/plots/*.svg     one of each headline figure
-OUT/pictures/*.png  of each task: source, target, and what the runs of the first seed made of it
+OUT/pictures/*.png  of each task: source, target, and what the runs here of the first seed made of it
 """
 
 from __future__ import annotations
@@ -35,27 +35,35 @@ _FAR = 2.0
 """The largest L1 of pictures in [-1, 1]."""
 
 
-def write_report(title: str, runs: Sequence[RunFigures], setting: Setting) -> Path:
-    """Write all of it; returns the path of the tables."""
-    out = setting.out
+def write_report(here: Sequence[RunFigures], elsewhere: Sequence[RunFigures], setting: Setting) -> Path:
+    """Write all of it; returns the path of the tables.
+
+    Args:
+        here: the runs whose folders are in ``setting.out``; pictures are of these.
+        elsewhere: those of another machine.
+        setting: what all of them share.
+    """
+    out, runs = setting.out, [*here, *elsewhere]
     for folder in (PLOTS, PICTURES):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    write_figures(out / FIGURES, runs, setting.measuring)
+    write_figures(out / FIGURES, runs, setting.identity)
     for task in TASK_NAMES:
         for metric in HEADLINES[task]:
             _plot(runs, task, metric, out / PLOTS / f"{task}-{metric}.svg")
-        _pictures(runs, task, setting)
+        _pictures(here, task, setting)
     kept = [row for row in rows_of(runs) if row in KEEPING]
     of_rows = [section(runs, row) for row in kept for section in (_forgetting, _choices)]
     sections = [_after_own(runs), _after_last(runs), _losses(runs), *of_rows, _cost(runs)]
-    text = "\n\n".join([f"# {title}", *filter(None, sections)]) + "\n"
+    text = "\n\n".join([f"# {setting.experiment} at scale {setting.scale}", *filter(None, sections)]) + "\n"
     write_atomically(out / MARKDOWN, text.encode())
     return out / MARKDOWN
 
 
 def _after_own(runs: Sequence[RunFigures]) -> str:
     num_seeds = len({each.run.recipe.seed for each in runs})
-    means = f"Means over {num_seeds} seeds ± half of the 95 % interval (Student's t)" if num_seeds > 1 else "One seed"
+    means = "One seed"
+    if num_seeds > 1:
+        means = f"Means over {num_seeds} seeds, or as many as are named, ± half of the 95 % interval (Student's t)"
     words = (
         "## After the stage of the task\n\nEach task as soon as it was trained, which is what the paper compares; a "
         f"task that a row leaves out has no figure. {means}. All are shares in [0, 1], of which higher is better, "
@@ -140,11 +148,11 @@ def _at(values: Sequence[float], index: int) -> float | None:
 
 def _cell(runs: Sequence[RunFigures], row: str, value: Callable[[RunFigures], float | None], digits: int = 3) -> str:
     """A row's mean over seeds; of how many, where some have none."""
-    spread, num_runs = over_seeds(runs, row, value), sum(each.run.row == row for each in runs)
+    spread, num_seeds = over_seeds(runs, row, value), len({each.run.recipe.seed for each in runs})
     said = _said(spread, digits)
-    if spread is None or len(spread.values) == num_runs:
+    if spread is None or len(spread.values) == num_seeds:
         return said
-    return f"{said} ({len(spread.values)} of {num_runs} seeds)"
+    return f"{said} ({len(spread.values)} of {num_seeds} seeds)"
 
 
 def _said(spread: Spread | None, digits: int = 3) -> str:

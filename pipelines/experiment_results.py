@@ -16,39 +16,53 @@ from pipelines.experiment_plan import ExperimentRun
 _FORMAT = "cologen-experiment/1"
 
 
-def write_figures(path: Path, runs: Sequence[RunFigures], measuring: Mapping[str, Any]) -> None:
-    """Write every figure of every run, and how they were measured."""
-    whole = {"format": _FORMAT, "measuring": dict(measuring), "runs": [_plain(each) for each in runs]}
+def write_figures(path: Path, runs: Sequence[RunFigures], identity: Mapping[str, Any]) -> None:
+    """Write every figure of every run, and ``Setting.identity``, which says of what experiment they are."""
+    whole = {"format": _FORMAT, **identity, "runs": [_plain(each) for each in runs]}
     write_atomically(path, (json.dumps(whole, indent=1) + "\n").encode())
 
 
-def read_figures(path: Path, planned: Sequence[ExperimentRun], measuring: Mapping[str, Any]) -> list[RunFigures]:
-    """The runs of a file that was written elsewhere, to stand beside the ``planned`` ones.
+def read_figures(
+    paths: Sequence[Path],
+    planned: Sequence[ExperimentRun],
+    chosen: Sequence[ExperimentRun],
+    identity: Mapping[str, Any],
+) -> list[RunFigures]:
+    """The runs of files that were written elsewhere, to stand beside those ``chosen`` here of the ``planned`` ones.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it holds no figures, or such as were measured otherwise, or a run of another recipe, or one that is
-            planned here.
+        ValueError: one holds no figures, or those of another experiment, or such as were measured otherwise, or a run
+            of another recipe, or one that is there twice.
     """
+    recipes = {each.row: each.recipe for each in planned}
+    seen = {(each.row, each.recipe.seed): "of this experiment's own runs" for each in chosen}
+    found: list[RunFigures] = []
+    for path in paths:
+        whole = _opened(path)
+        runs = whole.pop("runs")
+        if words := in_words({key: value for key, value in whole.items() if key != "format"}, identity):
+            raise ValueError(f"{path} is of another experiment, or was measured otherwise ({words})")
+        for each in runs:
+            row, recipe = each.run.row, each.run.recipe
+            if row not in recipes or recipes[row].replace(seed=recipe.seed) != recipe:
+                raise ValueError(f"{path} holds {row}, trained by another recipe than is planned here")
+            if (row, recipe.seed) in seen:
+                raise ValueError(f"{path} holds {row} of seed {recipe.seed}, which is {seen[row, recipe.seed]} too")
+            seen[row, recipe.seed] = f"in {path}"
+            found.append(each)
+    return found
+
+
+def _opened(path: Path) -> dict[str, Any]:
+    """What a file holds, its runs read."""
     try:
         whole = json.loads(path.read_bytes())
-        if whole["format"] != _FORMAT:
-            raise ValueError(f"format {whole['format']!r}, expected {_FORMAT!r}")  # noqa: TRY301, named once, below
-        runs = [_read(each) for each in whole["runs"]]
-        words = in_words(whole["measuring"], measuring)
+        if not isinstance(whole, dict) or whole.get("format") != _FORMAT:
+            raise ValueError(f"its format is not {_FORMAT}")  # noqa: TRY301, named once, below
+        return {**whole, "runs": [_read(each) for each in whole["runs"]]}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} holds no results of an experiment: {error}") from error
-    if words:
-        raise ValueError(f"{path} was measured otherwise ({words})")
-    recipes = {each.row: each.recipe for each in planned}
-    here = {(each.row, each.recipe.seed) for each in planned}
-    for each in runs:
-        row, recipe = each.run.row, each.run.recipe
-        if (row, recipe.seed) in here:
-            raise ValueError(f"{path} holds {row} of seed {recipe.seed}, which is of this experiment's own runs too")
-        if row in recipes and recipes[row].replace(seed=recipe.seed) != recipe:
-            raise ValueError(f"{path} holds {row}, trained by another recipe than here")
-    return runs
+        raise ValueError(f"{path} holds no results of an experiment: {error!r}") from error
 
 
 def _plain(figures: RunFigures) -> dict[str, object]:

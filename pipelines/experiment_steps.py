@@ -28,7 +28,7 @@ from cologen.trainer.json_files import write_sealed
 from cologen.trainer.loop.checkpoint import ADAPTER
 from cologen.trainer.recipes.overrides import read_recipe
 from cologen.trainer.run_folder import RECIPE, finished_stages
-from pipelines.experiment_plan import ExperimentRun
+from pipelines.experiment_plan import ExperimentName, ExperimentRun, Scale
 
 _LAST_LINES = 12
 _RECIPES, _LOGS, EVALUATIONS, _SETTINGS = "recipes", "logs", "evaluation", "experiment.json"
@@ -38,6 +38,8 @@ _RECIPES, _LOGS, EVALUATIONS, _SETTINGS = "recipes", "logs", "evaluation", "expe
 class Setting:
     """What all runs of an experiment share; ``out`` holds a folder of each run, and ``data`` the manifests."""
 
+    experiment: ExperimentName
+    scale: Scale
     out: Path
     data: Path
     preset: str
@@ -58,6 +60,11 @@ class Setting:
         """
         base = hashlib.sha256((self.base or packaged_base(self.preset)).read_bytes()).hexdigest()
         return {"items": self.num_items, "steps": self.steps, "edits-seed": self.edits_seed, "base": base}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the results of several machines have in common."""
+        return {"experiment": self.experiment, "scale": self.scale, **self.measuring}
 
 
 @dataclass(frozen=True, slots=True)

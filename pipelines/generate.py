@@ -23,7 +23,7 @@ from pipelines.console import CONSOLE, run
 
 _SIZE = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _SMALL_BASE_CFG = 1.5
-"""Which draws 92 % of the named objects, where none draws 87 % (docs/results.md)."""
+"""Which draws 92 % of the named objects, where none draws 89 % (docs/results.md)."""
 _LAST_SEED = 2**64
 """Where torch's seeds end."""
 
@@ -46,7 +46,7 @@ class Options:
     mask: Path | None = None
     """For inpainting: white where the hole is, in the image's size."""
     adapter: Path | None = None
-    """Folder of a trained adapter. Default: the bundled one, where the bundled base is used; else none."""
+    """Folder of a trained adapter. Default: with an --image and the bundled base, the bundled one; else none."""
     bare: bool = False
     """Use the base without an adapter: it was never trained to follow the --image."""
     stage: int | None = None
@@ -56,7 +56,7 @@ class Options:
     preset: Literal["world-tiny", "world-small"] = "world-tiny"
     """Which small base, trained on the synthetic dataset, where there is no --base."""
     weights: Path | None = None
-    """Its weights (safetensors), as `train --recipe world-base` makes them. Default: the bundled ones."""
+    """Its weights (safetensors), as train makes them with a recipe …-base. Default: the bundled ones of world-tiny."""
     negative: str | None = None
     """What is not to be drawn: guidance leads away from it (--true-cfg). Default for a small base: the empty prompt."""
     seed: int = 0

@@ -37,7 +37,8 @@ class BuildOptions:
     split: str = "train"
     """Which split of the dataset."""
     out: str | None = None
-    """The manifest's folder, a path or a URI that pyarrow opens (s3://…). Default: data/TASK-SRC."""
+    """The manifest's folder, a path or a URI that pyarrow opens (s3://…). Default: data/TASK-SRC, with
+    -SPLIT behind it where that is not train."""
     limit: int | None = None
     """Use the first so many pictures only."""
     seed: int = 0
@@ -91,7 +92,8 @@ class BuildOptions:
 
     def folder(self, task: str, source: str) -> Folder:
         """Where the manifest goes."""
-        return Folder.open(self.out or DATA / f"{task}-{source}")
+        split = "" if self.split == "train" else f"-{self.split}"
+        return Folder.open(self.out or DATA / f"{task}-{source}{split}")
 
     def reader(self, source: str) -> Reader[Image]:
         """The pictures: the dataset's under ``root``, or the synthetic dataset's, generated now if missing."""

@@ -24,7 +24,7 @@ from cologen.trainer.watchers.metrics import (
 )
 from pipelines import experiment
 from pipelines.evaluate import main as evaluate
-from pipelines.experiment import main
+from pipelines.experiment import Options, _chosen, main
 from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten
 from pipelines.experiment_plan import ExperimentRun, planned
 from pipelines.experiment_report import FIGURES, MARKDOWN
@@ -114,8 +114,9 @@ class TestSteps:
 
 def setting(out: Path) -> Setting:
     return Setting(
-        out=out, data=out, preset="world-tiny", base=None, num_items=8, steps=1, edits_seed=0, threads=1, device="cpu"
-    )
+        experiment="table5", scale="tiny", out=out, data=out, preset="world-tiny", base=None, num_items=8, steps=1,
+        edits_seed=0, threads=1, device="cpu",
+    )  # fmt: skip
 
 
 class TestChildren:
@@ -201,50 +202,87 @@ def test_a_dry_run_names_the_runs_and_writes_nothing(tmp_path: Path, capsys: pyt
     assert not out.exists()
 
 
+def test_rows_of_figure_4_bring_the_run_that_they_begin_after_and_no_other(tmp_path: Path):
+    options = Options(experiment="figure4", out=tmp_path, rows=("alpha-0.1",))
+    assert [run.row for run in _chosen(options, planned("figure4", "tiny", (0,)))] == ["staged", "alpha-0.1"]
+
+
+def test_a_dry_run_finds_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = ["--out", str(tmp_path / "out"), "--dry-run"]
+    assert main(["table5", "--also", str(tmp_path / "none.json"), *out]) == 1
+    assert "none.json" in capsys.readouterr().err
+    assert main(["table5", "--scale", "small", *out]) == 1
+    assert "no base of world-small comes with the project" in capsys.readouterr().err
+
+
+def test_an_override_that_a_row_cannot_have_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    command = ["table5", "--out", str(tmp_path / "out"), "--dry-run", "--rows", "staged"]
+    assert main([*command, "--set", "stages.grounding.alpha=0"]) == 0
+    capsys.readouterr()
+    assert main([*command, "--set", "stages.grounding.router_rate=0"]) == 1
+    assert "stages.grounding.router_rate: Input should be greater than 0" in capsys.readouterr().err
+
+
 def test_a_row_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["table5", "--out", str(tmp_path / "out"), "--rows", "co-trained"]) == 1
     assert "table5 has no row 'co-trained'" in capsys.readouterr().err
 
 
 class TestElsewhere:
+    def read(self, path: Path, at: Setting) -> list[RunFigures]:
+        plan = planned("table5", "tiny", (0,))
+        return read_figures([path], plan, plan, at.identity)
+
     def test_figures_of_another_machine_are_read_as_they_were_written(self, tmp_path: Path):
-        here, there = (made_up_figures(seed) for seed in (0, 1))
-        write_figures(tmp_path / FIGURES, there, setting(tmp_path).measuring)
-        planned_here = [each.run for each in here]
-        found = read_figures(tmp_path / FIGURES, planned_here, setting(tmp_path).measuring)
+        there = made_up_figures(1)
+        write_figures(tmp_path / FIGURES, there, setting(tmp_path).identity)
+        found = self.read(tmp_path / FIGURES, setting(tmp_path))
         assert [(each.run.row, each.run.recipe.seed) for each in found] == [("staged", 1), ("neither", 1)]
         for one, other in zip(found, there, strict=True):
             assert replace(one, run=other.run) == other
             assert one.run.recipe == other.run.recipe
 
+    def test_a_run_is_counted_once(self, tmp_path: Path):
+        plan, at = planned("table5", "tiny", (0,)), setting(tmp_path).identity
+        one, other = tmp_path / "one.json", tmp_path / "other.json"
+        write_figures(one, made_up_figures(1), at)
+        write_figures(other, [*made_up_figures(2), *made_up_figures(1)], at)
+        assert len(read_figures([one], plan, plan, at)) == 2
+        for paths in ([one, other], [one, one]):
+            with pytest.raises(ValueError, match=r"holds staged of seed 1, which is in .*one\.json too"):
+                read_figures(paths, plan, plan, at)
+
     @pytest.mark.parametrize(
-        ("changed", "words"),
+        ("row", "changed", "words"),
         [
-            ({"seed": 0}, "holds staged of seed 0, which is of this experiment's own runs too"),
-            ({"rank": 3}, "holds staged, trained by another recipe than here"),
+            ("staged", {"seed": 0}, "holds staged of seed 0, which is of this experiment's own runs too"),
+            ("staged", {"rank": 3}, "holds staged, trained by another recipe than is planned here"),
+            ("alpha-0", {}, "holds alpha-0, trained by another recipe than is planned here"),
         ],
     )
     def test_runs_that_do_not_fit_beside_those_here_are_refused(
-        self, tmp_path: Path, changed: dict[str, int], words: str
+        self, tmp_path: Path, row: str, changed: dict[str, int], words: str
     ):
-        planned_here = [each.run for each in made_up_figures(0)]
         there = made_up_figures(1)[0]
-        run = replace(there.run, recipe=there.run.recipe.replace(**changed))
-        write_figures(tmp_path / FIGURES, [replace(there, run=run)], setting(tmp_path).measuring)
+        run = replace(there.run, row=row, recipe=there.run.recipe.replace(**changed))
+        write_figures(tmp_path / FIGURES, [replace(there, run=run)], setting(tmp_path).identity)
         with pytest.raises(ValueError, match=words):
-            read_figures(tmp_path / FIGURES, planned_here, setting(tmp_path).measuring)
+            self.read(tmp_path / FIGURES, setting(tmp_path))
 
-    def test_figures_measured_otherwise_and_other_files_are_refused(self, tmp_path: Path):
-        write_figures(tmp_path / FIGURES, made_up_figures(1), setting(tmp_path).measuring)
-        with pytest.raises(ValueError, match=r"measured otherwise \(items: 8, not 9\)"):
-            read_figures(tmp_path / FIGURES, (), replace(setting(tmp_path), num_items=9).measuring)
-        (tmp_path / "other.json").write_text('{"format": "cologen-results/1"}')
-        with pytest.raises(
-            ValueError, match=r"other.json holds no results of an experiment: format 'cologen-results/1'"
+    def test_another_experiment_other_measures_and_other_files_are_refused(self, tmp_path: Path):
+        write_figures(tmp_path / FIGURES, made_up_figures(1), setting(tmp_path).identity)
+        for changed, words in (
+            ({"num_items": 9}, "items: 8, not 9"),
+            ({"scale": "small"}, "scale: 'tiny', not 'small'"),
         ):
-            read_figures(tmp_path / "other.json", (), {})
+            with pytest.raises(ValueError, match=rf"another experiment, or was measured otherwise \({words}\)"):
+                self.read(tmp_path / FIGURES, replace(setting(tmp_path), **changed))
+        for text in ('{"format": "cologen-results/1"}', "[]", "{", '{"format": "cologen-experiment/1"}'):
+            (tmp_path / "other.json").write_text(text)
+            with pytest.raises(ValueError, match=r"other.json holds no results of an experiment: "):
+                self.read(tmp_path / "other.json", setting(tmp_path))
         with pytest.raises(FileNotFoundError):
-            read_figures(tmp_path / "none.json", (), {})
+            self.read(tmp_path / "none.json", setting(tmp_path))
 
 
 def made_up_figures(seed: int) -> list[RunFigures]:
@@ -296,14 +334,26 @@ class TestReport:
         assert widths == {2 * 20 + 3 * TILE + 2 * 8}, "source, target and output side by side"
         assert len(list((out / "plots").glob("*.svg"))) == sum(map(len, HEADLINES.values()))
 
+        other = tmp_path / "other"
+        command = ["table5", "--rows", "co-training", "neither", "--seeds", "2", "--jobs", "1", "--out", str(other)]
+        assert main([*command, "--also", str(out / FIGURES)]) == 0
+        text = (other / MARKDOWN).read_text()
+        assert "Means over 3 seeds, or as many as are named" in text
+        assert "| co-training | 0.6000 ± 0.4968 |" in text, "losses of 0.4, 0.6 and 0.8"
+        assert "| neither | 0.8000 (1 of 3 seeds) |" in text
+        seeds = [each["recipe"]["seed"] for each in json.loads((other / FIGURES).read_text())["runs"]]
+        assert seeds == [2, 2, 0, 1]
+        with Image.open(other / "pictures" / "inpaint.png") as picture:
+            assert picture.width == 2 * 20 + 2 * TILE + 8, "those elsewhere have no pictures here"
+
 
 def _made_up_logs(run: ExperimentRun, folder: Path) -> None:
     folder.mkdir(parents=True)
-    loss = 0.4 + 0.2 * run.recipe.seed
+    loss, last = 0.4 + 0.2 * run.recipe.seed, len(run.recipe.stages) - 1
     append(
         folder / METRICS,
         StepMetrics(
-            stage=0, task="mixed", step=10, num_steps=10, loss=1.0, veteran=0.0, usage=1.0, gradient_norm=1.0,
+            stage=last, task="mixed", step=10, num_steps=10, loss=1.0, veteran=0.0, usage=1.0, gradient_norm=1.0,
             learning_rate=1e-3, samples_per_second=10.0, seconds=32.0, waited=0.0, skipped=0, failed=0, per_task={},
             router={},
         ),
@@ -311,7 +361,7 @@ def _made_up_logs(run: ExperimentRun, folder: Path) -> None:
     append(
         folder / HELD_OUT,
         HeldOutMetrics(
-            stage=0, task="mixed", step=10, protocol="p", seconds=1.0, loss=loss, overall=loss, num_rows={"inpaint": 2},
-            per_task={"inpaint": loss}, times=[0.5], per_time={"inpaint": [loss]}, measures={},
+            stage=last, task="mixed", step=10, protocol="p", seconds=1.0, loss=loss, overall=loss,
+            num_rows={"inpaint": 2}, per_task={"inpaint": loss}, times=[0.5], per_time={"inpaint": [loss]}, measures={},
         ),
     )  # fmt: skip

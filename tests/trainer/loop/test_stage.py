@@ -74,6 +74,7 @@ REPLAYED = (  # inpainting brought back, with a gate of its own
     "stages.1.manifests={inpaint-cocostuff = 1.0, grounding-refcoco = 1.0}",
     "stages.1.gate_per_task=true",
     "stages.1.rho=0.5",
+    "stages.1.router_rate=3.0",
 )
 
 

@@ -50,6 +50,16 @@ def test_the_page_tells_of_each_stage(run: Path):
     assert "83 %" in page  # five of six blocks chose expert 1
 
 
+def test_the_page_says_what_each_gate_asks_and_how_fast_routers_learn(run: Path):
+    first, second, *rest = short().stages
+    shares = {"inpaint": 1.0, "grounding": 4.0}
+    gated = second.replace(task_shares=shares, gate_per_task=True, router_rate=5.0, learning_rate=2e-3)
+    page = write_report(run, short().replace(stages=(first, gated, *rest))).read_text()
+    assert "U_t of grounding, asked: ρ = 1" in page
+    assert "<td>0.002 (routers × 5)<td>0.8<td>0.5 (a gate for each task, with ρ = 1)" in page
+    assert "<td>0.8<td>0.5<td>" in page, "the third stage has one gate"
+
+
 def test_the_page_is_whole_and_asks_for_nothing(run: Path):
     page = write_report(run, short()).read_text()
     assert not re.search(r'(src|href)="(?!data:)', page)

@@ -34,7 +34,7 @@ class TrainOptions:
     """The folder of a manifest's pictures, if they were moved since it was built: --root
     inpaint-journeydb=/data/JDB."""
     base: Path | None = None
-    """The frozen base: a FLUX folder, or weights for a world-… preset. Default: the bundled one."""
+    """The base: a FLUX folder, or weights for a world-… preset. Default: the bundled one of world-tiny."""
     out: Path | None = None
     """The run's folder. Default: runs/RECIPE."""
     stage: str | None = None

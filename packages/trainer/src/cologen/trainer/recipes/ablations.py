@@ -72,14 +72,14 @@ def replay(base: Recipe) -> Recipe:
 
 
 def gated_replay(base: Recipe) -> Recipe:
-    """Not of the paper: ``replay`` with a veteran gate for each task, which asks all its samples for the expert of its
-    own stage. ρ of all samples are of the new task, so U_t over all of them is ρ, as in the paper.
+    """Not of the paper: ``replay`` with a veteran gate for each task, which asks that all its samples take the expert
+    of its stage in all blocks. The share ρ of the samples is of the new task, so U_t over all of them would be ρ.
 
-    With one gate for all, ρ is met as well by a router that takes the newest expert in ρ of the blocks, whatever the
-    task, and that is what it learns (docs/results.md).
+    A stage whose α is 0 has no gate. With one gate for all tasks, ρ is met as well by a router that takes the newest
+    expert in ρ of the blocks, whatever the task, and that is what it learns (docs/results.md).
     """
     replayed = replay(base)
-    stages = [stage.replace(gate_per_task=bool(stage.task_shares)) for stage in replayed.stages]
+    stages = [stage.replace(gate_per_task=bool(stage.task_shares and stage.alpha)) for stage in replayed.stages]
     return _variant(base, "gated-replay", tuple(stages))
 
 

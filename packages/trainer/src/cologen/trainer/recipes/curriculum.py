@@ -76,12 +76,13 @@ class Stage(RecipePart):
     decay_share: Numbers[float] = Field(default=0.0, ge=0, le=1)
     """The share of the iterations, at the end, in which the learning rate falls to 0, along half a cosine."""
     rho: Numbers[float] = Field(ge=0, le=1)
-    """ρ of eq. 9: the routing density asked of the newest expert, as a share of all blocks."""
+    """ρ of eq. 9: the routing density asked of the newest expert, as a share of all choices; with ``gate_per_task``
+    also the share of the samples that are of the stage's own task."""
     alpha: Numbers[Float32] = Field(ge=0)
     """α of eq. 9: the weight of the veteran gate loss."""
     gate_per_task: Numbers[bool] = False
-    """Not of the paper: one veteran gate for each task of ``task_shares``, which asks all its choices (samples times
-    blocks) for the expert of its own stage. ρ is then the share of the samples that are of the new task."""
+    """Not of the paper: one veteran gate for each task of ``task_shares``, which asks that all samples of the task take
+    the expert of its stage in all blocks."""
     new_expert: Shape[bool]
     """Whether the stage adds the expert that it trains, or continues with the newest one."""
     newcomer_bias: Numbers[Float32] = Field(default=NEWCOMER_BIAS, le=0)
@@ -114,8 +115,10 @@ class Stage(RecipePart):
                 f"gate_per_task of stage {self.task}: rho is {self.rho:g}, and {own:g} of the samples are of its own "
                 "task: they have to be the same"
             )
-        if self.trains_base and (self.new_expert or self.alpha):
-            raise ValueError("a text-to-image stage trains the base: it has new_expert = false and alpha = 0")
+        if self.trains_base and (self.new_expert or self.alpha or self.router_rate != 1):
+            raise ValueError(
+                "a text-to-image stage trains the base: it has new_expert = false, alpha = 0 and router_rate = 1"
+            )
         return self
 
     @property
