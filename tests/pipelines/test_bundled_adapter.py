@@ -123,7 +123,8 @@ def test_edges_become_the_scene_that_is_named(tmp_path: Path) -> None:
     assert_half_are_right(found, lambda each: things(each) == {("house", "orange"), ("ball", "purple")})
 
 
-def test_a_subject_comes_into_another_scene(tmp_path: Path) -> None:
-    words = "a blue house at the bottom, a white cross and a green heart on the left, on a wooden floor"
+def test_a_subject_whose_colour_no_word_says_comes_into_another_scene(tmp_path: Path) -> None:
+    words = "the fish on the right and a red ball on the left, in the grass"
     found = drawn(tmp_path, "--task", "customized", *given("subject"), "--prompt", words)
-    assert_half_are_right(found, lambda each: ("house", "blue") in things(each) and each.ground == "wood")
+    right = {("fish", "white"), ("ball", "red")}
+    assert_half_are_right(found, lambda each: things(each) == right and each.ground == "grass")

@@ -133,7 +133,7 @@ def world_long() -> Recipe:
     """``world`` with stages of seven to eleven times as many steps, a fifth of each later stage's samples being of the
     tasks before it, each with a veteran gate of its own: the recipe of the bundled adapters.
 
-    ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-long --workers 0``, with ``OMP_NUM_THREADS=1``: 40
+    ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-long --workers 0``, with ``OMP_NUM_THREADS=1``: 46
     minutes on 2 cores. The expert of customized generation learns more slowly than its router: at the router's rate it
     learns from the source less (docs/results.md).
     """
