@@ -37,8 +37,8 @@ class BuildOptions:
     split: str = "train"
     """Which split of the dataset."""
     out: str | None = None
-    """The manifest's folder, a path or a URI that pyarrow opens (s3://…). Default: data/TASK-SRC, with
-    -SPLIT behind it where that is not train."""
+    """The manifest's folder, a path or a URI that pyarrow opens (s3://…). Default: data/TASK-SRC, with -SPLIT
+    behind it where that is not train."""
     limit: int | None = None
     """Use the first so many pictures only."""
     seed: int = 0

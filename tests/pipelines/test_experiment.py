@@ -221,6 +221,10 @@ def test_an_override_that_a_row_cannot_have_is_one_clear_line(tmp_path: Path, ca
     capsys.readouterr()
     assert main([*command, "--set", "stages.grounding.router_rate=0"]) == 1
     assert "stages.grounding.router_rate: Input should be greater than 0" in capsys.readouterr().err
+    assert main([*command, "--set", "stages.control.new_expert=false"]) == 1
+    said = capsys.readouterr().err
+    assert "table5 has a row that cannot be trained so: the first stage has no expert" in said
+    assert "pydantic" not in said
 
 
 def test_a_row_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -241,6 +245,13 @@ class TestElsewhere:
         for one, other in zip(found, there, strict=True):
             assert replace(one, run=other.run) == other
             assert one.run.recipe == other.run.recipe
+
+    def test_the_figures_on_record_are_of_today_s_recipes_and_base(self, tmp_path: Path):
+        record = Path(__file__).parents[2] / "docs" / "experiments" / "table5-tiny-seed0.json"
+        plan = planned("table5", "tiny", (1,))
+        found = read_figures([record], plan, plan, replace(setting(tmp_path), num_items=40, steps=12).identity)
+        assert [each.run.row for each in found] == [run.row for run in plan]
+        assert {each.run.recipe.seed for each in found} == {0}
 
     def test_a_run_is_counted_once(self, tmp_path: Path):
         plan, at = planned("table5", "tiny", (0,)), setting(tmp_path).identity

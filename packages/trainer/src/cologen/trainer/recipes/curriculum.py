@@ -110,20 +110,18 @@ class Stage(RecipePart):
             )
         if self.gate_per_task and not self.alpha:
             raise ValueError(f"gate_per_task of stage {self.task}: alpha is 0, so no gate would pull")
-        if self.gate_per_task and not isclose(own := self._own_share, self.rho, abs_tol=1e-6):
-            raise ValueError(
-                f"gate_per_task of stage {self.task}: rho is {self.rho:g}, and {own:g} of the samples are of its own "
-                "task: they have to be the same"
-            )
+        if self.gate_per_task:
+            own = self.task_shares[self.own_tasks[0]] / sum(self.task_shares.values())
+            if not isclose(own, self.rho, abs_tol=1e-6):
+                raise ValueError(
+                    f"gate_per_task of stage {self.task}: rho is {self.rho:g}, and {own:g} of the samples are of its "
+                    "own task: they have to be the same"
+                )
         if self.trains_base and (self.new_expert or self.alpha or self.router_rate != 1):
             raise ValueError(
                 "a text-to-image stage trains the base: it has new_expert = false, alpha = 0 and router_rate = 1"
             )
         return self
-
-    @property
-    def _own_share(self) -> float:
-        return sum(self.task_shares.get(task, 0.0) for task in self.own_tasks) / sum(self.task_shares.values())
 
     @property
     def gate_rho(self) -> float:
