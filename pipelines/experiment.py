@@ -144,7 +144,7 @@ def _dry_run(runs: Sequence[ExperimentRun], setting: Setting) -> int:
         after = f", after {each.parent}@{each.begins_at}" if each.parent else ""
         CONSOLE.print(f"{each.name}: {left}, {each.recipe.total_samples:,} samples: {stages}{after}")
     num_evaluations = sum(len(evaluations(each)) for each in distinct)
-    CONSOLE.print(f"{len(distinct)} runs, {num_evaluations} evaluations, in {setting.out}")
+    CONSOLE.print(f"Runs: {len(distinct)}. Evaluations: {num_evaluations}. Folder: {setting.out}")
     return 0
 
 

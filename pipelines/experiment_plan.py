@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -18,6 +18,8 @@ EXPERIMENTS: tuple[ExperimentName, ...] = get_args(ExperimentName)
 Scale = Literal["tiny", "small"]
 SCALES: Mapping[Scale, str] = MappingProxyType({"tiny": "world", "small": "world-small"})
 """The recipe whose variants are compared."""
+
+_Made = TypeVar("_Made")
 
 STAGED = "staged"
 KEEPING = (STAGED, "replay", "gated-replay")
@@ -59,28 +61,24 @@ def planned(
     """All runs, parents before those that begin after them.
 
     Raises:
-        ValueError: a recipe cannot be overridden so; all mistakes at once.
+        ValueError: a recipe cannot be overridden so; all its mistakes at once.
     """
     base = load_recipe(SCALES[scale], overrides)
     plan = _rows if experiment == "table5" else _points
-    try:
-        return tuple(run for seed in seeds for run in plan(base.replace(seed=seed)))
-    except ValidationError as error:
-        mistakes = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())
-        raise ValueError(f"{experiment} has a row that cannot be trained so: {mistakes}") from error
+    return tuple(run for seed in seeds for run in plan(base.replace(seed=seed)))
 
 
 def _rows(base: Recipe) -> list[ExperimentRun]:
     """Table 5, ``replay`` and ``gated-replay``, every row with as many samples as ``staged``."""
     return [
-        ExperimentRun(row=name, sweep=None, recipe=at_equal_compute(vary(base), base))
+        ExperimentRun(row=name, sweep=None, recipe=at_equal_compute(_made(name, vary, base), base))
         for name, vary in ABLATIONS.items()
     ]
 
 
 def _points(base: Recipe) -> list[ExperimentRun]:
     """Figure 4, after the staged run whose first stages the sweeps of α and ρ share."""
-    staged = ExperimentRun(row=STAGED, sweep=None, recipe=ABLATIONS[STAGED](base))
+    staged = ExperimentRun(row=STAGED, sweep=None, recipe=_made(STAGED, ABLATIONS[STAGED], base))
     prefix = f"{base.name}-"
     variants = [
         ExperimentRun(row=variant.name.removeprefix(prefix), sweep=sweep, recipe=staged.recipe, same_as=STAGED)
@@ -92,7 +90,16 @@ def _points(base: Recipe) -> list[ExperimentRun]:
             parent=staged.name if sweep in _SHARING else None,
         )
         for sweep, vary in SWEEPS.items()
-        for variant in vary(base)
+        for variant in _made(sweep, vary, base)
     ]
     # Those without a parent first: they need not wait for one.
     return [staged, *sorted(variants, key=lambda each: each.parent is not None)]
+
+
+def _made(name: str, vary: Callable[[Recipe], _Made], base: Recipe) -> _Made:
+    """What ``vary`` makes of a recipe; a recipe that cannot be is refused by the name of its row or sweep."""
+    try:
+        return vary(base)
+    except ValidationError as error:
+        mistakes = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())
+        raise ValueError(f"{name} cannot be trained so: {mistakes}") from error

@@ -188,7 +188,8 @@ def _generate(options: Options) -> int:
     for number, picture in enumerate(pictures[0]):
         path = options.out if options.num == 1 else options.out.with_stem(f"{options.out.stem}-{number}")
         picture.save(path)
-        CONSOLE.print(f"wrote {path} ({picture.width}x{picture.height})")
+        asked = f", {width}x{height} made to fit the base" if options.size and picture.size != (width, height) else ""
+        CONSOLE.print(f"wrote {path} ({picture.width}x{picture.height}{asked})")
     return 0
 
 

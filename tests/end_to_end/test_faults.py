@@ -304,7 +304,10 @@ def test_a_build_killed_at_random_moments_with_its_workers_ends_with_the_same_by
     assert _hashes([*manifest.parts]) == _alone(replace(job.pass_, folder=Folder.open(tmp_path / "alone")))
 
 
-def test_ctrl_c_in_the_middle_is_one_line_and_code_130_and_what_is_committed_stays(world: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_stop_in_the_middle_is_one_line_and_code_130_and_what_is_committed_stays(
+    world: Path, tmp_path: Path, ending: signal.Signals
+) -> None:
     out = tmp_path / "out"
     arguments = ["--src", "cocostuff", "--root", str(world / "cocostuff"), "--part-size", "1", "--out", str(out)]
     address = ray.get_runtime_context().gcs_address
@@ -315,7 +318,7 @@ def test_ctrl_c_in_the_middle_is_one_line_and_code_130_and_what_is_committed_sta
     deadline = time.monotonic() + 300
     while not [*out.glob("rejected-*")] and driver.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
-    os.killpg(driver.pid, signal.SIGINT)
+    driver.send_signal(ending)
     said, errors = driver.communicate(timeout=60)
     assert driver.returncode == 130, said + errors
     assert errors == "Stopped. What is committed is kept: run the same command again to continue.\n"

@@ -78,8 +78,10 @@ def test_a_hole_is_filled_and_the_rest_can_stay(image: Path, tmp_path: Path) -> 
 
 def test_a_flux_folder_is_a_base_and_words_alone_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base, out = write_flux(tmp_path / "flux"), tmp_path / "out.jpg"
-    assert main(["--base", str(base), "--prompt", "a red cat", "--size", "32x16", "--out", str(out), *QUICK]) == 0
-    assert capsys.readouterr().out.startswith(f"base {base} in float32 on cpu")
+    assert main(["--base", str(base), "--prompt", "a red cat", "--size", "33x17", "--out", str(out), *QUICK]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"base {base} in float32 on cpu")
+    assert f"wrote {out} (32x16, 33x17 made to fit the base)" in said
     assert opened(out).size == (32, 16)
 
 

@@ -126,7 +126,7 @@ def test_what_float32_cannot_hold_is_refused_where_it_would_vanish_or_overflow(m
         ({"task_shares": {"inpaint": 1.0}}, "lack its own task"),
         ({"task_shares": {"editing": 1.0, "inpaint": 0.0}}, "task_shares are positive"),
         ({"gate_per_task": True}, "name no second task"),
-        (MIXED | {"gate_per_task": True}, "name no second task"),
+        (MIXED | {"gate_per_task": True}, "and mixed has none"),
         ({"gate_per_task": True, "alpha": 0.0, "task_shares": MIXED["task_shares"]}, "alpha is 0, so no gate"),
         (
             {"gate_per_task": True, "task_shares": {"inpaint": 1.0, "editing": 3.0}},

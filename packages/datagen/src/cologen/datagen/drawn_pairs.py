@@ -112,7 +112,12 @@ def grounding_pair(seed: int, index: int, level: LevelName, side: int) -> DrawnP
 
 def control_pair(seed: int, index: int, level: LevelName, side: int) -> DrawnPair[Condition]:
     """A map of edges, depth or classes, in turn."""
-    drawing, kind = _drawing(seed, index, level, side), CONTROL_KINDS[index % len(CONTROL_KINDS)]
+    return pair_from_map(seed, index, level, side, CONTROL_KINDS[index % len(CONTROL_KINDS)])
+
+
+def pair_from_map(seed: int, index: int, level: LevelName, side: int, kind: str) -> DrawnPair[Condition]:
+    """A map of one of the ``CONTROL_KINDS``."""
+    drawing = _drawing(seed, index, level, side)
     picture = drawing.rendering.picture
     if kind == "segmentation":
         condition = segmentation(drawing)

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from cologen.datagen.interrupts import terminated_like_ctrl_c
+
 _TOKEN_FILE = Path(".ray", "auth_token")  # in the home folder; a constant of Ray's
 
 
@@ -88,7 +90,8 @@ def connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
     try:
         if not already:
             _start(ray, cluster)
-        yield ray
+        with terminated_like_ctrl_c():  # Ray's own handler, of ray.init, ends the process without a word
+            yield ray
     except ray.exceptions.RayError as error:
         raise RuntimeError(f"Ray: {first_line(error)}. Run the same command again to continue.") from error
     finally:

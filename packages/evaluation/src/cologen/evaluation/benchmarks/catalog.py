@@ -155,6 +155,7 @@ _ENTRIES = (
             ("inpaint", "holes over objects of drawn scenes"),
             ("grounding", "frames and covers in named colours for objects that words mean"),
             ("control", "drawn scenes from edges, depth or classes"),
+            ("depth", "drawn scenes in which an object covers another, from depth"),
             ("customized", "an object of one drawn scene in another"),
             ("editing", "edits of drawn scenes of five kinds"),
         )

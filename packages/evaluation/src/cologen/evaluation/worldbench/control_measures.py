@@ -7,23 +7,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from cologen.datagen.world.objects import SceneObject, full_mask
 from cologen.datagen.world.scene import Scene
+from cologen.datagen.world.surfaces import paint_object
 from cologen.datagen.world.vocabulary import GROUND_CLASSES, OBJECT_CLASSES
 from cologen.evaluation.metrics.classes import class_areas, mean_iou
 from cologen.evaluation.metrics.edges import canny_edges, edge_counts, edges_of_map, pooled_f1
 from cologen.evaluation.records import ConditionMap, Picture
 from cologen.evaluation.worldbench.matching import as_scene_object, in_place, matched
-from cologen.evaluation.worldbench.reading import Reading, ReadObject
+from cologen.evaluation.worldbench.reading import Reading
 
 NUM_CLASSES = len(OBJECT_CLASSES) + len(GROUND_CLASSES)
 UNCLEAR = NUM_CLASSES
 """The class of pixels that are read as no shape or no ground; no label has it."""
 _IGNORED = 255
-_LEAST_OVERLAP = 6
-"""Pixels that two silhouettes share before one is said to cover the other."""
+_LEAST_OVERLAP = 2
+"""Pixels along each side of a square that two silhouettes share before one is said to cover the other: a line of one
+pixel is the rim of both."""
 
 
 def edge_f1(output: Picture, edges: ConditionMap) -> float:
@@ -59,22 +62,32 @@ class OrderValues:
     order: float | None
 
 
-def depth_order(reading: Reading, scene: Scene, height: int, width: int) -> OrderValues:
-    """Pairs of which one covers the other, in a picture of this size."""
-    partners = matched(scene.objects, reading.objects, in_place)
-    full = [full_mask(thing, width, height).astype(bool) for thing in scene.objects]
+def covering_pairs(scene: Scene, height: int, width: int) -> list[tuple[int, int]]:
+    """The pairs (farther, nearer) of a scene's objects of which one covers the other, in a picture of this size."""
+    full, square = [full_mask(thing, width, height) for thing in scene.objects], np.ones([_LEAST_OVERLAP] * 2, np.uint8)
     # Objects come from back to front.
-    pairs = [(i, j) for j in range(len(full)) for i in range(j) if (full[i] & full[j]).sum() >= _LEAST_OVERLAP]
+    return [(i, j) for j in range(len(full)) for i in range(j) if cv2.erode(full[i] & full[j], square).any()]
+
+
+def depth_order(output: Picture, reading: Reading, scene: Scene) -> OrderValues:
+    """Whether what covers what in the scene does so in a picture, given what was read in it."""
+    height, width = output.shape[:2]
+    partners, pairs = matched(scene.objects, reading.objects, in_place), covering_pairs(scene, height, width)
     if not pairs:
         return OrderValues(found=None, order=None)
     read = [(far, near) for i, j in pairs if (far := partners[i]) is not None and (near := partners[j]) is not None]
-    right = sum(_covers(near, far) for far, near in read)
+    right = sum(_covers(output, as_scene_object(near), as_scene_object(far)) for far, near in read)
     return OrderValues(found=len(read) / len(pairs), order=right / len(pairs))
 
 
-def _covers(near: ReadObject, far: ReadObject) -> bool:
-    """Whether the pixels that both silhouettes claim are the first's rather than the second's."""
-    height, width = near.mask.shape
-    things: list[SceneObject] = [as_scene_object(near), as_scene_object(far)]
-    claimed = np.logical_and(*(full_mask(thing, width, height).astype(bool) for thing in things))
-    return bool((near.mask & claimed).sum() > (far.mask & claimed).sum())
+def _covers(output: Picture, near: SceneObject, far: SceneObject) -> bool:
+    """Whether the picture is more like ``near`` painted over ``far`` than like the reverse."""
+
+    def painted(*from_back: SceneObject) -> Picture:
+        picture = output.copy()
+        for thing in from_back:
+            paint_object(picture, thing)
+        return picture
+
+    right, wrong = painted(far, near), painted(near, far)
+    return bool(np.abs(right - output.astype(int)).sum() < np.abs(wrong - output.astype(int)).sum())

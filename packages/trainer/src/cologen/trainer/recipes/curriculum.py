@@ -104,7 +104,9 @@ class Stage(RecipePart):
             raise ValueError(f"task_shares of stage {self.task} lack its own task: {self.task_shares}")
         if any(share <= 0 for share in self.task_shares.values()):
             raise ValueError(f"task_shares are positive: {self.task_shares}")
-        if self.gate_per_task and (mixed or len(self.task_shares) < 2):
+        if self.gate_per_task and mixed:
+            raise ValueError("gate_per_task is for stages that have an expert of their own task, and mixed has none")
+        if self.gate_per_task and len(self.task_shares) < 2:
             raise ValueError(
                 f"gate_per_task of stage {self.task}: its task_shares name no second task: add one, or set it to false"
             )

@@ -38,7 +38,7 @@ class StepMetrics:
     """U_t, hard; of the stage's own task alone with ``gate_per_task``."""
     gradient_norm: float | None
     learning_rate: float
-    """Of the last step."""
+    """The stage's, in the last step; its routers' is that times ``router_rate``."""
     samples_per_second: float
     seconds: float
     waited: float

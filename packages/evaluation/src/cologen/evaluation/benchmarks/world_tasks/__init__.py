@@ -1,1 +1,1 @@
-"""The synthetic dataset's own benchmarks: six tasks on held-out scenes, measured by reading the outputs back."""
+"""The benchmarks of the synthetic dataset: text, the five tasks and depth, on held-out scenes that are read back."""

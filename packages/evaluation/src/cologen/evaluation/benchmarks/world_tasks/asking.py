@@ -14,12 +14,14 @@ import cv2
 import numpy as np
 
 from cologen.datagen.drawn_pairs import (
+    Condition,
     DrawnPair,
     control_pair,
     customized_pair,
     editing_pair,
     grounding_pair,
     inpaint_pair,
+    pair_from_map,
 )
 from cologen.datagen.world.captions import captions
 from cologen.datagen.world.edits import Edit
@@ -29,12 +31,15 @@ from cologen.datagen.world.scene import Scene, sample_scene
 from cologen.datagen.world.subjects import SubjectPair
 from cologen.evaluation.metrics.edges import canny_edges
 from cologen.evaluation.records import ConditionMap, Picture, Question, Region
+from cologen.evaluation.worldbench.control_measures import covering_pairs
 from cologen.evaluation.worldbench.mark_measures import MarkAsked
 from cologen.model.tasks import TaskName
 from cologen.pictures.masks import HOLE_GREY
 
 OVERSAMPLING = 2
 """Pixels of a rendering along one of the output."""
+_SCENES_PER_ITEM = 256
+"""Scenes that may be looked at for an item that not every scene can be."""
 
 Truth = TypeVar("Truth")
 
@@ -122,7 +127,23 @@ def ask_grounding(seed: int, index: int, level: LevelName, size: int) -> Asked[M
 
 def ask_control(seed: int, index: int, level: LevelName, size: int) -> Asked[Controlled]:
     """A map of edges, depth or classes, in turn."""
-    pair = control_pair(seed, index, level, size * OVERSAMPLING)
+    return _controlled(control_pair(seed, index, level, size * OVERSAMPLING), size)
+
+
+def ask_depth(seed: int, index: int, level: LevelName, size: int) -> Asked[Controlled]:
+    """A map of depth, of the first of the item's scenes in which an object covers another.
+
+    Raises:
+        RuntimeError: none of them has such objects, of which no case is known.
+    """
+    scenes = range(index * _SCENES_PER_ITEM, (index + 1) * _SCENES_PER_ITEM)
+    found = next((each for each in scenes if covering_pairs(sample_scene(seed, each, level), size, size)), None)
+    if found is None:
+        raise RuntimeError(f"no scene of seed {seed}, item {index} has objects that overlap: take another seed")
+    return _controlled(pair_from_map(seed, found, level, size * OVERSAMPLING, "depth"), size)
+
+
+def _controlled(pair: DrawnPair[Condition], size: int) -> Asked[Controlled]:
     drawing, kind, target = pair.made.drawing, pair.made.kind, shrunk(pair.target, size)
     method = cv2.INTER_NEAREST if kind == "segmentation" else cv2.INTER_AREA
     condition = cv2.resize(pair.source, (size, size), interpolation=method).astype(np.uint8)
@@ -153,11 +174,12 @@ ASK: Mapping[str, Callable[[int, int, LevelName, int], Asked[Any]]] = MappingPro
         "inpaint": ask_inpaint,
         "grounding": ask_grounding,
         "control": ask_control,
+        "depth": ask_depth,
         "customized": ask_customized,
         "editing": ask_editing,
     }
 )
-"""``(seed, index, level, size)`` to an item, by task."""
+"""``(seed, index, level, size)`` to an item, by task; ``depth`` is the part of control that few scenes show."""
 
 
 def shrunk(picture: Picture, size: int) -> Picture:

@@ -25,7 +25,7 @@ from cologen.evaluation.worldbench.subject_measures import customized
 Values = Mapping[str, float | None]
 Measure = Callable[[Picture, object, LevelName], Values]
 
-_FAR = 2.0
+_MOST_L1 = 2.0
 """The largest difference of two pictures in [-1, 1]."""
 
 
@@ -60,8 +60,15 @@ def _control(output: Picture, truth: object, level: LevelName) -> Values:
     miou = segmentation_miou(reading, truth.labels)
     if truth.kind == "segmentation":
         return found | {"miou": miou}
-    order = depth_order(reading, truth.scene, *output.shape[:2]).order
+    order = depth_order(output, reading, truth.scene).order
     return found | {"depth_miou": miou, "depth_order": order}
+
+
+def _depth(output: Picture, truth: object, level: LevelName) -> Values:
+    assert isinstance(truth, Controlled)
+    reading = read(output, level)
+    found = depth_order(output, reading, truth.scene)
+    return {"found": found.found, "order": found.order, "miou": segmentation_miou(reading, truth.labels)}
 
 
 def _customized(output: Picture, truth: object, level: LevelName) -> Values:
@@ -106,6 +113,11 @@ MEASURES: Mapping[str, tuple[Measure, Mapping[str, str]]] = MappingProxyType(
             "depth_miou": "mean IoU of the classes that are read, of items made from depth",
             "depth_order": "share of the pairs that overlap which are read in their order, of items made from depth",
         }),
+        "depth": (_depth, {
+            "found": "share of the pairs that overlap of which both are read in their places",
+            "order": "share of the pairs that overlap which are read with the nearer one in front",
+            "miou": "mean IoU of the classes that are read",
+        }),
         "customized": (_customized, {
             "subject": "whether an object has the subject's shape, colour and texture",
             "objects": "share of the prompt's objects that are there",
@@ -141,7 +153,7 @@ def metrics_of(task: str, truth: Callable[[str], object], level: LevelName) -> t
             title=name.replace("_", " "),
             better="lower" if name.startswith("l1") else "higher",
             best=0.0 if name.startswith("l1") else 1.0,
-            worst=_FAR if name.startswith("l1") else 0.0,
+            worst=_MOST_L1 if name.startswith("l1") else 0.0,
             protocol=words,
             value=value_of(name),
         )
