@@ -38,8 +38,8 @@ from cologen.model.tasks import TaskName
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.workers import in_order
 from cologen.trainer.distributed import Processes
-from cologen.trainer.recipes.catalog import world
 from cologen.trainer.recipes.curriculum import Resolution
+from cologen.trainer.recipes.world import world
 
 SCENES, WIDTH, HEIGHT, SIDE = 64, 640, 480, 512
 GRAINS = {"flat": 0.0, "grainy": 9.0}

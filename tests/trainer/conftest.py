@@ -21,7 +21,7 @@ from cologen.datagen.passes.reading import Reader
 from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
 from cologen.trainer.data.world import HELD_OUT_TASKS
-from cologen.trainer.recipes.catalog import VALIDATION
+from cologen.trainer.recipes.world import VALIDATION
 
 SCENES, WIDTH, HEIGHT = 16, 64, 48
 _SMALL = PairPolicy(min_side=32)

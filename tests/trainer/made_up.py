@@ -12,8 +12,8 @@ from cologen.trainer.data.batch import Batch, LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
 from cologen.trainer.loop.validation import HeldOutSample, Validation
-from cologen.trainer.recipes.catalog import world, world_base
 from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.world import world, world_base
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 

@@ -19,7 +19,8 @@ from cologen.trainer.loop.stage import train_stage
 from cologen.trainer.loop.stopping import Stopping
 from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.catalog import load_recipe
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.run_folder import where_to_go_on
 
 ALONE = Processes(0, 1, torch.device("cpu"))

@@ -13,7 +13,7 @@ from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.pictures.masks import HOLE_GREY
 from cologen.trainer.data.fetching import Fetcher, OpenedComponent
 from cologen.trainer.data.manifests import open_manifest
-from cologen.trainer.recipes.catalog import WORLD_MANIFESTS
+from cologen.trainer.recipes.world import WORLD_MANIFESTS
 from cologen.trainer.schedule.buckets import Assignment, Work
 
 ALL = Work((32, 32), tuple(Assignment(place, 0, (place, place + 1)) for place in range(8)))

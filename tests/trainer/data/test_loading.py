@@ -17,8 +17,8 @@ from cologen.trainer.data.draws import with_captions_dropped
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.manifests import open_manifest
 from cologen.trainer.distributed import Processes
-from cologen.trainer.recipes.catalog import world, world_base
 from cologen.trainer.recipes.curriculum import Recipe, Resolution
+from cologen.trainer.recipes.world import world, world_base
 
 CPU = torch.device("cpu")
 ALONE = Processes(0, 1, CPU)

@@ -15,8 +15,8 @@ from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.manifests import open_manifest
 from cologen.trainer.data.online import OnlineControl, kinds_wanted
 from cologen.trainer.distributed import Processes
-from cologen.trainer.recipes.catalog import world
 from cologen.trainer.recipes.curriculum import Resolution
+from cologen.trainer.recipes.world import world
 from tests.processes import ray_processes
 
 pytestmark = [

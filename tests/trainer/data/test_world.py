@@ -9,7 +9,7 @@ from cologen.datagen.world.formats import WORLD_VERSION
 from cologen.datagen.world.formats.ensuring import MARKER
 from cologen.model.tasks import TASK_NAMES
 from cologen.trainer.data.world import HELD_OUT_TASKS, TASKS, WORLD, ensure_manifests, is_of_world
-from cologen.trainer.recipes.catalog import WORLD_HELD_OUT, WORLD_MANIFESTS
+from cologen.trainer.recipes.world import WORLD_HELD_OUT, WORLD_MANIFESTS
 
 
 def test_all_manifests_of_the_world_s_recipes_can_be_made():

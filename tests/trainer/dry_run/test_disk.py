@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from cologen.trainer.dry_run.disk import Disk, disk, lacking
-from cologen.trainer.recipes.catalog import cologen_flux, world
+from cologen.trainer.recipes.paper import cologen_flux
+from cologen.trainer.recipes.world import world
 from tests.trainer import small_runs
 
 

@@ -19,8 +19,9 @@ from cologen.trainer.dry_run.estimates import (
     tokens_of,
     trained_parameters,
 )
-from cologen.trainer.recipes.catalog import cologen_flux, world, world_base
 from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.paper import cologen_flux
+from cologen.trainer.recipes.world import world, world_base
 
 ALONE = Setup(gpu=GPUS["h200"], num_gpus=1, sharded=False, utilization=0.4)
 BATCH = 2

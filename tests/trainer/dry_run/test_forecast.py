@@ -17,9 +17,11 @@ from cologen.trainer.dry_run.estimates import Setup
 from cologen.trainer.dry_run.forecast import RunForecast, forecast_run
 from cologen.trainer.dry_run.missing import from_base
 from cologen.trainer.loop import bases
-from cologen.trainer.recipes.catalog import cologen_flux, load_recipe, world, world_base
+from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.optimizer import Optimizer
+from cologen.trainer.recipes.paper import cologen_flux
+from cologen.trainer.recipes.world import world, world_base
 
 ALONE = Setup(gpu=GPUS["h200"], num_gpus=1, sharded=False, utilization=0.4)
 

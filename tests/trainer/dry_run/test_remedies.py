@@ -8,8 +8,10 @@ import pytest
 from cologen.model.gpus import GPUS
 from cologen.trainer.dry_run.estimates import Setup, memory
 from cologen.trainer.dry_run.remedies import conflicts, for_division, for_memory, undivided
-from cologen.trainer.recipes.catalog import cologen_flux, load_recipe, world_base
+from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.paper import cologen_flux
+from cologen.trainer.recipes.world import world_base
 
 STAGES = range(5)
 

@@ -8,7 +8,7 @@ from cologen.model.gpus import GPUS
 from cologen.trainer.dry_run.estimates import Setup
 from cologen.trainer.dry_run.forecast import forecast_run
 from cologen.trainer.dry_run.tables import rendered
-from cologen.trainer.recipes.catalog import cologen_flux
+from cologen.trainer.recipes.paper import cologen_flux
 
 SETUP = Setup(gpu=GPUS["h100"], num_gpus=8, sharded=True, utilization=0.4)
 

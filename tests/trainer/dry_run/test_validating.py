@@ -5,8 +5,9 @@ import pytest
 from cologen.model import costs
 from cologen.trainer.dry_run.estimates import shape_of, tokens_of
 from cologen.trainer.dry_run.validating import validating_operations
-from cologen.trainer.recipes.catalog import load_recipe, world
+from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.world import world
 
 
 def forward(recipe: Recipe, number: int) -> tuple[int, int]:

@@ -13,7 +13,9 @@ from cologen.trainer.dry_run.missing import from_base
 from cologen.trainer.loop import bases
 from cologen.trainer.loop.bases import missing_packages, open_base
 from cologen.trainer.loop.prompt_batches import FixedBatches, Offloaded
-from cologen.trainer.recipes.catalog import RECIPES, cologen_flux, world, world_base
+from cologen.trainer.recipes.catalog import RECIPES
+from cologen.trainer.recipes.paper import cologen_flux
+from cologen.trainer.recipes.world import world, world_base
 from tests.model.tiny_flux import TRANSFORMER, write_flux
 from tests.trainer.made_up import ALONE
 

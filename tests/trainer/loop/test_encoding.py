@@ -9,7 +9,7 @@ from cologen.model.bundle import build
 from cologen.model.presets import preset
 from cologen.trainer.data.batch import Batch
 from cologen.trainer.loop.encoding import Encoder
-from cologen.trainer.recipes.catalog import world
+from cologen.trainer.recipes.world import world
 
 
 def test_kept_or_not_it_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -21,9 +21,9 @@ from cologen.trainer.loop.measures import GROUP
 from cologen.trainer.loop.run import Run, learner_of
 from cologen.trainer.loop.validation import Validation
 from cologen.trainer.loop.validator import Validator, averaged
-from cologen.trainer.recipes.catalog import WORLD_HELD_OUT
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.held_out import HeldOut
+from cologen.trainer.recipes.world import WORLD_HELD_OUT
 from tests.trainer import two_runs
 from tests.trainer.loop.made_up_measures import installed
 from tests.trainer.small_runs import ALONE, Watching, adapter_bytes, recipe, train

@@ -14,8 +14,9 @@ from cologen.trainer.recipes.ablations import (
     sweep_rank,
     sweep_rho,
 )
-from cologen.trainer.recipes.catalog import RECIPES, load_recipe, world
+from cologen.trainer.recipes.catalog import RECIPES, load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.world import world
 
 BASE = world()
 

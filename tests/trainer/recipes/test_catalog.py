@@ -7,7 +7,9 @@ import pytest
 
 from cologen.datagen.manifest.schemas import SCHEMAS, Task, TrainedTask
 from cologen.model.tasks import TASK_NAMES, TASKS
-from cologen.trainer.recipes.catalog import RECIPES, cologen_flux, load_recipe, world
+from cologen.trainer.recipes.catalog import RECIPES, load_recipe
+from cologen.trainer.recipes.paper import cologen_flux
+from cologen.trainer.recipes.world import world
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.trainer.recipes.catalog import RECIPES, load_recipe
-from cologen.trainer.recipes.curriculum import Recipe, Resolution, Stage, recipe_hash
+from cologen.trainer.recipes.curriculum import Recipe, Resolution, recipe_hash
 from cologen.trainer.recipes.effects import RecipePart
 from cologen.trainer.recipes.optimizer import Optimizer
+from cologen.trainer.recipes.stages import Stage
 
 STAGE = Stage(
     task="editing",

@@ -2,9 +2,10 @@
 
 import pytest
 
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.effects import Effect, effect_of, parts_of
 from cologen.trainer.recipes.optimizer import Optimizer
+from cologen.trainer.recipes.stages import Stage
 
 
 def fields(effect: Effect) -> set[str]:

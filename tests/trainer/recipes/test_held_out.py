@@ -7,11 +7,12 @@ import pytest
 
 from cologen.trainer.changes import changes, refused
 from cologen.trainer.json_files import write_sealed
-from cologen.trainer.recipes.catalog import RECIPES, WORLD_HELD_OUT, WORLD_MANIFESTS, load_recipe, world
+from cologen.trainer.recipes.catalog import RECIPES, load_recipe
 from cologen.trainer.recipes.curriculum import Recipe, recipe_hash
 from cologen.trainer.recipes.effects import Effect
 from cologen.trainer.recipes.held_out import HeldOut
 from cologen.trainer.recipes.overrides import read_recipe
+from cologen.trainer.recipes.world import WORLD_HELD_OUT, WORLD_MANIFESTS, world
 
 BEFORE = {
     "world": "e6dd11b5dd763d7395bbf66ba0548498ab23494c8002d5c6950ebbf1de8687ba",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cologen.trainer.recipes.catalog import world, world_small
 from cologen.trainer.recipes.overrides import overridden, read_recipe
+from cologen.trainer.recipes.world import world, world_small
 
 BASE = world()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cologen.trainer.recipes.catalog import world
+from cologen.trainer.recipes.world import world
 from cologen.trainer.watchers.sinks import Sink, TensorBoard, WeightsAndBiases
 
 

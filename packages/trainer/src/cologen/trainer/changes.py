@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from cologen.trainer.json_files import read_lines
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.effects import Effect, effect_of, model_at, parts_of
 from cologen.trainer.recipes.overrides import by_task
+from cologen.trainer.recipes.stages import Stage
 
 CHANGES = "changes.jsonl"
 _ABSENT = "nothing"

@@ -66,7 +66,7 @@ def covering_pairs(scene: Scene, height: int, width: int) -> list[tuple[int, int
     """The pairs (farther, nearer) of a scene's objects of which one covers the other, in a picture of this size."""
     full, square = [full_mask(thing, width, height) for thing in scene.objects], np.ones([_LEAST_OVERLAP] * 2, np.uint8)
     # Objects come from back to front.
-    return [(i, j) for j in range(len(full)) for i in range(j) if cv2.erode(full[i] & full[j], square).any()]
+    return [(i, j) for j in range(len(full)) for i in range(j) if cv2.erode(np.minimum(full[i], full[j]), square).any()]
 
 
 def depth_order(output: Picture, reading: Reading, scene: Scene) -> OrderValues:

@@ -20,7 +20,7 @@ from cologen.datagen.samples import render
 from cologen.trainer.data.manifests import ManifestRows
 from cologen.trainer.data.pixels import Fractions, Pixels, fit, fit_mask
 from cologen.trainer.data.scenes import SceneRows
-from cologen.trainer.recipes.curriculum import StageTask
+from cologen.trainer.recipes.stages import StageTask
 from cologen.trainer.schedule.buckets import Assignment, Work
 
 

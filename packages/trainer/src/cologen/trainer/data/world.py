@@ -18,7 +18,7 @@ from cologen.datagen.passes.task_jobs import default_jobs
 from cologen.datagen.world.formats import WORLD_VERSION, World, ensure, version_of, world_format
 from cologen.model.tasks import TaskName
 from cologen.trainer.data.workers import in_order
-from cologen.trainer.recipes.catalog import VALIDATION, WORLD_HELD_OUT, WORLD_MANIFESTS
+from cologen.trainer.recipes.world import VALIDATION, WORLD_HELD_OUT, WORLD_MANIFESTS
 
 PART_SIZE = 128
 

@@ -14,7 +14,8 @@ from cologen.model.costs import Shape, Tokens
 from cologen.model.gpus import Gpu
 from cologen.model.presets import Preset, preset
 from cologen.model.world_codec import WorldCodec
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 
 GIB = 2**30
 

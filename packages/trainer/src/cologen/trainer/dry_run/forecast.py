@@ -25,7 +25,8 @@ from cologen.trainer.dry_run.estimates import (
     trained_parameters,
 )
 from cologen.trainer.dry_run.validating import validating_operations
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.schedule.plan import Component, Plan
 
 WEIGHTS: Mapping[ConditionKind, str | Path] = MappingProxyType({"hed": HUB, "lineart": HUB})

@@ -20,7 +20,8 @@ from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint
 from cologen.trainer.loop.learner import Learner
 from cologen.trainer.loop.saving import load_training
 from cologen.trainer.loop.watcher import Watcher
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.strategy import Strategy
 
 

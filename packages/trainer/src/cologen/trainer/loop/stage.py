@@ -25,7 +25,8 @@ from cologen.trainer.loop.run import Run, computing, learner_of
 from cologen.trainer.loop.saving import save_base, save_checkpoint
 from cologen.trainer.loop.stopping import Stopping
 from cologen.trainer.loop.validator import Validator
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 
 
 def train_stage(

@@ -9,7 +9,7 @@ from cologen.model.bundle import Bundle
 from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.loop.learner import StepReport
 from cologen.trainer.loop.validation import Validation
-from cologen.trainer.recipes.curriculum import Stage
+from cologen.trainer.recipes.stages import Stage
 
 
 @runtime_checkable

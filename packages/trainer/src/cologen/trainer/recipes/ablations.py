@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from cologen.model.tasks import TASK_NAMES
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 
 
 def staged(base: Recipe) -> Recipe:

@@ -23,7 +23,8 @@ from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.generating import Made, generate, in_bytes
 from cologen.trainer.loop.learner import StepReport
 from cologen.trainer.loop.validation import Validation
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 
 SAMPLES = "samples"
 

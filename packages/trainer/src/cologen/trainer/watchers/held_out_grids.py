@@ -15,7 +15,8 @@ from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
 from cologen.trainer.loop.validation import HeldOutSample, Validation
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.watchers.grids import SAMPLES
 from cologen.trainer.watchers.held_out_metrics import finite
 

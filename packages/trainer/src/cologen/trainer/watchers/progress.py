@@ -16,7 +16,8 @@ from cologen.reports.durations import duration
 from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.loop.learner import StepReport
 from cologen.trainer.loop.validation import Validation
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 
 _RECENT_SECONDS = 30.0
 """Over which the speed is measured."""

@@ -24,7 +24,8 @@ from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
 from cologen.trainer.loop.validation import Validation
-from cologen.trainer.recipes.curriculum import Recipe, Stage, recipe_hash
+from cologen.trainer.recipes.curriculum import Recipe, recipe_hash
+from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.watchers.grids import grid_path
 from cologen.trainer.watchers.held_out_section import held_out_curve, held_out_section
 from cologen.trainer.watchers.metrics import (

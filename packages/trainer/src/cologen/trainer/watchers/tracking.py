@@ -18,7 +18,8 @@ from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
 from cologen.trainer.loop.validation import Validation
-from cologen.trainer.recipes.curriculum import Recipe, Stage
+from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.watchers.held_out_metrics import held_out_metrics, held_out_scalars
 from cologen.trainer.watchers.metrics import (
     HELD_OUT,
