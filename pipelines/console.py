@@ -16,7 +16,7 @@ from cologen.datagen.engine.build import PartDone
 from cologen.datagen.engine.dispatch import Status
 from cologen.datagen.engine.jobs import Job
 from cologen.datagen.heartbeat import INTERVAL, heartbeat
-from cologen.datagen.interrupts import STOPPED, second_one_ends
+from cologen.datagen.interrupts import STOPPED, second_one_ends, terminated_like_ctrl_c
 from cologen.datagen.manifest import MANIFEST_NAME, REPORT_NAME, Manifest, rejected_file
 from cologen.reports.durations import duration
 from cologen.reports.printable import console
@@ -31,11 +31,11 @@ _ERRORS = console(stderr=True)
 def run(options: type[_Options], command: Callable[[_Options], int], args: Sequence[str] | None = None) -> int:
     """Parse the arguments (None: the process's own), run the command, and return its exit code.
 
-    0 done, 1 failed with one message that says what to do next, 130 stopped by Ctrl-C; wrong usage leaves with 2. A
-    second Ctrl-C ends the process at once.
+    0 done, 1 failed with one message that says what to do next, 130 stopped by Ctrl-C or SIGTERM; wrong usage leaves
+    with 2. A second signal ends the process at once.
     """
     try:
-        with second_one_ends(_STOPPED_WORDS):
+        with second_one_ends(_STOPPED_WORDS), terminated_like_ctrl_c():
             return command(tyro.cli(options, args=args, config=(tyro.conf.FlagCreatePairsOff,)))
     except (ValueError, OSError, RuntimeError) as error:
         _ERRORS.print(f"Failed: {error}")

@@ -21,6 +21,7 @@ from pipelines.experiment_plan import ExperimentName, ExperimentRun, Scale, plan
 from pipelines.experiment_report import write_report
 from pipelines.experiment_results import read_figures
 from pipelines.experiment_steps import (
+    Evaluation,
     Setting,
     at_work,
     evaluate_run,
@@ -154,25 +155,28 @@ def _distinct(runs: Sequence[ExperimentRun]) -> list[ExperimentRun]:
 
 
 def _work(all_runs: Sequence[ExperimentRun], setting: Setting, jobs: int) -> None:
-    """Train and measure all runs, parents first."""
+    """Train all runs, parents first, and measure them: evaluations fill the time in which the last runs train."""
     runs = _distinct(all_runs)
     total = sum(1 + len(evaluations(each)) for each in runs)
     with progress_over_count(total, "experiment", "steps") as advance, at_work(jobs) as (pool, children):
 
-        def finish(one: ExperimentRun, parent: Future[None] | None) -> None:
+        def train(one: ExperimentRun, parent: Future[None] | None) -> None:
             if parent is not None:
                 parent.result()
             if train_run(one, setting, children):
                 CONSOLE.print(f"trained {one.name}")
             advance(1)
-            for evaluation in evaluations(one):
-                evaluate_run(evaluation, setting, children)
-                advance(1)
 
-        at: dict[str, Future[None]] = {}
+        def measure(one: Evaluation, trained: Future[None]) -> None:
+            trained.result()
+            evaluate_run(one, setting, children)
+            advance(1)
+
+        trained: dict[str, Future[None]] = {}
         for one in runs:
-            at[one.name] = pool.submit(finish, one, at.get(one.parent or ""))
-        for future in at.values():
+            trained[one.name] = pool.submit(train, one, trained.get(one.parent or ""))
+        measured = [pool.submit(measure, each, trained[one.name]) for one in runs for each in evaluations(one)]
+        for future in (*trained.values(), *measured):
             future.result()
 
 

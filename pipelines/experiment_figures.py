@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
@@ -106,6 +106,21 @@ def figures_of(run: ExperimentRun, out: Path) -> RunFigures:
     )
 
 
+def with_parents(runs: Sequence[RunFigures]) -> list[RunFigures]:
+    """The same, where a run that begins after another has the figures and choices of the stages that it shares."""
+    by_name = {each.run.name: each for each in runs}
+    found: list[RunFigures] = []
+    for each in runs:
+        parent, last = by_name.get(each.run.parent or ""), len(each.run.recipe.stages) - 1
+        if parent is None:
+            found.append(each)
+            continue
+        figures = {at: value for at, value in parent.figures.items() if at[0] < last} | dict(each.figures)
+        usage = {at: shares for at, shares in parent.usage.items() if at[0] < last} | dict(each.usage)
+        found.append(replace(each, figures=figures, usage=usage))
+    return found
+
+
 def _read(evaluation: Evaluation, out: Path) -> dict[tuple[int, str, str], float]:
     path = evaluation.folder(out) / RESULTS
     if not path.is_file():
@@ -127,6 +142,15 @@ def over_seeds(runs: Sequence[RunFigures], row: str, value: Callable[[RunFigures
 def rows_of(runs: Sequence[RunFigures]) -> list[str]:
     """The rows, in the order of the plan."""
     return list(dict.fromkeys(each.run.row for each in runs))
+
+
+def sweeps_of(runs: Sequence[RunFigures]) -> dict[str, list[RunFigures]]:
+    """The runs of each sweep, its smallest value first."""
+    names = sorted({each.run.sweep for each in runs if each.run.sweep})
+    return {
+        name: sorted((each for each in runs if each.run.sweep == name), key=lambda each: each.run.setting)
+        for name in names
+    }
 
 
 def forgotten(runs: Sequence[RunFigures], row: str, task: TaskName, metric: str) -> tuple[Spread, Spread] | None:

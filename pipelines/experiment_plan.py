@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
+from cologen.trainer.changes import changes
 from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS, at_equal_compute
 from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.effects import Effect
 
 ExperimentName = Literal["table5", "figure4"]
-EXPERIMENTS: tuple[ExperimentName, ...] = get_args(ExperimentName)
 Scale = Literal["tiny", "small"]
 SCALES: Mapping[Scale, str] = MappingProxyType({"tiny": "world", "small": "world-small"})
 """The recipe whose variants are compared."""
@@ -47,6 +48,11 @@ class ExperimentRun:
         return f"{self.same_as or self.row}-seed{self.recipe.seed}"
 
     @property
+    def setting(self) -> float:
+        """The value of its ``sweep``, which ends the row's name; 0 where there is none."""
+        return float(self.row.rpartition("-")[2]) if self.sweep else 0.0
+
+    @property
     def begins_at(self) -> str | None:
         """The checkpoint that it begins at, as ``train --from`` takes it behind the run: the end of a stage."""
         if self.parent is None:
@@ -68,10 +74,29 @@ def planned(
     return tuple(run for seed in seeds for run in plan(base.replace(seed=seed)))
 
 
+def same_training(one: Recipe, other: Recipe) -> bool:
+    """Whether two recipes make the same weights and ask the same held-out losses; their grids and logs may differ."""
+    ends = len(one.stages), len(other.stages)
+    decisive = [
+        change
+        for change in changes(one.model_dump(mode="json"), other.model_dump(mode="json"), finished=0, begun=max(ends))
+        if change.effect is not Effect.FREE
+    ]
+    return not decisive and _asked(one) == _asked(other)
+
+
+def _asked(recipe: Recipe) -> object:
+    """What decides the held-out losses."""
+    held_out = recipe.held_out
+    return held_out and (held_out.manifests, held_out.rows_per_task, held_out.times, held_out.earlier_tasks)
+
+
 def _rows(base: Recipe) -> list[ExperimentRun]:
     """Table 5, ``replay`` and ``gated-replay``, every row with as many samples as ``staged``."""
     return [
-        ExperimentRun(row=name, sweep=None, recipe=at_equal_compute(_made(name, vary, base), base))
+        ExperimentRun(
+            row=name, sweep=None, recipe=_made(name, lambda of, vary=vary: at_equal_compute(vary(of), of), base)
+        )
         for name, vary in ABLATIONS.items()
     ]
 

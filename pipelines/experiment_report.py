@@ -2,13 +2,13 @@
 
 OUT/results.md      the tables
 OUT/results.json    every figure of every run, which ``--also`` of another run takes in
-OUT/plots/*.svg     one of each headline figure
+OUT/plots/*.svg     one of each headline figure, or of each sweep
 OUT/pictures/*.png  of each task: source, target, and what the runs here of the first seed made of it
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,22 +17,35 @@ from PIL import Image
 
 from cologen.evaluation.benchmarks.catalog import open_benchmark
 from cologen.evaluation.benchmarks.options import Options
+from cologen.evaluation.benchmarks.world_tasks.measuring import MOST_L1
 from cologen.evaluation.generating.outputs import OutputFolder
 from cologen.evaluation.records import ScoreError
 from cologen.model.files import write_atomically
 from cologen.model.tasks import TASK_NAMES, TaskName
 from cologen.reports.contact_sheet import Row, contact_sheet
-from cologen.reports.dots import dots
+from cologen.reports.svg_plots import curves, dots
 from cologen.trainer.data.world import WORLD
-from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten, over_seeds, rows_of
+from pipelines.experiment_figures import (
+    HEADLINES,
+    RunFigures,
+    Spread,
+    forgotten,
+    over_seeds,
+    rows_of,
+    sweeps_of,
+    with_parents,
+)
 from pipelines.experiment_plan import KEEPING
 from pipelines.experiment_results import write_figures
 from pipelines.experiment_steps import Evaluation, Setting
 
 MARKDOWN, FIGURES, PLOTS, PICTURES = "results.md", "results.json", "plots", "pictures"
 _NUM_PICTURES = 4
-_FAR = 2.0
-"""The largest L1 of pictures in [-1, 1]."""
+_SWEEPS = {
+    "alpha": "Figure 4a: α, the weight of the veteran gate loss, in the last stage",
+    "rank": "Figure 4b: the rank of all experts",
+    "rho": "Figure 4c: ρ, the routing density, in the last stage",
+}
 
 
 def write_report(here: Sequence[RunFigures], elsewhere: Sequence[RunFigures], setting: Setting) -> Path:
@@ -43,43 +56,90 @@ def write_report(here: Sequence[RunFigures], elsewhere: Sequence[RunFigures], se
         elsewhere: those of another machine.
         setting: what all of them share.
     """
-    out, runs = setting.out, [*here, *elsewhere]
+    out, runs = setting.out, with_parents([*here, *elsewhere])
     for folder in (PLOTS, PICTURES):
         (out / folder).mkdir(parents=True, exist_ok=True)
     write_figures(out / FIGURES, runs, setting.identity)
     for task in TASK_NAMES:
-        for metric in HEADLINES[task]:
-            _plot(runs, task, metric, out / PLOTS / f"{task}-{metric}.svg")
         _pictures(here, task, setting)
+    sweeps = sweeps_of(runs)
+    _plots(runs, sweeps, out / PLOTS)
     kept = [row for row in rows_of(runs) if row in KEEPING]
     of_rows = [section(runs, row) for row in kept for section in (_forgetting, _choices)]
-    sections = [_after_own(runs), _after_last(runs), _losses(runs), *of_rows, _cost(runs)]
-    text = "\n\n".join([f"# {setting.experiment} at scale {setting.scale}", *filter(None, sections)]) + "\n"
+    compared = [_sweep(name, each) for name, each in sweeps.items()] or [
+        _after_own(runs), _after_last(runs), _losses(runs), _own_expert(runs)
+    ]  # fmt: skip
+    head = f"# {setting.experiment} at scale {setting.scale}\n\n{_what_is_shown(runs)}"
+    text = "\n\n".join([head, *filter(None, [*compared, *of_rows, _cost(runs)])]) + "\n"
     write_atomically(out / MARKDOWN, text.encode())
     return out / MARKDOWN
 
 
-def _after_own(runs: Sequence[RunFigures]) -> str:
+def _what_is_shown(runs: Sequence[RunFigures]) -> str:
     num_seeds = len({each.run.recipe.seed for each in runs})
     means = "One seed"
     if num_seeds > 1:
         means = f"Means over {num_seeds} seeds, or as many as are named, ± half of the 95 % interval (Student's t)"
+    return (
+        f"{means}. All figures are shares in [0, 1], of which higher is better, except `l1 outside` (pixels in "
+        "[-1, 1], lower is better)."
+    )
+
+
+def _after_own(runs: Sequence[RunFigures]) -> str:
     words = (
         "## After the stage of the task\n\nEach task as soon as it was trained, which is what the paper compares; a "
-        f"task that a row leaves out has no figure. {means}. All are shares in [0, 1], of which higher is better, "
-        "except `l1 outside` (pixels in [-1, 1], lower is better)."
+        "task that a row leaves out has no figure."
     )
     return f"{words}\n\n{_figures(runs, RunFigures.own)}"
 
 
 def _after_last(runs: Sequence[RunFigures]) -> str:
-    words = "## After the last stage\n\nOne model for all tasks. Figures as above."
-    return f"{words}\n\n{_figures(runs, RunFigures.last)}"
+    return f"## After the last stage\n\nOne model for all tasks.\n\n{_figures(runs, RunFigures.last)}"
+
+
+def _sweep(name: str, runs: Sequence[RunFigures]) -> str:
+    shared = any(each.run.parent for each in runs)
+    own = "Each task right after its own stage:"
+    if shared:
+        own = "Each task right after its own stage; those before the last are the same for all:"
+    return "\n\n".join(
+        [
+            f"## {_SWEEPS[name]}",
+            own,
+            _figures(runs, RunFigures.own),
+            "After the last stage, one model for all tasks:",
+            _figures(runs, RunFigures.last),
+            _own_expert(runs, "###"),
+        ]
+    )
+
+
+def _own_expert(runs: Sequence[RunFigures], level: str = "##") -> str:
+    rows: list[list[str]] = []
+    for row in rows_of(runs):
+        experts = next(each.run.recipe.task_experts for each in runs if each.run.row == row)
+        if len(experts) > 1:
+            cells = [_cell(runs, row, lambda run, task=task: _share_of_own(run, task), 2) for task in TASK_NAMES]
+            rows.append([row, *cells])
+    if not rows:
+        return ""
+    words = (
+        f"{level} Own experts after the last stage\n\nThe share of blocks in which held-out rows of each task choose "
+        "the expert of its stage; a row with one expert has nothing to choose."
+    )
+    return f"{words}\n\n{_table(['', *TASK_NAMES], rows)}"
+
+
+def _share_of_own(run: RunFigures, task: TaskName) -> float | None:
+    expert = run.run.recipe.task_experts.get(task)
+    shares = run.usage.get((len(run.run.recipe.stages) - 1, task))
+    return None if expert is None or not shares else _at(shares, expert)
 
 
 def _figures(runs: Sequence[RunFigures], figure: Callable[[RunFigures, str, str], float | None]) -> str:
     columns = [(task, metric) for task in TASK_NAMES for metric in HEADLINES[task]]
-    head = ["", *(f"{task}: {metric.replace('_', ' ')}" for task, metric in columns)]
+    head = ["", *(f"{task}: {_worded(metric)}" for task, metric in columns)]
     rows = [[row, *(_cell(runs, row, lambda run, at=at: figure(run, *at)) for at in columns)] for row in rows_of(runs)]
     return _table(head, rows)
 
@@ -105,7 +165,7 @@ def _forgetting(runs: Sequence[RunFigures], row: str) -> str:
         for metric in HEADLINES[task]:
             found = forgotten(runs, row, task, metric)
             if found is not None:
-                rows.append([f"{task}: {metric.replace('_', ' ')}", *(_said(each) for each in found)])
+                rows.append([f"{task}: {_worded(metric)}", *(_said(each) for each in found)])
     if not rows:
         return ""
     words = f"## Forgetting: {row}\n\nEach task after its own stage, and after the last one."
@@ -167,14 +227,37 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _plot(runs: Sequence[RunFigures], task: str, metric: str, path: Path) -> None:
-    values = {
-        row: [value for each in runs if each.run.row == row and (value := each.last(task, metric)) is not None]
-        for row in rows_of(runs)
-    }
-    found = [value for each in values.values() for value in each]
-    high = min(_FAR, 1.1 * max([*found, 0.05])) if metric.startswith("l1") else 1.0
-    write_atomically(path, dots(f"{task}: {metric.replace('_', ' ')}", values, low=0.0, high=high).encode())
+def _plots(runs: Sequence[RunFigures], sweeps: Mapping[str, Sequence[RunFigures]], folder: Path) -> None:
+    """A curve for each task over the values of a sweep, or dots for each headline figure; after the last stage."""
+    for name, of_sweep in sweeps.items():
+        points = list(dict.fromkeys(each.run.setting for each in of_sweep))
+        staged = next((each.run.setting for each in of_sweep if each.run.same_as), None)
+        values = {
+            f"{task}: {_worded(metric)}": [
+                _values([each for each in of_sweep if each.run.setting == point], task, metric) for point in points
+            ]
+            for task, (metric, *_) in HEADLINES.items()
+        }
+        marked = None if staged is None else f"{staged:g}"
+        svg = curves(_SWEEPS[name], [f"{point:g}" for point in points], values, marked=marked)
+        write_atomically(folder / f"{name}.svg", svg.encode())
+    if sweeps:
+        return
+    for task in TASK_NAMES:
+        for metric in HEADLINES[task]:
+            rows = {row: _values([each for each in runs if each.run.row == row], task, metric) for row in rows_of(runs)}
+            found = [value for each in rows.values() for value in each]
+            high = min(MOST_L1, 1.1 * max([*found, 0.05])) if metric.startswith("l1") else 1.0
+            svg = dots(f"{task}: {_worded(metric)}", rows, low=0.0, high=high)
+            write_atomically(folder / f"{task}-{metric}.svg", svg.encode())
+
+
+def _values(runs: Sequence[RunFigures], task: str, metric: str) -> list[float]:
+    return [value for each in runs if (value := each.last(task, metric)) is not None]
+
+
+def _worded(metric: str) -> str:
+    return metric.replace("_", " ")
 
 
 def _pictures(runs: Sequence[RunFigures], task: TaskName, setting: Setting) -> None:

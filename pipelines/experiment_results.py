@@ -11,7 +11,7 @@ from cologen.evaluation.settings import in_words
 from cologen.model.files import write_atomically
 from cologen.trainer.recipes.curriculum import Recipe
 from pipelines.experiment_figures import RunFigures
-from pipelines.experiment_plan import ExperimentRun
+from pipelines.experiment_plan import ExperimentRun, same_training
 
 _FORMAT = "cologen-experiment/1"
 
@@ -45,7 +45,7 @@ def read_figures(
             raise ValueError(f"{path} is of another experiment, or was measured otherwise ({words})")
         for each in runs:
             row, recipe = each.run.row, each.run.recipe
-            if row not in recipes or recipes[row].replace(seed=recipe.seed) != recipe:
+            if row not in recipes or not same_training(recipes[row].replace(seed=recipe.seed), recipe):
                 raise ValueError(f"{path} holds {row}, trained by another recipe than is planned here")
             if (row, recipe.seed) in seen:
                 raise ValueError(f"{path} holds {row} of seed {recipe.seed}, which is {seen[row, recipe.seed]} too")

@@ -28,7 +28,7 @@ from cologen.trainer.json_files import write_sealed
 from cologen.trainer.loop.checkpoint import ADAPTER
 from cologen.trainer.recipes.overrides import read_recipe
 from cologen.trainer.run_folder import RECIPE, finished_stages
-from pipelines.experiment_plan import ExperimentName, ExperimentRun, Scale
+from pipelines.experiment_plan import ExperimentName, ExperimentRun, Scale, same_training
 
 _LAST_LINES = 12
 _RECIPES, _LOGS, EVALUATIONS, _SETTINGS = "recipes", "logs", "evaluation", "experiment.json"
@@ -185,7 +185,7 @@ def train_run(run: ExperimentRun, setting: Setting, children: Children) -> bool:
 def is_trained(run: ExperimentRun, out: Path) -> bool:
     """Whether all stages of a run are finished, by the recipe that is planned; training refuses another."""
     folder = out / run.name
-    return _is_finished(run, folder) and read_recipe(folder / RECIPE) == run.recipe
+    return _is_finished(run, folder) and same_training(read_recipe(folder / RECIPE), run.recipe)
 
 
 def _is_finished(run: ExperimentRun, folder: Path) -> bool:

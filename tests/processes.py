@@ -19,14 +19,16 @@ def ray_processes(role: str) -> list[psutil.Process]:
     return found
 
 
-def interrupted_twice(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Exit code and last words of a program that says ``begun``, and on Ctrl-C ``cleaning`` before a long cleanup."""
+def interrupted_twice(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, sent: signal.Signals = signal.SIGINT
+) -> tuple[int, str]:
+    """Exit code and last words of a program that says ``begun``, and on a signal ``cleaning`` before a long cleanup."""
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == "begun\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         assert process.stdout.readline() == "cleaning\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         _, said = process.communicate(timeout=30)
     return process.returncode, said

@@ -318,7 +318,10 @@ def test_a_stop_in_the_middle_is_one_line_and_code_130_and_what_is_committed_sta
     deadline = time.monotonic() + 300
     while not [*out.glob("rejected-*")] and driver.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
-    driver.send_signal(ending)
+    if ending == signal.SIGINT:
+        os.killpg(driver.pid, ending)  # a terminal sends it to the whole group
+    else:
+        driver.send_signal(ending)
     said, errors = driver.communicate(timeout=60)
     assert driver.returncode == 130, said + errors
     assert errors == "Stopped. What is committed is kept: run the same command again to continue.\n"

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from cologen.datagen.drawn_pairs import PAIRS
 from cologen.datagen.world.render import render
 from cologen.datagen.world.scene import sample_scene
-from cologen.evaluation.held_out import l1, l1_inside, l1_outside, objects, ssim
+from cologen.evaluation.held_out import change, edges, kept, l1, l1_inside, l1_outside, objects, shared, ssim
 
 BLACK, GREY = (np.full((16, 24, 3), shade, np.uint8) for shade in (0, 51))
 EVERYWHERE = np.ones((16, 24), np.uint8)
@@ -74,3 +75,31 @@ def test_objects_are_those_that_the_output_has_as_the_target_does():
 def test_a_target_that_is_no_scene_has_no_objects():
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     assert objects(None, noise, noise, np.ones((32, 32), np.uint8)) == {}
+
+
+def test_a_change_is_made_where_the_output_is_nearer_to_the_target_and_the_rest_is_kept():
+    target = np.where(half()[:, ::-1, None] > 0, GREY, BLACK)
+    for output, made, left in ((BLACK, 0.0, 1.0), (target, 1.0, 1.0), (GREY, 1.0, 0.0)):
+        assert change(BLACK, target, output, EVERYWHERE) == {"change": made}
+        assert kept(BLACK, target, output, EVERYWHERE) == {"kept": left}
+
+
+def test_without_a_source_that_is_changed_there_is_no_change():
+    for source, target in ((None, GREY), (GREY, GREY), (BLACK, GREY)):
+        assert change(source, target, GREY, EVERYWHERE) == kept(source, target, GREY, EVERYWHERE) == {}
+
+
+@pytest.mark.parametrize("task", PAIRS)
+def test_true_targets_are_best_and_sources_change_nothing(task: str):
+    """Marks, edits and holes are changes; a subject is in both pictures; a control map is neither."""
+    pairs = [PAIRS[task](3, index, "simple", 32) for index in range(6)]
+    mask = np.ones((32, 32), np.uint8)
+    for pair in pairs:
+        for measure in (change, kept, shared, edges):
+            assert set(measure(pair.source, pair.target, pair.target, mask).values()) <= {1.0}
+    made = [change(pair.source, pair.target, pair.source, mask) for pair in pairs]
+    assert all(each in ({}, {"change": 0.0}) for each in made)
+    assert any(made) == (task in ("inpaint", "grounding", "editing"))
+    assert any(shared(pair.source, pair.target, pair.target, mask) for pair in pairs) == (task != "control")
+    blank = np.full((32, 32, 3), 128, np.uint8)
+    assert all(set(shared(pair.source, pair.target, blank, mask).values()) <= {0.0} for pair in pairs)

@@ -37,20 +37,23 @@ def test_errors_are_one_message_and_code_1(error: type[Exception], capsys: pytes
     assert capsys.readouterr().err == "Failed: the disk is full\n"
 
 
-def test_ctrl_c_is_code_130_and_leaves_its_handler_as_it_was(capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_code_130_and_leaves_the_handlers_as_they_were(
+    sent: signal.Signals, capsys: pytest.CaptureFixture[str]
+):
     def stop(_: Options) -> int:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), sent)
         time.sleep(5)
         return 0
 
-    before = signal.getsignal(signal.SIGINT)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         assert run(Options, stop, []) == STOPPED == 130
         assert capsys.readouterr().err.startswith("Stopped.")
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
     assert run(Options, lambda _: 0, []) == 0
-    assert signal.getsignal(signal.SIGINT) is before
+    assert {each: signal.getsignal(each) for each in before} == before
 
 
 SLOW = """
@@ -70,11 +73,12 @@ sys.exit(run(Options, command, []))
 """
 
 
-def test_a_second_ctrl_c_does_not_wait_for_the_cleanup(tmp_path: Path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_wait_for_the_cleanup(sent: signal.Signals, tmp_path: Path):
     (tmp_path / "slow.py").write_text(SLOW)
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     stopped = "Stopped. What is committed is kept: run the same command again to continue.\n"
-    assert interrupted_twice([sys.executable, str(tmp_path / "slow.py")], environment) == (STOPPED, stopped)
+    assert interrupted_twice([sys.executable, str(tmp_path / "slow.py")], environment, sent) == (STOPPED, stopped)
 
 
 @pytest.mark.parametrize("command", ["build_world", "build_inpaint"])

@@ -25,9 +25,9 @@ from cologen.trainer.watchers.metrics import (
 from pipelines import experiment
 from pipelines.evaluate import main as evaluate
 from pipelines.experiment import Options, _chosen, main
-from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten
+from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten, sweeps_of, with_parents
 from pipelines.experiment_plan import ExperimentRun, planned
-from pipelines.experiment_report import FIGURES, MARKDOWN
+from pipelines.experiment_report import FIGURES, MARKDOWN, write_report
 from pipelines.experiment_results import read_figures, write_figures
 from pipelines.experiment_steps import Children, Evaluation, Setting, evaluations, is_trained, settle, train_run
 
@@ -94,6 +94,10 @@ class TestSteps:
         finished(tmp_path / run.name, run.recipe)
         assert is_trained(run, tmp_path)
         assert not is_trained(replace(run, recipe=run.recipe.replace(rank=4)), tmp_path)
+        held_out = run.recipe.held_out
+        assert held_out is not None
+        for changed, same in ((held_out.replace(num_samples=1), True), (held_out.replace(rows_per_task=1), False)):
+            assert is_trained(replace(run, recipe=run.recipe.replace(held_out=changed, log_every=7)), tmp_path) is same
 
     def test_training_that_was_stopped_is_not_taken_for_done(self, tmp_path: Path):
         children, (run, *_) = Children(), planned("table5", "tiny", (0,))
@@ -305,6 +309,45 @@ def made_up_figures(seed: int) -> list[RunFigures]:
         )
         for run in (staged, neither)
     ]  # fmt: skip
+
+
+class TestSweeps:
+    def figures(self) -> list[RunFigures]:
+        """Of figure 4: the share of edits made is the setting, that of holes 0.9 after their own stage."""
+        found: list[RunFigures] = []
+        for run in planned("figure4", "tiny", (0,)):
+            own = {} if run.parent else {(0, "inpaint", "hidden"): 0.9}
+            usage = {(4, "inpaint"): [0.25, 0, 0, 0, 0.75], (4, "editing"): [0, 0, 0, 0, 1.0]}
+            figures = own | {(4, "inpaint", "hidden"): 0.5, (4, "editing", "made"): min(1.0, run.setting)}
+            found.append(RunFigures(run=run, figures=figures, losses={}, usage=usage, samples=32, seconds=1.5))
+        return found
+
+    def test_a_point_has_the_figures_of_the_stages_that_it_shares(self):
+        found = {each.run.row: each for each in with_parents(self.figures())}
+        assert found["alpha-0"].own("inpaint", "hidden") == found["staged"].own("inpaint", "hidden") == 0.9
+        assert found["alpha-0"].last("inpaint", "hidden") == 0.5
+        assert found["rank-4"].own("inpaint", "hidden") == 0.9
+
+    def test_values_rise_in_each_sweep(self):
+        rows = {name: [each.run.row for each in runs] for name, runs in sweeps_of(self.figures()).items()}
+        assert rows == {
+            "alpha": ["alpha-0", "alpha-0.1", "alpha-0.25", "alpha-0.5", "alpha-1"],
+            "rank": ["rank-4", "rank-8", "rank-16", "rank-32"],
+            "rho": ["rho-0.2", "rho-0.4", "rho-0.6", "rho-0.8", "rho-1"],
+        }
+
+    def test_each_sweep_has_its_tables_and_its_curve(self, tmp_path: Path):
+        at = replace(setting(tmp_path), experiment="figure4")
+        text = write_report(self.figures(), [], at).read_text()
+        _, alpha, rest = text.partition("## Figure 4a")
+        alpha, _, rho = rest.partition("## Figure 4c")
+        assert "| alpha-0 | 0.900 |" in alpha, "after its own stage, from the staged run"
+        assert "| alpha-0.25 | 0.500 | – |" in alpha, "after the last stage"
+        assert "| alpha-0.1 | 0.25 | – | – | – | 1.00 |" in alpha, "own experts"
+        assert alpha.index("| alpha-0 |") < alpha.index("| alpha-0.1 |") < alpha.index("| alpha-0.5 |")
+        assert "| rho-0.2 |" in rho and "rho-" not in alpha.partition("## Figure 4b")[0]
+        assert {path.name for path in (tmp_path / "plots").iterdir()} == {"alpha.svg", "rank.svg", "rho.svg"}
+        assert 'stroke-dasharray="3 3"' in (tmp_path / "plots" / "alpha.svg").read_text(), "the staged value"
 
 
 class TestReport:

@@ -47,6 +47,7 @@ def test_sharding_needs_checkpointing():
     with pytest.raises(ValueError, match="fsdp needs gradient checkpointing: --set gradient_checkpointing=true"):
         wrapped(model, Processes(0, 2, torch.device("cpu")), "fsdp")
     assert wrapped(model, ALONE, "ddp") is model
+    assert not list(model.buffers()), "DistributedDataParallel would send them around before every forward pass"
     assert wrapped(model, ALONE, "fsdp") is model
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from cologen.datagen.world.objects import full_mask
 from cologen.datagen.world.render import render
 from cologen.evaluation.metrics.edges import canny_edges
 from cologen.evaluation.worldbench.control_measures import (
@@ -56,6 +57,17 @@ def test_the_nearer_of_two_objects_covers_the_other() -> None:
     assert len(overlapping) >= 15
     assert mean(right) >= 0.95
     assert mean(wrong) <= 0.05
+
+
+def test_rims_that_touch_are_no_overlap() -> None:
+    """Two boxes side by side, whose silhouettes share a line of a pixel, and then a square of two."""
+    scene = next(one for one in scenes("simple", 60) if len(one.objects) == 2)
+    box = replace(scene.objects[0], shape="box", x=0.3, y=0.5, scale=0.2, angle=0.0)
+    wide = [np.ptp(np.flatnonzero(full_mask(box, 64, 64).any(axis=0))) + 1][0]
+    for shared, pairs in ((0, []), (1, []), (2, [(0, 1)])):
+        other = replace(box, x=box.x + (wide - shared) / 64)
+        assert (full_mask(box, 64, 64) & full_mask(other, 64, 64)).any(axis=0).sum() == shared
+        assert covering_pairs(replace(scene, objects=(box, other)), 64, 64) == pairs
 
 
 def test_scenes_without_overlaps_have_no_order() -> None:

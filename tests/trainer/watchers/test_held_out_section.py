@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cologen.trainer.watchers.held_out_grids import HeldOutGrids
 from cologen.trainer.watchers.held_out_metrics import held_out_metrics
-from cologen.trainer.watchers.held_out_section import comparable, held_out_curve, held_out_section
+from cologen.trainer.watchers.held_out_section import comparable, held_out_curves, held_out_section
 from cologen.trainer.watchers.metrics import HeldOutMetrics
 from tests.trainer.made_up import ALONE, held_out_sample, short, validation
 
@@ -17,14 +17,18 @@ def records(*steps: int, **changes: object) -> list[HeldOutMetrics]:
 
 
 def test_without_a_validation_there_is_nothing(tmp_path: Path):
-    assert held_out_curve([], 10) == {}
+    assert held_out_curves([], ("inpaint",), 10) == {}
     assert held_out_section(tmp_path, short(), 0, []) == ""
 
 
-def test_a_dot_stands_for_each_validation_of_the_stage_s_own_tasks():
-    (svg,) = held_out_curve(records(0, 2, 4), 10).values()
-    assert svg.count("<circle") == 3
-    assert held_out_curve(records(0, 2, own_tasks=()), 10) == {}
+def test_a_dot_stands_for_each_validation_and_each_task_before_has_a_curve():
+    found = held_out_curves(records(0, 2, 4), ("inpaint",), 10)
+    assert list(found) == ["Held-out loss, moving average", "Held-out loss of grounding, learned before"]
+    assert [svg.count("<circle") for svg in found.values()] == [3, 3]
+    (title,) = held_out_curves(records(0, 2), ("inpaint", "grounding"), 10)
+    assert title == "Held-out loss, moving average"
+    titles = list(held_out_curves(records(0, 2, own_tasks=()), (), 10))
+    assert titles == ["Held-out loss of inpaint, learned before", "Held-out loss of grounding, learned before"]
 
 
 def test_the_table_has_a_line_for_each_task_with_its_loss_at_each_time_and_its_measures(tmp_path: Path):
@@ -37,6 +41,7 @@ def test_the_table_has_a_line_for_each_task_with_its_loss_at_each_time_and_its_m
     assert "<td>inpaint<td>2<td>1.25<td>2.75<td>4.5<td>1<td>0.125" in page
     assert "<td>grounding<td>1<td>0.6<td>0.6<td>0.5<td>0.7<td>–" in page
     assert "earlier validations" not in page
+    assert "<b>l1</b>: The mean absolute difference of output and target, in [0, 1]; 0 is best." in page
 
 
 def test_what_is_of_other_rows_is_left_out_and_counted(tmp_path: Path):

@@ -13,9 +13,11 @@ from cologen.model.presets import preset
 from cologen.reports.contact_sheet import png
 from cologen.trainer.loop.watcher import Watcher
 from cologen.trainer.watchers.grids import grid_path
+from cologen.trainer.watchers.held_out_metrics import held_out_metrics
+from cologen.trainer.watchers.metrics import HELD_OUT, append
 from cologen.trainer.watchers.report import Reports, write_report
 from cologen.trainer.watchers.tracking import Tracker
-from tests.trainer.made_up import ALONE, loaded, report, routing, short
+from tests.trainer.made_up import ALONE, loaded, report, routing, short, validation
 
 
 @pytest.fixture
@@ -48,6 +50,18 @@ def test_the_page_tells_of_each_stage(run: Path):
     assert re.search(r"<b>1\.95 → 1\.15</b>", page)
     assert page.count("Experts chosen for") == 2
     assert "83 %" in page  # five of six blocks chose expert 1
+
+
+def test_a_rate_that_falls_and_curves_of_tasks_before_are_explained(run: Path):
+    recipe = short()
+    assert "the learning rate falls" not in write_report(run, recipe).read_text()
+    assert "is being forgotten" not in write_report(run, recipe).read_text()
+    append(run / HELD_OUT, held_out_metrics(validation(1, 6, [[1.0, 1.0], [1.0, 1.0], [0.5, 0.7]]), "grounding"))
+    stages = tuple(stage.replace(decay_share=0.4) for stage in recipe.stages)
+    page = write_report(run, recipe.replace(stages=stages)).read_text()
+    assert page.count("In the last 40 % of the steps the learning rate falls to 0") == 2
+    assert page.count("where it rises, the task is being forgotten") == 1
+    assert "Held-out loss of inpaint, learned before" in page
 
 
 def test_the_page_says_what_each_gate_asks_and_how_fast_routers_learn(run: Path):
@@ -103,6 +117,7 @@ def test_the_gate_s_loss_is_drawn_and_its_effect_explained_where_there_is_one(ru
     first, second = write_report(run, short()).read_text().split("Stage 1: grounding")
     assert "Veteran gate loss, α·|U_t − ρ|, α = 0.5" in second
     assert "L_task can rise at first" in second
+    assert "U_t (eq. 8) is the share of choices" in second and "Routing: a column for each block" in second
     assert "goes to 0 over 0 steps" in second
     assert "Veteran gate loss" not in first
     assert "can rise" not in first

@@ -12,6 +12,7 @@ from cologen.evaluation.benchmarks.options import Options
 from cologen.evaluation.benchmarks.world_tasks.asking import ASK, OVERSAMPLING
 from cologen.evaluation.metric import Metric
 from cologen.evaluation.records import Case, Expected, Picture, Question
+from cologen.evaluation.worldbench.control_measures import covering_pairs
 
 TASKS = tuple(ASK)
 NUM_ITEMS = 30
@@ -62,7 +63,10 @@ def test_true_pictures_are_at_the_top(task: str, opened: dict[str, Benchmark]):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_blank_picture_fulfils_nothing(task: str, opened: dict[str, Benchmark]):
     means = _means(opened[task], _blank)
-    asked = {"objects", "places", "whole", "hidden", "marked", "subject", "made", "edge_f1", "miou", "depth_miou"}
+    asked = {
+        "objects", "places", "whole", "hidden", "marked", "subject", "made", "edge_f1", "miou", "depth_miou", "found",
+        "order",
+    }  # fmt: skip
     assert all(mean < 0.25 for name, mean in means.items() if name in asked)
 
 
@@ -92,6 +96,12 @@ def test_items_are_the_same_every_time_and_others_with_another_seed(task: str, o
 
     assert prompts(0) == [item.prompt for item in opened[task].items[:6]]
     assert prompts(0) != prompts(1)
+
+
+def test_every_scene_that_is_asked_from_depth_has_an_order():
+    for index in range(20):
+        scene = ASK["depth"](7, index, "simple", 32).truth.scene
+        assert covering_pairs(scene, 32, 32)
 
 
 def test_no_scene_is_one_of_training(opened: dict[str, Benchmark]):

@@ -45,14 +45,20 @@ def second_one_ends(words: str) -> Generator[None]:
 
 @contextmanager
 def terminated_like_ctrl_c() -> Generator[None]:
-    """Let SIGTERM, by which batch systems and containers stop a process, raise KeyboardInterrupt too.
+    """Let SIGTERM, by which batch systems and containers stop a process, do what Ctrl-C does at that time.
 
     Outside of the main thread signals cannot be received, and nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def like_ctrl_c(number: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        # Where Ctrl-C is ignored, as in what shells start in the background, SIGTERM still stops.
+        (handler if callable(handler) else signal.default_int_handler)(number, frame)
+
+    before = signal.signal(signal.SIGTERM, like_ctrl_c)
     try:
         yield
     finally:

@@ -6,17 +6,24 @@ nothing where the value means nothing. ``mask`` is 1 where the output had to be 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Int16, UInt8
 
 from cologen.evaluation.metrics import pixels, structure
+from cologen.evaluation.metrics.edges import canny_edges, edge_counts, pooled_f1
 from cologen.evaluation.worldbench.matching import as_scene_object, in_place, matched
 from cologen.evaluation.worldbench.reading import read
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Mask = UInt8[np.ndarray, "height width"]
+
+_VISIBLE = 28
+"""Grey levels by which a pixel has to differ to be another one."""
+_MOST_CHANGED = 0.5
+"""The share of its pixels up to which a picture is changed, and not another one."""
 
 
 def l1(source: Picture | None, target: Picture, output: Picture, mask: Mask) -> Mapping[str, float]:
@@ -50,6 +57,67 @@ def objects(source: Picture | None, target: Picture, output: Picture, mask: Mask
         return {}
     partners = matched(clear, read(output, "simple").objects, lambda one, other: in_place(as_scene_object(one), other))
     return _named("objects", sum(partner is not None for partner in partners) / len(clear))
+
+
+def change(source: Picture | None, target: Picture, output: Picture, mask: Mask) -> Mapping[str, float]:
+    """Of the pixels that the target changes in the source, the share that is nearer to the target; 1 is best.
+
+    The source itself has 0. Nothing where the target changes no pixel, or more than half, as from a control map.
+    """
+    changed = _changed(source, target)
+    if changed is None:
+        return {}
+    assert source is not None
+    nearer = _distance(output, target) < _distance(output, source)
+    return _named("change", float(nearer[changed].mean()))
+
+
+def kept(source: Picture | None, target: Picture, output: Picture, mask: Mask) -> Mapping[str, float]:
+    """Of the pixels that the target leaves as in the source, the share that the output leaves too; 1 is best.
+
+    Nothing where ``change`` has nothing.
+    """
+    changed = _changed(source, target)
+    if changed is None:
+        return {}
+    assert source is not None
+    return _named("kept", float((_distance(output, source) <= _VISIBLE)[~changed].mean()))
+
+
+def shared(source: Picture | None, target: Picture, output: Picture, mask: Mask) -> Mapping[str, float]:
+    """Of the synthetic objects that source and target both show, by shape and colour, the share that the output has
+    anywhere; 1 is best.
+
+    Nothing where they have none in common, as where the source is a control map.
+    """
+    if source is None:
+        return {}
+    both = Counter(_looks(source)) & Counter(_looks(target))
+    if not both:
+        return {}
+    return _named("shared", (both & Counter(_looks(output))).total() / both.total())
+
+
+def edges(source: Picture | None, target: Picture, output: Picture, mask: Mask) -> Mapping[str, float]:
+    """F1 of the canny edges of output and target, at most 1, which is best."""
+    return _named("edges", pooled_f1([edge_counts(canny_edges(output), canny_edges(target))]))
+
+
+def _looks(picture: Picture) -> list[tuple[str, str]]:
+    return [(each.shape, each.color) for each in read(picture, "simple").objects if each.shape is not None]
+
+
+def _changed(source: Picture | None, target: Picture) -> Bool[np.ndarray, "height width"] | None:
+    """The pixels that a target changes in its source; None where it is no change of it."""
+    if source is None:
+        return None
+    changed = _distance(source, target) > _VISIBLE
+    return changed if 0 < changed.mean() <= _MOST_CHANGED else None
+
+
+def _distance(one: Picture, other: Picture) -> Int16[np.ndarray, "height width"]:
+    """Grey levels, of the channel that differs most."""
+    return np.abs(one.astype(np.int16) - other).max(axis=-1)
 
 
 def _named(name: str, value: float | None) -> Mapping[str, float]:

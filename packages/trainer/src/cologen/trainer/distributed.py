@@ -150,7 +150,7 @@ def wrapped(model: CoLoGenTransformer2DModel, processes: Processes, strategy: St
         return model
     if processes.size > 1:
         devices = [processes.device.index] if processes.device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(model, device_ids=devices)
+        return nn.parallel.DistributedDataParallel(model, device_ids=devices)  # it has no buffers to be synchronized
     return model
 
 

@@ -90,7 +90,7 @@ def connected(cluster: Cluster) -> Generator[ModuleType, None, None]:
     try:
         if not already:
             _start(ray, cluster)
-        with terminated_like_ctrl_c():  # Ray's own handler, of ray.init, ends the process without a word
+        with terminated_like_ctrl_c():  # again, since ray.init sets a handler that ends without a word
             yield ray
     except ray.exceptions.RayError as error:
         raise RuntimeError(f"Ray: {first_line(error)}. Run the same command again to continue.") from error

@@ -5,7 +5,8 @@ A package registers them as entry points of the group ``cologen.held_out_measure
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, runtime_checkable
 
@@ -50,6 +51,13 @@ def measures_of(settings: HeldOut) -> dict[str, Measure]:
             f"held_out.measures names {', '.join(unknown)}; {there}. Install what has it, or set held_out.measures"
         )
     return {name: _loaded(found[name]) for name in names}
+
+
+def explained(names: Iterable[str]) -> dict[str, str]:
+    """What the first paragraph of each measure's docstring says; those that are not installed here are left out."""
+    found = _installed()
+    docs = {name: inspect.getdoc(_loaded(found[name])) for name in names if name in found}
+    return {name: " ".join(words.partition("\n\n")[0].split()) for name, words in docs.items() if words}
 
 
 def _installed() -> dict[str, EntryPoint]:

@@ -78,7 +78,7 @@ def world() -> Recipe:
         checkpoint_every=50,
         log_every=5,
         held_out=HeldOut(
-            manifests=dict(WORLD_HELD_OUT), rows_per_task=4, every=60, times=(0.2, 0.5, 0.8), num_samples=4
+            manifests=dict(WORLD_HELD_OUT), rows_per_task=4, every=60, times=(0.2, 0.5, 0.8), num_samples=10
         ),
         stages=_world_stages(dict.fromkeys(TASK_NAMES, (120, 32)), warmup_steps=20),
     )

@@ -1,28 +1,33 @@
-"""The part of a run's report that is about held-out rows: a curve, a table by task, and the last grid of a stage."""
+"""The part of a run's report that is about held-out rows: curves, a table by task, and the last grid of a stage."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
 from cologen.reports.curves import curve
 from cologen.reports.page import joined
+from cologen.trainer.loop.measures import explained
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.watchers.held_out_grids import held_out_grid_path
 from cologen.trainer.watchers.metrics import HeldOutMetrics
 
 
-def held_out_curve(found: Sequence[HeldOutMetrics], iterations: int) -> dict[str, str]:
-    """The curve of the loss on the stage's own tasks, by its title; nothing where no validation was of them.
+def held_out_curves(found: Sequence[HeldOutMetrics], own: Collection[str], iterations: int) -> dict[str, str]:
+    """The curve of the loss on the stage's own tasks, and one for each task before, by title; none without a value.
 
-    It has an axis of its own: times and noise are other than in training, so its values are not those of the training
-    loss, and only its course can be compared.
+    They have axes of their own: times and noise are other than in training, so their values are not those of the
+    training loss, and only their course can be compared.
     """
-    points = [(float(each.step), each.loss) for each in comparable(found) if each.loss is not None]
-    return {"Held-out loss, moving average": curve(points, end=iterations, low=0.0, marked=True)} if points else {}
+    shown = comparable(found)
+    losses = {"Held-out loss, moving average": [(each.step, each.loss) for each in shown]}
+    for task in dict.fromkeys(task for each in shown for task in each.per_task if task not in own):
+        losses[f"Held-out loss of {task}, learned before"] = [(each.step, each.per_task.get(task)) for each in shown]
+    points = {title: [(float(step), loss) for step, loss in each if loss is not None] for title, each in losses.items()}
+    return {title: curve(each, end=iterations, low=0.0, marked=True) for title, each in points.items() if each}
 
 
 def held_out_section(folder: Path, recipe: Recipe, number: int, found: Sequence[HeldOutMetrics]) -> Markup:
@@ -60,7 +65,13 @@ def _table(found: Sequence[HeldOutMetrics]) -> Markup:
     ]
     head = joined([Markup("<th>{}").format(name) for name in heads])
     rows = [Markup("<tr>{}").format(joined([Markup("<td>{}").format(cell) for cell in line])) for line in lines]
-    return Markup("<table><tr>{}{}</table>").format(head, joined(rows))
+    return Markup("<table><tr>{}{}</table>").format(head, joined(rows)) + _explained(names)
+
+
+def _explained(names: Sequence[str]) -> Markup:
+    """What each measure is, and of how many samples it is a mean."""
+    words = [Markup("<b>{}</b>: {}").format(name, said) for name, said in explained(names).items()]
+    return _MEASURES.format(joined([Markup(" {}").format(each) for each in words])) if names else Markup()
 
 
 def _grid(folder: Path, recipe: Recipe, number: int, found: Sequence[HeldOutMetrics]) -> Markup:
@@ -82,6 +93,7 @@ _SECTION = Markup(
     "noise, never trained on; the routers without noise. The columns t are of the last validation.{note}</small></p>"
     "{grid}"
 )
+_MEASURES = Markup("<p><small>Measures are means over the task's samples below, which are few.{}</small></p>")
 _LEFT_OUT = Markup(" {:,} earlier validations were of other rows or times, and are not shown.")
 _GRID = Markup(
     '<h3>Held-out samples</h3><img src="data:image/png;base64,{data}" alt="Held-out samples of {task}">'

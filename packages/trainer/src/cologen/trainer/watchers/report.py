@@ -27,7 +27,7 @@ from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.curriculum import Recipe, recipe_hash
 from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.watchers.grids import grid_path
-from cologen.trainer.watchers.held_out_section import held_out_curve, held_out_section
+from cologen.trainer.watchers.held_out_section import held_out_curves, held_out_section
 from cologen.trainer.watchers.metrics import (
     HELD_OUT,
     METRICS,
@@ -37,6 +37,7 @@ from cologen.trainer.watchers.metrics import (
     StepMetrics,
     read,
 )
+from cologen.trainer.watchers.report_notes import notes
 
 REPORT, MAPS = "report.html", "routing"
 
@@ -110,7 +111,7 @@ def _section(
     usages = [(float(each.step), each.usage) for each in steps if each.usage is not None]
     veterans = [(float(each.step), each.veteran) for each in steps if each.veteran is not None]
     figures = {"Loss (L_task)": curve(losses, end=stage.iterations, low=0.0)}
-    figures |= held_out_curve(validations, stage.iterations)
+    figures |= held_out_curves(validations, stage.own_tasks, stage.iterations)
     if usages and recipe.num_experts(number) > 1:
         whose = f"U_t of {stage.task}" if stage.gate_per_task else "U_t"
         title = f"{whose}, asked: ρ = {stage.gate_rho:g}" if stage.alpha else "U_t (not supervised: α = 0)"
@@ -130,22 +131,9 @@ def _section(
         done=done,
         facts=_facts(stage, steps, sum((each.seconds for each in validations), 0.0)),
         plotted=joined(plotted),
-        note=_LOSS_NOTE + _gate_note(recipe, number),
+        notes=notes(recipe, number, validations, with_maps=any(maps)),
         held_out=held_out_section(folder, recipe, number, validations),
         grid=_grid(grid_path(folder, recipe, number), stage),
-    )
-
-
-def _gate_note(recipe: Recipe, number: int) -> Markup:
-    """Why the loss of a stage with a new expert can rise at first; empty where the gate has no other expert."""
-    stage = recipe.stages[number]
-    if not stage.new_expert or not stage.alpha or recipe.num_experts(number) == 1:
-        return Markup()
-    return Markup(
-        "<p><small>L_task can rise at first. The new expert adds nothing to the base until it has learned, and the "
-        f"bias of {stage.newcomer_bias:g} that keeps the gate from it goes to 0 over {stage.warmup_steps:,} steps. "
-        f"The veteran gate loss then moves the gate to it until U_t is ρ = {stage.gate_rho:g}, so the source loses the "
-        "residuals of the experts before; L_task falls as the new expert replaces them.</small></p>"
     )
 
 
@@ -218,17 +206,10 @@ def _number(value: float | None) -> str:
 
 
 _SO_FAR = Markup(" <em>{:,} of {:,} steps so far</em>")
-_LOSS_NOTE = Markup(
-    "<p><small>L_task is the squared error of the predicted velocity. It stays above 0: near t = 1 the picture is not "
-    "yet decided, near t = 0 its grain cannot be told from noise, and no model knows either. It scatters, since each "
-    "step draws its own times and noise; the held-out loss, where there is one, is always taken at the same. It falls "
-    "fast while the stage learns what of the source to carry over, and slowly while it learns what to change.</small>"
-    "</p>"
-)
 _FIGURE = Markup("<div><h3>{title}</h3>{figure}</div>")
 _FACT = Markup("<div><b>{value}</b><small>{name}</small></div>")
 _SECTION = Markup(
-    "<section><h2>Stage {number}: {task}{done}</h2>{facts}<div class=row>{plotted}</div>{note}"
+    "<section><h2>Stage {number}: {task}{done}</h2>{facts}<div class=row>{plotted}</div>{notes}"
     "{held_out}{grid}</section>"
 )
 _GRID = Markup(

@@ -25,7 +25,7 @@ from cologen.evaluation.worldbench.subject_measures import customized
 Values = Mapping[str, float | None]
 Measure = Callable[[Picture, object, LevelName], Values]
 
-_MOST_L1 = 2.0
+MOST_L1 = 2.0
 """The largest difference of two pictures in [-1, 1]."""
 
 
@@ -53,15 +53,11 @@ def _grounding(output: Picture, truth: object, level: LevelName) -> Values:
 
 def _control(output: Picture, truth: object, level: LevelName) -> Values:
     assert isinstance(truth, Controlled)
-    found: dict[str, float | None] = dict.fromkeys(("edge_f1", "miou", "depth_miou", "depth_order"))
+    found: dict[str, float | None] = dict.fromkeys(("edge_f1", "miou", "depth_miou"))
     if truth.kind == "canny":
         return found | {"edge_f1": edge_f1(output, truth.edges)}
-    reading = read(output, level)
-    miou = segmentation_miou(reading, truth.labels)
-    if truth.kind == "segmentation":
-        return found | {"miou": miou}
-    order = depth_order(output, reading, truth.scene).order
-    return found | {"depth_miou": miou, "depth_order": order}
+    miou = segmentation_miou(read(output, level), truth.labels)
+    return found | {"miou" if truth.kind == "segmentation" else "depth_miou": miou}
 
 
 def _depth(output: Picture, truth: object, level: LevelName) -> Values:
@@ -111,7 +107,6 @@ MEASURES: Mapping[str, tuple[Measure, Mapping[str, str]]] = MappingProxyType(
             "edge_f1": "F1 of the edges, of items made from edges",
             "miou": "mean IoU of the classes that are read, of items made from classes",
             "depth_miou": "mean IoU of the classes that are read, of items made from depth",
-            "depth_order": "share of the pairs that overlap which are read in their order, of items made from depth",
         }),
         "depth": (_depth, {
             "found": "share of the pairs that overlap of which both are read in their places",
@@ -153,7 +148,7 @@ def metrics_of(task: str, truth: Callable[[str], object], level: LevelName) -> t
             title=name.replace("_", " "),
             better="lower" if name.startswith("l1") else "higher",
             best=0.0 if name.startswith("l1") else 1.0,
-            worst=_MOST_L1 if name.startswith("l1") else 0.0,
+            worst=MOST_L1 if name.startswith("l1") else 0.0,
             protocol=words,
             value=value_of(name),
         )
