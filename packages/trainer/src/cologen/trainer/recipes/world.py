@@ -89,8 +89,8 @@ def world_long() -> Recipe:
     tasks before it, each with a veteran gate of its own: the recipe of the bundled adapters.
 
     ``torchrun --nproc-per-node 2 -m cologen.trainer --recipe world-long --workers 0``, with ``OMP_NUM_THREADS=1``: 46
-    minutes on 2 cores. The expert of customized generation learns more slowly than its router: at the router's rate it
-    learns from the source less (docs/results.md).
+    minutes on 2 cores. The expert of customized generation learns more slowly than its routers; at one rate, with gates
+    that asked for less, it learned to look away from the source (docs/results.md).
     """
     sizes: dict[TaskName, tuple[int, int]] = {
         "inpaint": (800, 32),
