@@ -1,4 +1,4 @@
-"""The results of an experiment as files: Markdown tables, dot plots, pictures, and all figures as JSON.
+"""The results of an experiment as files: Markdown tables, plots, pictures, and all figures as JSON.
 
 OUT/results.md      the tables
 OUT/results.json    every figure of every run, which ``--also`` of another run takes in
