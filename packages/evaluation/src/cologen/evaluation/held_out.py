@@ -32,12 +32,12 @@ def l1(source: Picture | None, target: Picture, output: Picture, mask: Mask) -> 
 
 
 def l1_inside(source: Picture | None, target: Picture, output: Picture, mask: Mask) -> Mapping[str, float]:
-    """The same within the mask; nothing where it covers all of the picture, or none of it."""
+    """``l1`` within the mask; nothing where it covers all of the picture, or none of it."""
     return {} if mask.all() else _named("l1_inside", pixels.mean_absolute(output, target, mask > 0))
 
 
 def l1_outside(source: Picture | None, target: Picture, output: Picture, mask: Mask) -> Mapping[str, float]:
-    """The same outside the mask, where the picture should stay; nothing where the mask covers all, or nothing."""
+    """``l1`` outside the mask, where the picture should stay; nothing where the mask covers all, or nothing."""
     return _named("l1_outside", pixels.mean_absolute(output, target, mask == 0)) if mask.any() else {}
 
 

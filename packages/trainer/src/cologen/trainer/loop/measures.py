@@ -56,8 +56,9 @@ def measures_of(settings: HeldOut) -> dict[str, Measure]:
 def explained(names: Iterable[str]) -> dict[str, str]:
     """What the first paragraph of each measure's docstring says; those that are not installed here are left out."""
     found = _installed()
-    docs = {name: inspect.getdoc(_loaded(found[name])) for name in names if name in found}
-    return {name: " ".join(words.partition("\n\n")[0].split()) for name, words in docs.items() if words}
+    docs = {name: inspect.getdoc(_loaded(found[name])) or "" for name in names if name in found}
+    first = {name: words.partition("\n\n")[0].replace("``", "") for name, words in docs.items()}
+    return {name: " ".join(words.split()) for name, words in first.items() if words}
 
 
 def _installed() -> dict[str, EntryPoint]:
