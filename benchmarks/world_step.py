@@ -19,7 +19,6 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
 from cologen.trainer.cli import main as train
 from cologen.trainer.loop import stage as stages
@@ -29,8 +28,9 @@ from cologen.trainer.loop.muon import Muon
 from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.watchers.tracking import Tracker
 
-CASES = {"base": ("world-base-sources", "text-to-image"), "stage": ("world-long", "inpaint")}
-PARTS = ("wait for the batch", "latents and prompts", "forward", "backward", "optimizer and average", "the rest")
+CASES = (("world-base-sources", "text-to-image"), ("world-long", "inpaint"))
+"""Recipe and stage."""
+PARTS = ("wait for the batch", "latents and prompts", "forward", "backward", "optimizer and average")
 WARM_UP = 6
 
 
@@ -42,13 +42,13 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     table = Table(title=f"mean of {options.steps} steps on one thread, in shares of a step")
-    for column in ("recipe", "samples / s", "ms a sample", *PARTS):
+    for column in ("recipe", "samples / s", "ms a sample", *PARTS, "the rest"):
         table.add_column(column, justify="right" if table.columns else "left")
-    for recipe, stage in CASES.values():
+    for recipe, stage in CASES:
         seconds, whole = measure(recipe, stage, options.data, options.steps)
         samples = load_recipe(recipe).stage(stage).global_batch / whole
-        shares = [f"{seconds[part] / whole:.0%}" for part in PARTS[:-1]]
-        rest = 1 - sum(seconds[part] for part in PARTS[:-1]) / whole
+        shares = [f"{seconds[part] / whole:.0%}" for part in PARTS]
+        rest = 1 - sum(seconds.values()) / whole
         table.add_row(recipe, f"{samples:.0f}", f"{1000 / samples:.1f}", *shares, f"{rest:.0%}")
     Console(width=150).print(table)
 
@@ -70,7 +70,7 @@ def measure(recipe: str, stage: str, data: Path, num_steps: int) -> tuple[dict[s
     command += [word for name, value in changed.items() for word in ("--set", f"stages.{stage}.{name}={value}")]
     command += ["--set", "held_out=none", "--set", "num_samples=1"]
     if load_recipe(recipe).continues_base:
-        command += ["--base", str(packaged_base(preset(load_recipe(recipe).preset).name))]
+        command += ["--base", str(packaged_base(load_recipe(recipe).preset))]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         stack.enter_context(patch.object(Tracker, "step_done", ended))
         stack.enter_context(_timed(Encoder, "latents", spent, "latents and prompts"))

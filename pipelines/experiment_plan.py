@@ -76,13 +76,9 @@ def planned(
 
 def same_training(one: Recipe, other: Recipe) -> bool:
     """Whether two recipes make the same weights and ask the same held-out losses; their grids and logs may differ."""
-    ends = len(one.stages), len(other.stages)
-    decisive = [
-        change
-        for change in changes(one.model_dump(mode="json"), other.model_dump(mode="json"), finished=0, begun=max(ends))
-        if change.effect is not Effect.FREE
-    ]
-    return not decisive and _asked(one) == _asked(other)
+    before, after = one.model_dump(mode="json"), other.model_dump(mode="json")
+    found = changes(before, after, finished=0, begun=max(len(one.stages), len(other.stages)))
+    return all(change.effect is Effect.FREE for change in found) and _asked(one) == _asked(other)
 
 
 def _asked(recipe: Recipe) -> object:

@@ -8,7 +8,7 @@ OUT/pictures/*.png  of each task: source, target, and what the runs here of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,7 +63,10 @@ def write_report(here: Sequence[RunFigures], elsewhere: Sequence[RunFigures], se
     for task in TASK_NAMES:
         _pictures(here, task, setting)
     sweeps = sweeps_of(runs)
-    _plots(runs, sweeps, out / PLOTS)
+    for name, each in sweeps.items():
+        _curves(name, each, out / PLOTS)
+    if not sweeps:
+        _dots(runs, out / PLOTS)
     kept = [row for row in rows_of(runs) if row in KEEPING]
     of_rows = [section(runs, row) for row in kept for section in (_forgetting, _choices)]
     compared = [_sweep(name, each) for name, each in sweeps.items()] or [
@@ -227,22 +230,22 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _plots(runs: Sequence[RunFigures], sweeps: Mapping[str, Sequence[RunFigures]], folder: Path) -> None:
-    """A curve for each task over the values of a sweep, or dots for each headline figure; after the last stage."""
-    for name, of_sweep in sweeps.items():
-        points = list(dict.fromkeys(each.run.setting for each in of_sweep))
-        staged = next((each.run.setting for each in of_sweep if each.run.same_as), None)
-        values = {
-            f"{task}: {_worded(metric)}": [
-                _values([each for each in of_sweep if each.run.setting == point], task, metric) for point in points
-            ]
-            for task, (metric, *_) in HEADLINES.items()
-        }
-        marked = None if staged is None else f"{staged:g}"
-        svg = curves(_SWEEPS[name], [f"{point:g}" for point in points], values, marked=marked)
-        write_atomically(folder / f"{name}.svg", svg.encode())
-    if sweeps:
-        return
+def _curves(name: str, runs: Sequence[RunFigures], folder: Path) -> None:
+    """The first headline figure of each task over the values of a sweep, after the last stage."""
+    points = list(dict.fromkeys(each.run.setting for each in runs))
+    staged = next((f"{each.run.setting:g}" for each in runs if each.run.same_as), None)
+    values = {
+        f"{task}: {_worded(metric)}": [
+            _values([each for each in runs if each.run.setting == point], task, metric) for point in points
+        ]
+        for task, (metric, *_) in HEADLINES.items()
+    }
+    svg = curves(_SWEEPS[name], [f"{point:g}" for point in points], values, marked=staged)
+    write_atomically(folder / f"{name}.svg", svg.encode())
+
+
+def _dots(runs: Sequence[RunFigures], folder: Path) -> None:
+    """Each headline figure of each row, after the last stage."""
     for task in TASK_NAMES:
         for metric in HEADLINES[task]:
             rows = {row: _values([each for each in runs if each.run.row == row], task, metric) for row in rows_of(runs)}

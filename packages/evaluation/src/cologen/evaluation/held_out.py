@@ -10,18 +10,17 @@ from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Bool, Int16, UInt8
+from jaxtyping import Bool, UInt8
 
 from cologen.evaluation.metrics import pixels, structure
 from cologen.evaluation.metrics.edges import canny_edges, edge_counts, pooled_f1
+from cologen.evaluation.worldbench.differences import CHANGED, distance
 from cologen.evaluation.worldbench.matching import as_scene_object, in_place, matched
 from cologen.evaluation.worldbench.reading import read
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Mask = UInt8[np.ndarray, "height width"]
 
-_VISIBLE = 28
-"""Grey levels by which a pixel has to differ to be another one."""
 _MOST_CHANGED = 0.5
 """The share of its pixels up to which a picture is changed, and not another one."""
 
@@ -64,11 +63,9 @@ def change(source: Picture | None, target: Picture, output: Picture, mask: Mask)
 
     The source itself has 0. Nothing where the target changes no pixel, or more than half, as from a control map.
     """
-    changed = _changed(source, target)
-    if changed is None:
+    if source is None or (changed := _changed(source, target)) is None:
         return {}
-    assert source is not None
-    nearer = _distance(output, target) < _distance(output, source)
+    nearer = distance(output, target) < distance(output, source)
     return _named("change", float(nearer[changed].mean()))
 
 
@@ -77,11 +74,9 @@ def kept(source: Picture | None, target: Picture, output: Picture, mask: Mask) -
 
     Nothing where ``change`` has nothing.
     """
-    changed = _changed(source, target)
-    if changed is None:
+    if source is None or (changed := _changed(source, target)) is None:
         return {}
-    assert source is not None
-    return _named("kept", float((_distance(output, source) <= _VISIBLE)[~changed].mean()))
+    return _named("kept", float((distance(output, source) <= CHANGED)[~changed].mean()))
 
 
 def shared(source: Picture | None, target: Picture, output: Picture, mask: Mask) -> Mapping[str, float]:
@@ -107,17 +102,10 @@ def _looks(picture: Picture) -> list[tuple[str, str]]:
     return [(each.shape, each.color) for each in read(picture, "simple").objects if each.shape is not None]
 
 
-def _changed(source: Picture | None, target: Picture) -> Bool[np.ndarray, "height width"] | None:
+def _changed(source: Picture, target: Picture) -> Bool[np.ndarray, "height width"] | None:
     """The pixels that a target changes in its source; None where it is no change of it."""
-    if source is None:
-        return None
-    changed = _distance(source, target) > _VISIBLE
+    changed = distance(source, target) > CHANGED
     return changed if 0 < changed.mean() <= _MOST_CHANGED else None
-
-
-def _distance(one: Picture, other: Picture) -> Int16[np.ndarray, "height width"]:
-    """Grey levels, of the channel that differs most."""
-    return np.abs(one.astype(np.int16) - other).max(axis=-1)
 
 
 def _named(name: str, value: float | None) -> Mapping[str, float]:

@@ -1,9 +1,20 @@
-"""How far an output is from a picture, for pixels in [-1, 1]."""
+"""How far an output is from a picture: over all pixels, and at each."""
 
 from __future__ import annotations
 
+import numpy as np
+from jaxtyping import Int16
+
 from cologen.evaluation.metrics.pixels import Pixels, mean_absolute
 from cologen.evaluation.records import Picture
+
+CHANGED = 28
+"""The ``distance`` above which a pixel is changed."""
+
+
+def distance(one: Picture, other: Picture) -> Int16[np.ndarray, "height width"]:
+    """Grey levels at each pixel, of the channel that differs most."""
+    return np.abs(one.astype(np.int16) - other).max(axis=-1)
 
 
 def signed_l1(output: Picture, reference: Picture, pixels: Pixels | None) -> float | None:

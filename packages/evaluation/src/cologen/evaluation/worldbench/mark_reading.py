@@ -17,11 +17,10 @@ from jaxtyping import Bool, UInt8
 from cologen.datagen.grounding.palette import PALETTE, Color
 from cologen.datagen.grounding.policy import GroundingPolicy
 from cologen.evaluation.records import Picture
+from cologen.evaluation.worldbench.differences import CHANGED, distance
 
 MarkKind = Literal["frame", "cover"]
 
-_CHANGED = 28.0
-"""The difference in grey levels, of the channel that differs most, above which a pixel is changed."""
 _LEAST_PART = 0.25
 """Connected changes with fewer pixels, as a share of those of the largest, are no marks of their own."""
 _SOLID = 0.5
@@ -47,7 +46,7 @@ class ReadMark:
 
 def read_mark(output: Picture, source: Picture, kind: MarkKind) -> ReadMark:
     """The mark of a kind in an output of the source's size."""
-    changed = np.abs(output.astype(np.int16) - source).max(axis=-1) > _CHANGED
+    changed = distance(output, source) > CHANGED
     parts = _parts(changed)
     if not parts:
         return ReadMark(None, np.zeros_like(changed))
