@@ -2,7 +2,7 @@
 
 import pytest
 
-from cologen.datagen.world.nouns import Said, counted, described, listed, noun_phrase, sentence, with_article
+from cologen.datagen.world.nouns import Said, counted, described, listed, sentence, with_article
 from cologen.datagen.world.objects import SceneObject
 
 BALL = SceneObject(
@@ -11,7 +11,7 @@ BALL = SceneObject(
 
 
 def test_the_whole_phrase_says_size_texture_and_color_in_this_order():
-    assert noun_phrase(BALL) == "small dotted orange ball"
+    assert described(BALL, Said(size=True, texture=True, color=True)) == "small dotted orange ball"
 
 
 def test_only_what_is_said_is_said():

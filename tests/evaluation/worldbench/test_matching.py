@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cologen.evaluation.worldbench.matching import as_scene_object, as_stated, in_place, is_at, matched, share_in_place
+from cologen.evaluation.worldbench.matching import as_scene_object, as_stated, in_place, is_at, matched
 from cologen.evaluation.worldbench.reading import ReadObject
 from cologen.evaluation.worldbench.statements import StatedObject
 
@@ -58,8 +58,3 @@ def test_in_place_is_within_a_sixteenth() -> None:
     assert in_place(thing, replace(BALL, x=0.26)) == 1
     assert in_place(thing, replace(BALL, x=0.27)) == 0
     assert in_place(thing, replace(BALL, shape=None)) == 0
-
-
-def test_shares_of_nothing_are_not_stated() -> None:
-    assert share_in_place([], [BALL]) is None
-    assert share_in_place([as_scene_object(BALL)], []) == 0

@@ -21,11 +21,6 @@ class Said:
     synonym: int = 0
 
 
-def noun_phrase(thing: SceneObject) -> str:
-    """All that can be said of the object itself, without an article: "small striped red ball"."""
-    return described(thing, Said(size=True, texture=thing.texture != "plain", color=True))
-
-
 def described(thing: SceneObject, said: Said) -> str:
     """The object by some of its attributes, without an article: "striped ball", "large red ball"."""
     return " ".join((*adjectives(thing, said), thing.shape))

@@ -11,7 +11,7 @@ from cologen.datagen.world.scene import Scene
 from cologen.evaluation.metrics.pixels import pixels_of, size_of
 from cologen.evaluation.records import Picture, Region
 from cologen.evaluation.worldbench.differences import signed_l1
-from cologen.evaluation.worldbench.matching import as_stated, matched, share_in_place
+from cologen.evaluation.worldbench.matching import as_stated, matched
 from cologen.evaluation.worldbench.reading import Reading, ReadObject, read
 from cologen.evaluation.worldbench.statements import StatedObject
 
@@ -24,16 +24,13 @@ class HoleValues:
     """Of one picture.
 
     ``hidden`` is the share of the hidden objects that are read with their shape and colour in the hole; None where the
-    hole hides none. ``in_place`` is the same with the middle where it was. ``nothing_added`` is 1 if the ground is the
-    scene's and the hole has no more objects than it hid. ``kept`` is the share of the other objects that are read as
-    they are; None where there are none. These are in [0, 1], higher is better. ``l1_outside`` is the mean difference
-    from the original outside the hole, in the range [-1, 1] of pixels, so in [0, 2]; None where the hole is everywhere.
+    hole hides none. ``nothing_added`` is 1 if the ground is the scene's and the hole has no more objects than it hid.
+    These are in [0, 1], higher is better. ``l1_outside`` is the mean difference from the original outside the hole, in
+    the range [-1, 1] of pixels, so in [0, 2]; None where the hole is everywhere.
     """
 
     hidden: float | None
-    in_place: float | None
     nothing_added: float
-    kept: float | None
     l1_outside: float | None
 
 
@@ -41,9 +38,7 @@ def inpainted(output: Picture, original: Picture, hole: Region, scene: Scene) ->
     """The picture against the scene that the hole was cut from; all are of one size."""
     height, width = original.shape[:2]
     masks = render(scene, width, height).masks
-    inside = [_share_inside(mask, hole) >= HIDDEN for mask in masks]
-    hidden = [thing for thing, is_inside in zip(scene.objects, inside, strict=True) if is_inside]
-    others = [thing for thing, is_inside in zip(scene.objects, inside, strict=True) if not is_inside]
+    hidden = [thing for thing, mask in zip(scene.objects, masks, strict=True) if _share_inside(mask, hole) >= HIDDEN]
     reading = read(output, scene.level)
     there = _in_hole(reading, hole)
     wanted = [StatedObject(shape=thing.shape, color=thing.color) for thing in hidden]
@@ -51,9 +46,7 @@ def inpainted(output: Picture, original: Picture, hole: Region, scene: Scene) ->
     outside = signed_l1(output, original, pixels_of(hole, size_of(original), "outside"))
     return HoleValues(
         hidden=found / len(hidden) if hidden else None,
-        in_place=share_in_place(hidden, reading.objects),
         nothing_added=float(reading.ground == scene.ground and len(there) <= len(hidden)),
-        kept=share_in_place(others, reading.objects),
         l1_outside=outside,
     )
 

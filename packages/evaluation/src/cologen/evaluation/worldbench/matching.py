@@ -39,12 +39,6 @@ def in_place(thing: SceneObject, found: ReadObject) -> float:
     return float(_is_near(thing, found) and (found.shape, found.color) == (thing.shape, thing.color))
 
 
-def share_in_place(things: Sequence[SceneObject], found: Sequence[ReadObject]) -> float | None:
-    """The share of a scene's objects that are read where they should be, in [0, 1]; None of no objects."""
-    partners = matched(things, found, in_place)
-    return sum(one is not None for one in partners) / len(things) if things else None
-
-
 def as_stated(stated: StatedObject, found: ReadObject) -> float:
     """0 for another shape, or another colour or texture than is stated; 1 for the stated object, and 1 more where it is
     at the stated place. A stated size is not compared."""
