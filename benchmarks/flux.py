@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from cologen.model.costs import Shape, Tokens
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.source import SourceTokens
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.model.weaving import Granularity, ProgressiveRepresentationWeaving
 
 SIDES = (512, 1024)

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from benchmarks.flux import Flux, ratio
 from cologen.model.bundle import build
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.presets import preset
 from cologen.model.router import NoisyRouter
 from cologen.model.routing import Routing
 from cologen.model.source import SourceTokens
 from cologen.model.tokens import grid_ids, text_ids
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.model.veteran import Usage, VeteranGate
 from cologen.model.weaving import Granularity
 

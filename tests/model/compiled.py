@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from tests.model.tiny import inputs, tiny
 
 SMALL = {"num_layers": 1, "num_single_layers": 1, "dtype": torch.float32}

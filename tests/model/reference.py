@@ -8,7 +8,7 @@ are chosen in loops over samples, tokens and experts (eq. 2 to 4). It is slow an
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,6 +20,9 @@ from tests.model.tiny import Inputs
 
 class Reference:
     """The forward pass from weights by name and the model's configuration."""
+
+    theta: int = 10000
+    """The base of the rotary frequencies."""
 
     def __init__(self, weights: Mapping[str, Tensor], config: Mapping[str, Any], newcomer_bias: float = 0.0) -> None:
         self.weights, self.config, self.newcomer_bias = weights, config, newcomer_bias
@@ -59,8 +62,7 @@ class Reference:
         queries, keys, values, modulations = [], [], [], []
         for place, (stream, condition) in enumerate(zip(streams, conditions, strict=True)):
             is_text = place == 0
-            norm = f"{name}.norm1_context" if is_text else f"{name}.norm1"
-            modulation = self.linear(f"{norm}.linear", F.silu(condition)).chunk(6, dim=1)
+            modulation = self.double_modulation(name, condition, is_text=is_text)
             seen = modulated(stream, modulation[0], modulation[1])
             parts = ("add_q_proj", "add_k_proj", "add_v_proj") if is_text else ("to_q", "to_k", "to_v")
             query, key, value = (self.linear(f"{name}.attn.{part}", seen) for part in parts)
@@ -80,19 +82,27 @@ class Reference:
             out = f"{name}.attn.to_add_out" if is_text else f"{name}.attn.to_out.0"
             stream = streams[place] + gate[:, None] * self.linear(out, found)
             wide = f"{name}.ff_context" if is_text else f"{name}.ff"
-            hidden = self.linear(f"{wide}.net.0.proj", modulated(stream, mlp_shift, mlp_scale))
-            after.append(stream + mlp_gate[:, None] * self.linear(f"{wide}.net.2", F.gelu(hidden, approximate="tanh")))
+            more = self.feed_forward(wide, modulated(stream, mlp_shift, mlp_scale))
+            after.append(stream + mlp_gate[:, None] * more)
         return after
+
+    def double_modulation(self, name: str, condition: Tensor, *, is_text: bool) -> Sequence[Tensor]:
+        """Shift, scale and gate of attention, then of the feed-forward."""
+        norm = f"{name}.norm1_context" if is_text else f"{name}.norm1"
+        return self.linear(f"{norm}.linear", F.silu(condition)).chunk(6, dim=1)
+
+    def feed_forward(self, name: str, hidden: Tensor) -> Tensor:
+        return self.linear(f"{name}.net.2", F.gelu(self.linear(f"{name}.net.0.proj", hidden), approximate="tanh"))
 
     def single_block(
         self, name: str, streams: list[Tensor], conditions: list[Tensor], noises: list[Tensor | None]
     ) -> list[Tensor]:
         """All share their weights; attention and the perceptron stand side by side."""
-        queries, keys, values, gates, hiddens = [], [], [], [], []
+        queries, keys, values, gates, inners = [], [], [], [], []
         for place, (stream, condition) in enumerate(zip(streams, conditions, strict=True)):
-            shift, scale, gate = self.linear(f"{name}.norm.linear", F.silu(condition)).chunk(3, dim=1)
+            shift, scale, gate = self.single_modulation(name, condition)
             seen = modulated(stream, shift, scale)
-            query, key, value = (self.linear(f"{name}.attn.{part}", seen) for part in ("to_q", "to_k", "to_v"))
+            query, key, value, inner = self.single_inputs(name, seen)
             if place >= 2:
                 more_key, more_value = self.weaving(f"{name}.attn.prw", seen, noises[place - 2])
                 key, value = key + more_key, value + more_value
@@ -100,12 +110,24 @@ class Reference:
             keys.append(self.heads(key, f"{name}.attn.norm_k"))
             values.append(self.heads(value))
             gates.append(gate)
-            hiddens.append(F.gelu(self.linear(f"{name}.proj_mlp", seen), approximate="tanh"))
+            inners.append(inner)
         found = self.attention(queries, keys, values)
         return [
-            stream + gate[:, None] * self.linear(f"{name}.proj_out", torch.cat([each, hidden], dim=-1))
-            for stream, gate, each, hidden in zip(streams, gates, found, hiddens, strict=True)
+            stream + gate[:, None] * self.single_output(name, torch.cat([each, inner], dim=-1))
+            for stream, gate, each, inner in zip(streams, gates, found, inners, strict=True)
         ]
+
+    def single_modulation(self, name: str, condition: Tensor) -> Sequence[Tensor]:
+        """Shift, scale and gate."""
+        return self.linear(f"{name}.norm.linear", F.silu(condition)).chunk(3, dim=1)
+
+    def single_inputs(self, name: str, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Query, key, value, and what the perceptron puts beside attention."""
+        query, key, value = (self.linear(f"{name}.attn.{part}", seen) for part in ("to_q", "to_k", "to_v"))
+        return query, key, value, F.gelu(self.linear(f"{name}.proj_mlp", seen), approximate="tanh")
+
+    def single_output(self, name: str, found: Tensor) -> Tensor:
+        return self.linear(f"{name}.proj_out", found)
 
     def weaving(self, name: str, hidden: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """What eq. 4 adds to keys and values, sample by sample, token by token, expert by expert."""
@@ -169,13 +191,14 @@ class Reference:
         """Cosine and sine of each token's angles, one per pair of channels, in the single precision of FLUX."""
         angles = []
         for axis, width in enumerate(self.config["axes_dims_rope"]):
-            frequencies = 1 / 10000 ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
+            frequencies = 1 / self.theta ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
             angles.append(ids[:, axis, None].double() * frequencies)
         angle = torch.cat(angles, dim=-1)
         return angle.cos().float().double(), angle.sin().float().double()
 
     def linear(self, name: str, hidden: Tensor) -> Tensor:
-        return hidden @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        found = hidden @ self.weights[f"{name}.weight"].T
+        return found + self.weights[f"{name}.bias"] if f"{name}.bias" in self.weights else found
 
 
 def visibility(lengths: list[int]) -> Tensor:
@@ -212,3 +235,42 @@ def waves(value: Tensor) -> Tensor:
 
 def each_noise(noise: Tensor | None, block: int) -> Tensor | None:
     return None if noise is None else noise[:, block]
+
+
+class Reference2(Reference):
+    """The same of FLUX.2: no pooled text, one modulation for all blocks of a kind, gated perceptrons, no biases."""
+
+    theta = 2000
+
+    def condition(self, timestep: Tensor, guidance: Tensor | None, pooled: Tensor) -> Tensor:
+        """Time and guidance as one vector."""
+        vector = self.embedded("time_guidance_embed.timestep_embedder", waves(timestep * 1000).to(pooled.dtype))
+        if self.config["guidance_embeds"]:
+            told = waves(guidance * 1000).to(pooled.dtype)
+            vector = vector + self.embedded("time_guidance_embed.guidance_embedder", told)
+        return vector
+
+    def double_modulation(self, name: str, condition: Tensor, *, is_text: bool) -> Sequence[Tensor]:
+        kind = "txt" if is_text else "img"
+        return self.linear(f"double_stream_modulation_{kind}.linear", F.silu(condition)).chunk(6, dim=1)
+
+    def feed_forward(self, name: str, hidden: Tensor) -> Tensor:
+        return self.linear(f"{name}.linear_out", gated(self.linear(f"{name}.linear_in", hidden)))
+
+    def single_modulation(self, name: str, condition: Tensor) -> Sequence[Tensor]:
+        return self.linear("single_stream_modulation.linear", F.silu(condition)).chunk(3, dim=1)
+
+    def single_inputs(self, name: str, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        width = self.config["num_attention_heads"] * self.config["attention_head_dim"]
+        packed = self.linear(f"{name}.attn.to_qkv_mlp_proj", seen)
+        query, key, value, inner = packed.split([width, width, width, packed.shape[-1] - 3 * width], dim=-1)
+        return query, key, value, gated(inner)
+
+    def single_output(self, name: str, found: Tensor) -> Tensor:
+        return self.linear(f"{name}.attn.to_out", found)
+
+
+def gated(hidden: Tensor) -> Tensor:
+    """SwiGLU: the first half, through SiLU, times the second."""
+    gate, value = hidden.chunk(2, dim=-1)
+    return F.silu(gate) * value

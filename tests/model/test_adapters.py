@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from cologen.model.adapter_index import with_sum
 from cologen.model.adapters import load_adapter, save_adapter
-from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from tests.model.tiny import FORM, SHAPE, inputs, tiny, train_at_random
 
 GIVEN = inputs(dtype=torch.float32)

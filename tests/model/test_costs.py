@@ -18,8 +18,8 @@ from cologen.model.costs import (
     source_pass,
     training_step,
 )
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.source import SourceTokens
-from cologen.model.transformer import CoLoGenTransformer2DModel
 
 TINY: dict[str, Any] = {
     "in_channels": 5,

@@ -15,9 +15,9 @@ from diffusers import (
     TaylorSeerCacheConfig,
 )
 
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.hooks import plain_name, unwrapped
 from cologen.model.pipeline import CoLoGenPipeline
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from tests.model.test_pipeline import CALL, around, edited, folder, fresh, seeded, transformer_of
 from tests.model.tiny import inputs, tiny
 

@@ -16,10 +16,10 @@ from PIL import Image
 from cologen.model.adapters import save_adapter
 from cologen.model.bundle import Bundle, build
 from cologen.model.codecs import FluxCodec
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.presets import preset
 from cologen.model.text import FluxTextEncoder
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from tests.model.tiny import train_at_random
 from tests.model.tiny_flux import TRANSFORMER, write_flux
 

@@ -10,8 +10,8 @@ from diffusers.models.embeddings import apply_rotary_emb
 from torch import Tensor
 
 from cologen.model import attention
-from tests.model.reference import Reference
-from tests.model.tiny import Inputs, inputs, tiny
+from tests.model.reference import Reference, Reference2
+from tests.model.tiny import Inputs, inputs, inputs2, tiny, tiny2
 
 ONE, TWO, EQUAL = ((2, 2),), ((2, 2), (1, 3)), ((2, 2), (1, 4))
 CASES: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
@@ -69,17 +69,19 @@ def gradients(sample: Tensor, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("noisy", [False, True], ids=["inference", "with noise"])
+@pytest.mark.parametrize("base", ["FLUX.1", "FLUX.2"])
 @pytest.mark.parametrize("case", CASES)
-def test_forward_and_gradients_are_those_of_masked_joint_attention(case: str, noisy: bool):
+def test_forward_and_gradients_are_those_of_masked_joint_attention(case: str, base: str, noisy: bool):
     num_experts, form, asked = CASES[case]
     if noisy and not num_experts:
         pytest.skip("there is nothing to route")
-    model, given = tiny(num_experts, **form), inputs(batch=2, seed=1, gradients=True, **asked)
+    make, ask, reference = (tiny, inputs, Reference) if base == "FLUX.1" else (tiny2, inputs2, Reference2)
+    model, given = make(num_experts, **form), ask(batch=2, seed=1, gradients=True, **asked)
     model.newcomer_bias = -0.7 if num_experts > 1 else 0.0
     noise = noise_for(given, num_experts, model.config["routing"]) if noisy else None
 
     weights = {name: weight.detach().clone().requires_grad_() for name, weight in model.state_dict().items()}
-    expected = Reference(weights, model.config, model.newcomer_bias)(given, noise)
+    expected = reference(weights, model.config, model.newcomer_bias)(given, noise)
     wanted = gradients(expected, weights | given.differentiable())
     assert not num_experts or reaches(wanted, ".up", ".down", *(["choose"] if num_experts > 1 else []))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cologen.model.adapters import load_adapter, save_adapter
-from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.veteran import Usage, VeteranGate
 from tests.model.tiny import inputs, tiny
 

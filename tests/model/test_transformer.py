@@ -11,8 +11,8 @@ import pytest
 import torch
 from diffusers import FluxTransformer2DModel
 
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.source import SourceCache
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from tests.model.tiny import FORM, SHAPE, inputs, tiny
 
 

@@ -17,8 +17,8 @@ from peft import LoraConfig
 from torch import Tensor
 
 from cologen.model.adapters import load_adapter, save_adapter
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.pipeline import CoLoGenPipeline
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from tests.model.test_pipeline import around, edited, folder, fresh, quiet, seeded, transformer_of, world
 from tests.model.tiny import SHAPE, inputs, tiny
 

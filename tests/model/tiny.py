@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.flux2 import CoLoGenFlux2Transformer2DModel
 from cologen.model.source import SourceTokens
-from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.transformer import WovenTransformer
 
 SHAPE: dict[str, Any] = {
     "in_channels": 8,
@@ -23,16 +25,40 @@ SHAPE: dict[str, Any] = {
 }
 """Two blocks of each kind, width 16."""
 
+SHAPE2: dict[str, Any] = {
+    "in_channels": 8,
+    "num_layers": 2,
+    "num_single_layers": 2,
+    "attention_head_dim": 8,
+    "num_attention_heads": 2,
+    "joint_attention_dim": 12,
+    "axes_dims_rope": (2, 2, 2, 2),
+    "guidance_embeds": False,
+}
+"""The same of FLUX.2."""
+
 FORM: dict[str, Any] = {"rank": 3, "expert_scale": 2.0}
 
 
-def tiny(
-    num_experts: int = 0, *, seed: int = 0, dtype: torch.dtype = torch.float64, **arguments: Any
-) -> CoLoGenTransformer2DModel:
-    """A model at random weights, in evaluation mode, whose experts and routers are as if trained."""
+_Made = TypeVar("_Made", bound=WovenTransformer)
+
+
+def tiny(num_experts: int = 0, **arguments: Any) -> CoLoGenTransformer2DModel:
+    """FLUX.1 at random weights, in evaluation mode, whose experts and routers are as if trained."""
+    return _made(CoLoGenTransformer2DModel, num_experts, **{**SHAPE, **arguments})
+
+
+def tiny2(num_experts: int = 0, **arguments: Any) -> CoLoGenFlux2Transformer2DModel:
+    """The same of FLUX.2."""
+    return _made(CoLoGenFlux2Transformer2DModel, num_experts, **{**SHAPE2, **arguments})
+
+
+def _made(
+    kind: type[_Made], num_experts: int, *, seed: int = 0, dtype: torch.dtype = torch.float64, **arguments: Any
+) -> _Made:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = CoLoGenTransformer2DModel(**{**SHAPE, **FORM, **arguments})
+        model = kind(**{**FORM, **arguments})
     for weight in model.parameters():
         weight.data = weight.data.to(dtype)  # as .to() does, less its warning about layers that FLUX does not have
     for _ in range(num_experts):
@@ -42,7 +68,7 @@ def tiny(
     return model.eval()
 
 
-def train_at_random(model: CoLoGenTransformer2DModel, seed: int = 0) -> None:
+def train_at_random(model: WovenTransformer, seed: int = 0) -> None:
     """Give every expert something to say, and every router something to choose by."""
     generator = torch.Generator().manual_seed(seed + 1)
     for name, weight in model.named_parameters():
@@ -64,11 +90,11 @@ class Inputs:
     guidance: Tensor | None = None
 
     def stock(self) -> dict[str, Any]:
-        """The arguments that FLUX knows."""
-        return {
+        """The arguments that the stock model knows."""
+        pooled = {"pooled_projections": self.pooled} if self.pooled.shape[1] else {}
+        return pooled | {
             "hidden_states": self.noisy,
             "encoder_hidden_states": self.text,
-            "pooled_projections": self.pooled,
             "timestep": self.timestep,
             "img_ids": self.img_ids,
             "txt_ids": self.txt_ids,
@@ -77,7 +103,7 @@ class Inputs:
 
     def differentiable(self) -> dict[str, Tensor]:
         """What gradients are asked for, by name."""
-        named = {"noisy": self.noisy, "text": self.text, "pooled": self.pooled}
+        named = {"noisy": self.noisy, "text": self.text} | ({"pooled": self.pooled} if self.pooled.shape[1] else {})
         return named | {f"source {number}": each.tokens for number, each in enumerate(self.sources)}
 
     def share(self, start: int, stop: int) -> Inputs:
@@ -98,6 +124,24 @@ def grid(which: int, height: int, width: int, dtype: torch.dtype = torch.float64
     """(which, row, column) of every token."""
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return torch.stack([torch.full_like(rows, which), rows, columns], dim=-1).reshape(-1, 3).to(dtype)
+
+
+def inputs2(**asked: Any) -> Inputs:
+    """``inputs`` as FLUX.2 takes them: no pooled text, and four axes of positions, sources being 10 apart."""
+    given = inputs(**asked)
+    text = torch.zeros(5, 4, dtype=given.txt_ids.dtype)
+    text[:, 3] = torch.arange(5)
+    return replace(
+        given,
+        pooled=given.pooled[:, :0],
+        sources=tuple(replace(each, ids=_of_flux2(each.ids)) for each in given.sources),
+        img_ids=_of_flux2(given.img_ids),
+        txt_ids=text,
+    )
+
+
+def _of_flux2(ids: Tensor) -> Tensor:
+    return torch.cat([10 * ids[:, :1], ids[:, 1:], torch.zeros_like(ids[:, :1])], dim=1)
 
 
 def inputs(

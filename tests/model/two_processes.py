@@ -12,8 +12,8 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from cologen.model.adapters import save_adapter
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.routing import Routing
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.model.veteran import Usage, VeteranGate
 from cologen.trainer.distributed import gathering
 from tests.model.tiny import inputs, tiny

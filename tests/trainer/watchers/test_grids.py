@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from cologen.model.bundle import Bundle, build
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.presets import preset
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.trainer.data.batch import Batch
 from cologen.trainer.loop.watcher import Watcher
 from cologen.trainer.watchers.grids import Grids, generate, grid_path

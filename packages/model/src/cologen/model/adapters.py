@@ -26,8 +26,8 @@ from torch.distributed.tensor import DTensor
 
 from cologen.model.adapter_index import FORM, FORMAT, INDEX, SHAPE, read_index, refuse_other, with_sum
 from cologen.model.files import write_atomically
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.hooks import plain_name, refuse_if_weights_are_elsewhere, unwrapped
-from cologen.model.transformer import CoLoGenTransformer2DModel
 
 __all__ = ["INDEX", "load_adapter", "save_adapter"]
 

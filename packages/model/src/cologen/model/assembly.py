@@ -20,11 +20,11 @@ from transformers import (
 from cologen.model import adapters
 from cologen.model.bundle import Bundle
 from cologen.model.codecs import Codec, FluxCodec
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.hooks import unwrapped
 from cologen.model.layout import Layout
 from cologen.model.presets import PRESETS, Preset
 from cologen.model.text import FluxTextEncoder
-from cologen.model.transformer import CoLoGenTransformer2DModel
 
 _MODULE = "cologen.model.pipeline"
 """Where the index of a saved folder says that the transformer's class is found; see there."""

@@ -1,4 +1,4 @@
-"""CoLoGen's attention: FLUX's own, with writing and reading of a source's keys and values (eq. 5 to 7).
+"""CoLoGen's attention: the base's own, with writing and reading of a source's keys and values (eq. 5 to 7).
 
 The source attends only to itself, so it runs through the base first ("write", without text). Its keys and values are
 then appended to those of the noisy and text tokens ("read"). No mask is needed, so every attention backend works.
@@ -11,7 +11,6 @@ from typing import Any, cast
 import torch
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.embeddings import apply_rotary_emb
-from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
 from jaxtyping import Float
 from torch import Tensor
 
@@ -19,21 +18,64 @@ from cologen.model.source import Heads, SourceReader, SourceWriter
 
 Hidden = Float[Tensor, "batch tokens dim"]
 Text = Float[Tensor, "batch text_tokens dim"]
+Projected = tuple[Hidden, Hidden, Hidden]
 Rotary = tuple[Float[Tensor, "all_tokens head_dim"], Float[Tensor, "all_tokens head_dim"]]
 Seen = Float[Tensor, "batch seen_tokens heads head_dim"]
 
 
-class WeavingProcessor(FluxAttnProcessor):
-    """FLUX's attention processor; with ``writing`` or ``source`` it needs the number of its block.
+class WovenAttention:
+    """Mixed into a base's attention processor: a source that sees itself alone, and tokens that see it.
 
-    The model sets these numbers, since diffusers creates processors without arguments.
+    ``block`` is the number of the processor's block, which the model sets, since diffusers creates processors without
+    arguments.
     """
+
+    _attention_backend: Any
+    _parallel_config: Any
 
     def __init__(self, block: int = 0) -> None:
         super().__init__()
         self.block = block
 
-    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride], whose annotations are narrower than its use
+    def _written(
+        self, attn: Any, hidden: Hidden, projected: Projected, rotary: Rotary | None, writing: SourceWriter
+    ) -> Hidden:
+        """What a source's tokens find in each other, with the experts' residuals; keys and values are recorded."""
+        query, key, value = projected
+        probability = slope = None
+        if attn.prw.experts:
+            noise = writing.noise_of(self.block)
+            residuals, probability, slope = attn.prw(hidden, noise, writing.newcomer_bias, writing.task_experts)
+            key, value = key + residuals[0], value + residuals[1]  # eq. 4
+        query, key, value = heads(attn, (query, key, value))
+        query, key = _turned(query, rotary), _turned(key, rotary)
+        writing.record(self.block, key, value, probability, slope)
+        return self._attend(query, key, value)
+
+    def _seeing(
+        self, of_tokens: tuple[Heads, Heads, Heads], mask: Tensor | None, rotary: Rotary | None, source: SourceReader
+    ) -> Hidden:
+        """What all other tokens find in themselves and in the source."""
+        if mask is not None:
+            raise ValueError("an attention mask and a source cannot be combined")
+        query, key, value = of_tokens
+        query, key = _turned(query, rotary), _turned(key, rotary)
+        source_key, source_value = source.part_of(self.block)
+        key = torch.cat([key, source_key], dim=1)  # eq. 5
+        value = torch.cat([value, source_value], dim=1)  # eq. 6
+        return self._attend(query, key, value)  # eq. 7
+
+    def _attend(self, query: Heads, key: Seen, value: Seen) -> Hidden:
+        found = dispatch_attention_fn(
+            query, key, value, backend=self._attention_backend, parallel_config=self._parallel_config
+        )
+        return found.flatten(2, 3).to(query.dtype)
+
+
+class JointAttention(WovenAttention):
+    """Of blocks with a matrix each for query, key and value: FLUX.1's of both kinds, FLUX.2's double-stream ones."""
+
+    def __call__(
         self,
         attn: Any,
         hidden_states: Hidden,
@@ -43,33 +85,15 @@ class WeavingProcessor(FluxAttnProcessor):
         writing: SourceWriter | None = None,
         source: SourceReader | None = None,
     ) -> Hidden | tuple[Hidden, Text]:
-        """As ``FluxAttnProcessor``; with ``encoder_hidden_states`` (double-stream blocks) both streams are returned."""
+        """As the stock processor; with ``encoder_hidden_states`` (double-stream blocks) both streams are returned."""
         if writing is not None:
-            return self._write(attn, hidden_states, encoder_hidden_states, image_rotary_emb, writing)
+            projected = _project(attn, hidden_states)
+            found = self._written(attn, hidden_states, projected, image_rotary_emb, writing)
+            return found if encoder_hidden_states is None else (_out(attn, found), encoder_hidden_states)
         if source is not None:
             return self._read(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb, source)
-        stock: Any = super().__call__  # its annotations lack the None of their defaults
+        stock: Any = super().__call__  # pyright: ignore[reportAttributeAccessIssue], of what this is mixed into
         return stock(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb)
-
-    def _write(
-        self,
-        attn: Any,
-        hidden: Hidden,
-        no_text: Text | None,
-        rotary: Rotary | None,
-        writing: SourceWriter,
-    ) -> Hidden | tuple[Hidden, Text]:
-        query, key, value = _project(attn, hidden)
-        probability = slope = None
-        if attn.prw.experts:
-            noise = writing.noise_of(self.block)
-            residuals, probability, slope = attn.prw(hidden, noise, writing.newcomer_bias, writing.task_experts)
-            key, value = key + residuals[0], value + residuals[1]  # eq. 4
-        query, key, value = _heads(attn, query, key, value)
-        query, key = _turned(query, rotary), _turned(key, rotary)
-        writing.record(self.block, key, value, probability, slope)
-        found = self._attend(query, key, value)
-        return found if no_text is None else (_out(attn, found), no_text)
 
     def _read(
         self,
@@ -80,38 +104,26 @@ class WeavingProcessor(FluxAttnProcessor):
         rotary: Rotary | None,
         source: SourceReader,
     ) -> Hidden | tuple[Hidden, Text]:
-        if mask is not None:
-            raise ValueError("an attention mask and a source cannot be combined")
-        query, key, value = _heads(attn, *_project(attn, hidden))
-        if text is not None:
-            of_text = _text_heads(attn, text)
-            query, key, value = (torch.cat(pair, dim=1) for pair in zip(of_text, (query, key, value), strict=True))
-        query, key = _turned(query, rotary), _turned(key, rotary)
-        source_key, source_value = source.part_of(self.block)
-        key = torch.cat([key, source_key], dim=1)  # eq. 5
-        value = torch.cat([value, source_value], dim=1)  # eq. 6
-        found = self._attend(query, key, value)  # eq. 7
+        of_tokens = heads(attn, _project(attn, hidden))
         if text is None:
-            return found
+            return self._seeing(of_tokens, mask, rotary, source)
+        pairs = zip(_text_heads(attn, text), of_tokens, strict=True)
+        query, key, value = (torch.cat(pair, dim=1) for pair in pairs)
+        found = self._seeing((query, key, value), mask, rotary, source)
         of_text, of_image = found[:, : text.shape[1]], found[:, text.shape[1] :]
         return _out(attn, of_image), attn.to_add_out(of_text.contiguous())
 
-    def _attend(self, query: Heads, key: Seen, value: Seen) -> Hidden:
-        found = dispatch_attention_fn(
-            query, key, value, backend=self._attention_backend, parallel_config=self._parallel_config
-        )
-        return found.flatten(2, 3).to(query.dtype)
 
-
-def _project(attn: Any, hidden: Hidden) -> tuple[Hidden, Hidden, Hidden]:
+def _project(attn: Any, hidden: Hidden) -> Projected:
     if attn.fused_projections:
         query, key, value = attn.to_qkv(hidden).chunk(3, dim=-1)
         return query, key, value
     return attn.to_q(hidden), attn.to_k(hidden), attn.to_v(hidden)
 
 
-def _heads(attn: Any, query: Hidden, key: Hidden, value: Hidden) -> tuple[Heads, Heads, Heads]:
-    query, key, value = (each.unflatten(-1, (-1, attn.head_dim)) for each in (query, key, value))
+def heads(attn: Any, projected: Projected) -> tuple[Heads, Heads, Heads]:
+    """Query, key and value by heads, the first two normalised."""
+    query, key, value = (each.unflatten(-1, (-1, attn.head_dim)) for each in projected)
     return attn.norm_q(query), attn.norm_k(key), value
 
 
@@ -124,8 +136,8 @@ def _text_heads(attn: Any, text: Text) -> tuple[Heads, Heads, Heads]:
     return attn.norm_added_q(query), attn.norm_added_k(key), value
 
 
-def _turned(heads: Heads, rotary: Any) -> Heads:
-    return heads if rotary is None else cast(Tensor, apply_rotary_emb(heads, rotary, sequence_dim=1))
+def _turned(given: Heads, rotary: Any) -> Heads:
+    return given if rotary is None else cast(Tensor, apply_rotary_emb(given, rotary, sequence_dim=1))
 
 
 def _out(attn: Any, found: Hidden) -> Hidden:

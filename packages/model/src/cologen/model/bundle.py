@@ -23,9 +23,9 @@ from torch import nn
 
 from cologen.model.codecs import Codec, FluxCodec
 from cologen.model.files import damage_named, read_whole
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.presets import Preset
 from cologen.model.text import FluxTextEncoder, TextEncoder
-from cologen.model.transformer import CoLoGenTransformer2DModel
 from cologen.model.world_codec import WorldCodec
 from cologen.model.world_text import WorldTextEncoder
 

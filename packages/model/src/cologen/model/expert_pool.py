@@ -1,4 +1,4 @@
-"""FLUX's transformer with a pool of experts in every block: how they join, which of them train, and their settings."""
+"""A transformer's pool of experts in every block: how they join, which of them train, and their settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
-from diffusers import FluxTransformer2DModel
+from diffusers import ModelMixin
+from diffusers.configuration_utils import ConfigMixin
+from diffusers.loaders import FromOriginalModelMixin
+from diffusers.models.attention import AttentionMixin
+from diffusers.models.cache_utils import CacheMixin
 from torch import nn
 
 from cologen.model.experts import KVExpert
@@ -18,8 +22,15 @@ SourceTimestep = Literal["zero", "shared"]
 """The time at which a source is encoded: always 0, so that once is enough, or that of the noisy latent."""
 
 
-class FluxWithExperts(FluxTransformer2DModel):
-    """FLUX's transformer with ``attn.prw`` in every block; ``CoLoGenTransformer2DModel`` says how it is used."""
+class ExpertPool(ModelMixin, ConfigMixin, FromOriginalModelMixin, CacheMixin, AttentionMixin):
+    """``attn.prw`` in every block of a base; ``WovenTransformer`` says how it is used.
+
+    It inherits what the transformers of diffusers do, so that its own methods come before theirs.
+    """
+
+    transformer_blocks: nn.ModuleList
+    single_transformer_blocks: nn.ModuleList
+    inner_dim: int
 
     @property
     def num_blocks(self) -> int:
@@ -137,7 +148,8 @@ class FluxWithExperts(FluxTransformer2DModel):
 
     def _attentions(self) -> Iterator[Any]:
         """The attention of every block, double-stream blocks first, as they run."""
-        for block in (*self.transformer_blocks, *self.single_transformer_blocks):
+        blocks: Any = (*self.transformer_blocks, *self.single_transformer_blocks)
+        for block in blocks:
             yield block.attn
 
     @property

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from cologen.model.codecs import Codec
 from cologen.model.conditions import Size
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.source import SourceTokens
 from cologen.model.tokens import fill_source, grid_ids, pack, pack_mask, unpack
-from cologen.model.transformer import CoLoGenTransformer2DModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

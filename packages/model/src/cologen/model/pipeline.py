@@ -34,13 +34,13 @@ from cologen.model.conditions import (
     task_for,
     with_known,
 )
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.layout import Layout
 from cologen.model.pictures import Pictures
 from cologen.model.sampling import CallSource, Denoiser, Words, denoise, starting_noise
 from cologen.model.steps import SchedulerStep, step_times
 from cologen.model.text import TextEncoder
 from cologen.model.tokens import text_ids
-from cologen.model.transformer import CoLoGenTransformer2DModel
 
 # A folder's index names a module and a class in it. diffusers also looks in that module for the base class, which says
 # how to load it. So the index names this module for the transformer, which has both.

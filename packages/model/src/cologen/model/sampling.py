@@ -15,11 +15,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cologen.model.conditions import Size
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.layout import Layout
 from cologen.model.source import SourceCache, SourceTokens
 from cologen.model.steps import Step
 from cologen.model.tokens import pack
-from cologen.model.transformer import CoLoGenTransformer2DModel
 
 
 @dataclass(frozen=True, kw_only=True)

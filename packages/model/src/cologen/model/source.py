@@ -16,10 +16,11 @@ Heads = Float[Tensor, "batch tokens heads head_dim"]
 
 @dataclass(frozen=True)
 class SourceTokens:
-    """A source image's packed latents with their positions: (k, row, column), k = 1 for the first source."""
+    """A source image's packed latents with the position ids of the base: of FLUX.1 (k, row, column), k = 1 for
+    the first source."""
 
     tokens: Float[Tensor, "batch source_tokens channels"]
-    ids: Float[Tensor, "source_tokens 3"]
+    ids: Float[Tensor, "source_tokens axes"]
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,30 @@
-"""CoLoGen's transformer: FLUX with Progressive Representation Weaving in every attention block.
+"""The part of CoLoGen's transformer that is the same on every base: a source is written, then read in every block.
 
 The source runs through the base alone, without text, and its keys and values are stored for each block ("write"). The
-noisy and text tokens then run as in FLUX, with those appended ("read"). Both use the stock forward pass of diffusers.
+noisy and text tokens then run as in the stock model, with those appended ("read"). Both use the stock forward pass of
+diffusers. What a base has of its own is in ``flux1.py`` and ``flux2.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any, ClassVar, cast, get_args
 
 import torch
-from diffusers import FluxTransformer2DModel
-from diffusers.configuration_utils import register_to_config
 from diffusers.models.attention_dispatch import attention_backend
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
-from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
-from jaxtyping import Float, Int
 from torch import Tensor
 
-from cologen.model.attention import WeavingProcessor
-from cologen.model.expert_pool import FluxWithExperts, SourceTimestep
+from cologen.model.expert_pool import ExpertPool, SourceTimestep
 from cologen.model.hooks import refuse_if_parallel, without_step_caches
 from cologen.model.routing import Routing
 from cologen.model.source import SourceCache, SourceReader, SourceTokens, SourceWriter
-from cologen.model.weaving import Granularity
 
 _WOVEN = "_cologen_transformer"
 """The attribute of a stock transformer that holds the CoLoGen transformer which shares its modules."""
+
+Sources = SourceCache | SourceTokens | Sequence[SourceTokens] | None
 
 
 @dataclass
@@ -37,11 +34,11 @@ class CoLoGenOutput(Transformer2DModelOutput):
     routing: Routing | None = None
 
 
-class CoLoGenTransformer2DModel(FluxWithExperts):
-    """FLUX's transformer with a pool of key-value experts in ``attn.prw`` of every block.
+class WovenTransformer(ExpertPool):
+    """A base's transformer with a pool of key-value experts in ``attn.prw`` of every block.
 
-    It loads from any folder of a FLUX transformer, and without a source its output is the same to the bit. These
-    arguments are added to FLUX's:
+    It is mixed into the stock class of each base, and comes before it. It loads from any folder of the stock model, and
+    without a source its output is the same to the bit. These arguments are added to the stock model's:
 
     Args:
         rank: of the experts. The paper: 128.
@@ -54,43 +51,18 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
 
     _keep_in_fp32_modules = ["router"]  # noqa: RUF012, as diffusers reads it
 
-    @register_to_config
-    def __init__(
-        self,
-        patch_size: int = 1,
-        in_channels: int = 64,
-        out_channels: int | None = None,
-        num_layers: int = 19,
-        num_single_layers: int = 38,
-        attention_head_dim: int = 128,
-        num_attention_heads: int = 24,
-        joint_attention_dim: int = 4096,
-        pooled_projection_dim: int = 768,
-        guidance_embeds: bool = False,
-        axes_dims_rope: Sequence[int] = (16, 56, 56),
-        rank: int = 128,
-        expert_scale: float = 2.0,
-        routing: Granularity = "sample",
-        source_timestep: SourceTimestep = "zero",
-        num_experts: int = 0,
-        newcomer_bias: float = 0.0,
-    ) -> None:
-        super().__init__(
-            patch_size=patch_size,
-            in_channels=in_channels,
-            out_channels=out_channels,
-            num_layers=num_layers,
-            num_single_layers=num_single_layers,
-            attention_head_dim=attention_head_dim,
-            num_attention_heads=num_attention_heads,
-            joint_attention_dim=joint_attention_dim,
-            pooled_projection_dim=pooled_projection_dim,
-            guidance_embeds=guidance_embeds,
-            axes_dims_rope=cast(tuple[int, int, int], tuple(axes_dims_rope)),
-        )
-        if source_timestep not in get_args(SourceTimestep):
-            raise ValueError(f"source_timestep is {source_timestep!r}: expected one of zero, shared")
+    processors: ClassVar[Mapping[type, type]]
+    """The base's own attention processors, each with the one that also writes and reads a source."""
+    reads_pooled_text: ClassVar[bool]
+    """Whether the base has an input for a prompt's pooled embedding."""
+
+    def _weave(self) -> None:
+        """What each base's constructor ends with: processors, experts and routers of the settings."""
+        if self._settings.source_timestep not in get_args(SourceTimestep):
+            found = self._settings.source_timestep
+            raise ValueError(f"source_timestep is {found!r}: expected one of zero, shared")
         self._number_processors()
+        num_experts = self.num_experts
         self._furnish(num_experts, self.dtype)
         for number in range(num_experts):
             self._draw(number, 0)
@@ -112,7 +84,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
 
     @classmethod
     def from_single_file(cls, *args: Any, **kwargs: Any) -> Any:
-        """As in any diffusers model: reads FLUX's files, and our own with their experts.
+        """As in any diffusers model: reads the stock model's files, and our own with their experts.
 
         Raises:
             ValueError: experts were asked for, by ``num_experts`` or the ``config``, that the file does not hold.
@@ -125,7 +97,10 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         read: Any = super().from_single_file
         try:
             return read(*args, **kwargs)
-        except (IndexError, NotImplementedError) as error:  # weights are missing, by diffusers' and FLUX's own names
+        except (
+            IndexError,
+            NotImplementedError,
+        ) as error:  # weights are missing, by all their names
             raise ValueError(f"the file does not hold the weights that its config names: {advice}") from error
 
     def set_attention_backend(self, backend: str) -> None:
@@ -134,7 +109,7 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
             super().set_attention_backend(backend)
 
     @classmethod
-    def of(cls, stock: FluxTransformer2DModel) -> CoLoGenTransformer2DModel:
+    def of(cls, stock: Any) -> Any:
         """A stock transformer as CoLoGen's, without experts: both share their modules, so nothing is copied.
 
         The stock transformer keeps working as before: it holds the experts that the new one gets, but does not use
@@ -160,42 +135,30 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
             vars(stock)[_WOVEN] = model
         return vars(stock)[_WOVEN]
 
-    def forward(  # pyright: ignore[reportIncompatibleMethodOverride], what FLUX cannot do without has no default here
+    def _run(
         self,
-        hidden_states: Float[Tensor, "batch tokens channels"] | None,
-        encoder_hidden_states: Float[Tensor, "batch text_tokens text_dim"] | None,
-        pooled_projections: Float[Tensor, "batch pooled_dim"],
-        timestep: Float[Tensor, "batch"],
-        img_ids: Float[Tensor, "tokens 3"] | None,
-        txt_ids: Float[Tensor, "text_tokens 3"] | None,
-        guidance: Float[Tensor, "batch"] | None = None,
-        joint_attention_kwargs: dict[str, Any] | None = None,
-        controlnet_block_samples: Any = None,
-        controlnet_single_block_samples: Any = None,
-        return_dict: bool = True,
-        controlnet_blocks_repeat: bool = False,
+        stock: dict[str, Any],
         *,
-        source: SourceCache | SourceTokens | Sequence[SourceTokens] | None = None,
-        routing_noise: Float[Tensor, "sources_by_batch blocks *source_tokens experts"] | None = None,
-        task_experts: Int[Tensor, "given"] | None = None,
+        pooled: Tensor | None,
+        source: Sources,
+        routing_noise: Tensor | None,
+        task_experts: Tensor | None,
+        return_dict: bool,
     ) -> CoLoGenOutput | tuple[Tensor, ...] | SourceCache:
-        """The velocity at ``timestep`` in [0, 1], as FLUX gives it, seeing ``source``.
+        """What ``forward`` of every base does: ``stock`` are the stock model's own arguments but the pooled text.
 
         A cache is read as it is. Tokens are encoded here first, so that a training step is one call, which is what DDP
         and FSDP wrap; ``routing_noise`` is ε of eq. 2 for each source in turn along the batch, and is drawn in training
         if it is None. Without ``hidden_states`` there is nothing to denoise, and the encoded source is returned.
         ``task_experts`` is the expert of each sample's task, for training with a veteran gate for each.
-
-        Raises:
-            ValueError: a cache of another batch, or of a model with another number of blocks; ``task_experts`` of
-                another batch, or without a source in tokens.
         """
+        hidden_states, timestep, kwargs = (stock[name] for name in _NEEDED)
         if source is not None:
             refuse_if_parallel(self)
         if task_experts is not None and (source is None or isinstance(source, SourceCache)):
             raise ValueError("task_experts say how a source is routed: give one in tokens")
-        if task_experts is not None and len(task_experts) != len(pooled_projections):
-            raise ValueError(f"there are {len(task_experts)} task_experts for {len(pooled_projections)} samples")
+        if task_experts is not None and len(task_experts) != len(timestep):
+            raise ValueError(f"there are {len(task_experts)} task_experts for {len(timestep)} samples")
         if source is not None and not isinstance(source, SourceCache):
             sources = [source] if isinstance(source, SourceTokens) else list(source)
             if hidden_states is not None and self.is_cache_enabled:
@@ -204,27 +167,15 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
                 noises = routing_noise.chunk(len(sources))
             else:
                 noises = [None if hidden_states is None else self._noise_for(each) for each in sources]
-            source = self._encoded(sources, pooled_projections, timestep, joint_attention_kwargs, noises, task_experts)
+            source = self._encoded(sources, pooled, timestep, kwargs, noises, task_experts)
             if hidden_states is None:
                 return source
         if hidden_states is None:
             raise ValueError("hidden_states is None: give the noisy latent, or a source in tokens to encode it")
         if source is not None:
             self._check(source, hidden_states)
-            joint_attention_kwargs = {**(joint_attention_kwargs or {}), "source": SourceReader(source)}
-        (sample,) = self._stock_forward(
-            hidden_states=hidden_states,
-            encoder_hidden_states=encoder_hidden_states,
-            pooled_projections=pooled_projections,
-            timestep=timestep,
-            img_ids=img_ids,
-            txt_ids=txt_ids,
-            guidance=guidance,
-            joint_attention_kwargs=joint_attention_kwargs,
-            controlnet_block_samples=controlnet_block_samples,
-            controlnet_single_block_samples=controlnet_single_block_samples,
-            controlnet_blocks_repeat=controlnet_blocks_repeat,
-        )
+            stock = {**stock, "joint_attention_kwargs": {**(kwargs or {}), "source": SourceReader(source)}}
+        (sample,) = self._stock_forward(stock, pooled)
         routing = None if source is None else source.routing
         return CoLoGenOutput(sample=sample, routing=routing) if return_dict else (sample,)
 
@@ -232,18 +183,18 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         self,
         source: SourceTokens | Sequence[SourceTokens],
         *,
-        pooled_projections: Float[Tensor, "batch pooled_dim"],
-        timestep: Float[Tensor, "batch"] | None = None,
+        pooled_projections: Tensor | None = None,
+        timestep: Tensor | None = None,
         joint_attention_kwargs: dict[str, Any] | None = None,
-        routing_noise: Float[Tensor, "sources_by_batch blocks *source_tokens experts"] | None = None,
+        routing_noise: Tensor | None = None,
     ) -> SourceCache:
         """Keys and values of one or several sources, each encoded alone, at guidance 1.
 
         Args:
-            source: each with as many samples as ``pooled_projections``.
-            pooled_projections: the prompt's pooled embedding, or that of the empty prompt for a cache that serves
-                several prompts.
-            timestep: that of the noisy latent; used only by models whose ``source_timestep`` is "shared".
+            source: all with the same number of samples.
+            pooled_projections: the prompt's pooled embedding (batch, channels), or that of the empty prompt for a cache
+                that serves several prompts; needed by bases that read one, and ignored by others.
+            timestep: that of the noisy latent (batch); used only by models whose ``source_timestep`` is "shared".
             joint_attention_kwargs: as in ``forward``: the scale of LoRAs, for one.
             routing_noise: ε of eq. 2, for each source in turn along the batch. None: no noise, in training too.
 
@@ -252,13 +203,14 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         """
         if timestep is None and self._settings.source_timestep == "shared":
             raise ValueError("this model sees its source at the noisy latent's time (shared): give the timestep")
+        first = source if isinstance(source, SourceTokens) else source[0]
         # A call of the model, so that hooks on it run (offloading); but for a step cache this is no step.
         with without_step_caches(self):
             return self(
                 hidden_states=None,
                 encoder_hidden_states=None,
                 pooled_projections=pooled_projections,
-                timestep=pooled_projections[:, 0] if timestep is None else timestep,
+                timestep=first.tokens[:, 0, 0] if timestep is None else timestep,
                 img_ids=None,
                 txt_ids=None,
                 joint_attention_kwargs=joint_attention_kwargs,
@@ -269,19 +221,20 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
     def _encoded(
         self,
         sources: Sequence[SourceTokens],
-        pooled_projections: Tensor,
+        pooled: Tensor | None,
         timestep: Tensor,
         joint_attention_kwargs: dict[str, Any] | None,
         noises: Sequence[Tensor | None],
         task_experts: Tensor | None,
     ) -> SourceCache:
-        if any(not isinstance(attn.processor, WeavingProcessor) for attn in self._attentions()):
+        ours = set(self.processors.values())
+        if any(type(attn.processor) not in ours for attn in self._attentions()):
             raise ValueError("other attention processors were set in place of CoLoGen's: a source cannot be seen")
         if self._settings.source_timestep == "zero":
-            timestep = torch.zeros_like(pooled_projections[:, 0])
+            timestep = torch.zeros_like(timestep)
         return SourceCache.join(
             [
-                self._write(each, noise, task_experts, pooled_projections, timestep, joint_attention_kwargs)
+                self._write(each, noise, task_experts, pooled, timestep, joint_attention_kwargs)
                 for each, noise in zip(sources, noises, strict=True)
             ]
         )
@@ -291,28 +244,30 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
         source: SourceTokens,
         noise: Tensor | None,
         task_experts: Tensor | None,
-        pooled: Tensor,
+        pooled: Tensor | None,
         timestep: Tensor,
         joint_attention_kwargs: dict[str, Any] | None,
     ) -> SourceCache:
         """The stock forward pass without text, for its keys and values; the output is discarded."""
         batch = source.tokens.shape[0]
         writer = SourceWriter(noise=noise, newcomer_bias=self.newcomer_bias, task_experts=task_experts)
-        self._stock_forward(
-            hidden_states=source.tokens,
-            encoder_hidden_states=source.tokens.new_zeros(batch, 0, self._settings.joint_attention_dim),
-            pooled_projections=pooled,
-            timestep=timestep,
-            img_ids=source.ids,
-            txt_ids=source.ids.new_zeros(0, 3),
-            guidance=torch.ones_like(timestep) if self._settings.guidance_embeds else None,
-            joint_attention_kwargs={**(joint_attention_kwargs or {}), "writing": writer},
-        )
+        stock = {
+            "hidden_states": source.tokens,
+            "encoder_hidden_states": source.tokens.new_zeros(batch, 0, self._settings.joint_attention_dim),
+            "timestep": timestep,
+            "img_ids": source.ids,
+            "txt_ids": source.ids[:0],
+            "guidance": torch.ones_like(timestep) if self._settings.guidance_embeds else None,
+            "joint_attention_kwargs": {**(joint_attention_kwargs or {}), "writing": writer},
+        }
+        self._stock_forward(stock, pooled)
         return writer.cache()
 
-    def _stock_forward(self, **arguments: Any) -> tuple[Tensor]:
-        forward: Any = super().forward  # its annotations are narrower than what it takes
-        return forward(**arguments, return_dict=False)
+    def _stock_forward(self, stock: dict[str, Any], pooled: Tensor | None) -> tuple[Tensor]:
+        forward: Any = super().forward  # of the base that this is mixed into
+        if self.reads_pooled_text:
+            stock = {**stock, "pooled_projections": pooled}
+        return forward(**stock, return_dict=False)
 
     def _noise_for(self, source: SourceTokens) -> Tensor | None:
         if not self.training or not self._settings.num_experts:
@@ -331,15 +286,20 @@ class CoLoGenTransformer2DModel(FluxWithExperts):
             raise ValueError(f"the source was encoded by a model of {len(cache.keys)} blocks, not {self.num_blocks}")
 
     def set_attn_processor(self, processor: Any) -> None:
-        """As in any diffusers model; FLUX's own processor becomes CoLoGen's, which does the same without a source."""
+        """As in any diffusers model; the base's own processors become CoLoGen's, which do the same without a source."""
         super().set_attn_processor(processor)
         self._number_processors()
 
     def _number_processors(self) -> None:
+        ours = set(self.processors.values())
         for block, attn in enumerate(self._attentions()):
             given = attn.processor
-            if type(given) not in (FluxAttnProcessor, WeavingProcessor):
+            kind = type(given) if type(given) in ours else self.processors.get(type(given))
+            if kind is None:
                 continue
-            numbered = WeavingProcessor(block)
+            numbered = kind(block)
             vars(numbered).update({**vars(given), "block": block})
             attn.set_processor(numbered)
+
+
+_NEEDED = ("hidden_states", "timestep", "joint_attention_kwargs")

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from cologen.model.adapters import load_adapter, save_adapter
-from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.trainer.changes import Change, another_run, changes, record
 from cologen.trainer.json_files import read_sealed, write_sealed
 from cologen.trainer.loop.checkpoint import (

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from cologen.model.adapters import load_adapter
 from cologen.model.bundle import Bundle
-from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.veteran import VeteranGate
 from cologen.trainer.distributed import Processes, wrapped
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cologen.model.adapters import save_adapter
 from cologen.model.files import write_atomically
-from cologen.model.transformer import CoLoGenTransformer2DModel
+from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.trainer.distributed import Processes, sharded_like, whole, whole_experts
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE, CHECKPOINTS, TRAINING, Checkpoint, StageProgress, commit
 from cologen.trainer.loop.learner import Learner
