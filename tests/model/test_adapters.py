@@ -202,7 +202,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], type[Exception], str]] = {
     "no JSON": (no_json, ValueError, "adapter.json is not the JSON of an adapter"),
     "a list": (a_list, ValueError, "adapter.json is not the JSON of an adapter"),
     "no text": (no_text, ValueError, "adapter.json is not the JSON of an adapter"),
-    "another format": (changed("format", 3), ValueError, "format 3 there, 2 here: made by another version"),
+    "another format": (changed("format", 4), ValueError, "format 4 there, 3 here: made by another version"),
     "half a form": (changed("form", {"rank": 3}), ValueError, "adapter.json is not the JSON of an adapter"),
     "a word for a number": (changed("experts", "two"), ValueError, "adapter.json is not the JSON of an adapter"),
     "a base of no shape": (changed("base", 5), ValueError, "adapter.json is not the JSON of an adapter"),

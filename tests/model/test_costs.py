@@ -19,7 +19,9 @@ from cologen.model.costs import (
     training_step,
 )
 from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.flux2 import CoLoGenFlux2Transformer2DModel
 from cologen.model.source import SourceTokens
+from cologen.model.transformer import WovenTransformer
 
 TINY: dict[str, Any] = {
     "in_channels": 5,
@@ -35,29 +37,52 @@ TINY: dict[str, Any] = {
     "rank": 3,
     "num_experts": 2,
 }
+TINY2: dict[str, Any] = {name: value for name, value in TINY.items() if name != "pooled_projection_dim"} | {
+    "base": "flux.2",
+    "axes_dims_rope": (2, 2, 4, 4),
+    "mlp_ratio": 3.0,
+}
+KLEIN_4B: dict[str, Any] = {
+    "base": "flux.2",
+    "in_channels": 128,
+    "num_layers": 5,
+    "num_single_layers": 20,
+    "num_attention_heads": 24,
+    "joint_attention_dim": 7680,
+    "mlp_ratio": 3.0,
+    "num_experts": 5,
+}
 FLUX = Shape(guidance_embeds=True, num_experts=5)
 AT_512, AT_1024 = (Tokens(image=count, text=512, sources=(count,)) for count in (1024, 4096))
 FEW = Tokens(image=6, text=4, sources=(8, 5))
 
 
-def model_of(**changes: Any) -> CoLoGenTransformer2DModel:
-    return CoLoGenTransformer2DModel(**{**TINY, **changes})
+def made(arguments: dict[str, Any]) -> WovenTransformer:
+    """The model of a shape."""
+    own = {name: value for name, value in arguments.items() if name != "base"}
+    return (CoLoGenFlux2Transformer2DModel if "base" in arguments else CoLoGenTransformer2DModel)(**own)
 
 
-def inputs_of(tokens: Tokens) -> dict[str, Any]:
+def shape_of(model: WovenTransformer) -> Shape:
+    return Shape.of({**model.config, "base": model.base_kind})
+
+
+def inputs_of(tokens: Tokens, base: str) -> dict[str, Any]:
+    axes = 3 if base == "flux.1" else 4
     return {
         "hidden_states": torch.zeros(1, tokens.image, 5),
         "encoder_hidden_states": torch.zeros(1, tokens.text, 7),
         "pooled_projections": torch.zeros(1, 9),
         "timestep": torch.ones(1),
-        "img_ids": torch.zeros(tokens.image, 3),
-        "txt_ids": torch.zeros(tokens.text, 3),
+        "img_ids": torch.zeros(tokens.image, axes),
+        "txt_ids": torch.zeros(tokens.text, axes),
         "guidance": torch.ones(1),
     }
 
 
-def sources_of(tokens: Tokens) -> list[SourceTokens]:
-    return [SourceTokens(torch.zeros(1, count, 5), torch.zeros(count, 3)) for count in tokens.sources]
+def sources_of(tokens: Tokens, base: str) -> list[SourceTokens]:
+    axes = 3 if base == "flux.1" else 4
+    return [SourceTokens(torch.zeros(1, count, 5), torch.zeros(count, axes)) for count in tokens.sources]
 
 
 def counter() -> FlopCounterMode:
@@ -75,13 +100,16 @@ def numbers_in(model: torch.nn.Module, part: str) -> int:
         {**TINY, "guidance_embeds": False, "out_channels": None, "num_experts": 1},
         {"guidance_embeds": True, "num_experts": 5},
         {"in_channels": 384, "out_channels": 64, "guidance_embeds": True, "num_experts": 5},
+        TINY2,
+        {**TINY2, "guidance_embeds": False, "out_channels": None, "mlp_ratio": 2.0},
+        {**KLEIN_4B, "guidance_embeds": False},
     ],
-    ids=["tiny", "tiny without guidance", "FLUX.1-dev", "FLUX.1-Fill-dev"],
+    ids=["tiny", "tiny without guidance", "dev", "Fill", "tiny FLUX.2", "FLUX.2 without guidance", "klein 4B"],
 )
 def test_parameters_are_those_of_the_module(arguments: dict[str, Any]):
     with torch.device("meta"):
-        model = CoLoGenTransformer2DModel(**arguments)
-    counted = parameters(Shape.of(model.config))
+        model = made(arguments)
+    counted = parameters(shape_of(model))
     assert counted == parameters(Shape.of(arguments))
     assert counted.per_expert == numbers_in(model, ".prw.experts.0.")
     assert counted.router == numbers_in(model, ".prw.router.")
@@ -105,35 +133,40 @@ def test_the_floors_at_the_shape_of_flux(tokens: Tokens, cached: float, concaten
     assert concatenated_step(FLUX, tokens).total / plain == pytest.approx(concatenated, abs=0.005)
 
 
+@pytest.mark.parametrize("arguments", [TINY, TINY2], ids=["FLUX.1", "FLUX.2"])
 @pytest.mark.parametrize("routing", ["sample", "token"])
-def test_steps_compute_what_is_counted(routing: str):
-    model = model_of(routing=routing).eval()
-    shape = Shape.of(model.config)
+def test_steps_compute_what_is_counted(arguments: dict[str, Any], routing: str):
+    model = made({**arguments, "routing": routing}).eval()
+    shape = shape_of(model)
+    given, sources = inputs_of(FEW, shape.base), sources_of(FEW, shape.base)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         with counter() as plain:
-            model(**inputs_of(FEW))
+            model(**given)
         with counter() as encoding:
-            cache = model.encode_source(sources_of(FEW), pooled_projections=torch.zeros(1, 9))
+            cache = model.encode_source(sources, pooled_projections=torch.zeros(1, 9))
         with counter() as cached:
-            model(**inputs_of(FEW), source=cache)
+            model(**given, source=cache)
     assert plain.get_total_flops() == plain_step(shape, FEW).total
     assert encoding.get_total_flops() == source_pass(shape, FEW).total
     assert cached.get_total_flops() == cached_step(shape, FEW).total
 
 
+@pytest.mark.parametrize("arguments", [TINY, TINY2], ids=["FLUX.1", "FLUX.2"])
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("routing", ["sample", "token"])
-def test_a_training_step_computes_what_is_counted(routing: str, checkpointing: bool):
-    model = model_of(routing=routing).train()
+def test_a_training_step_computes_what_is_counted(arguments: dict[str, Any], routing: str, checkpointing: bool):
+    model = made({**arguments, "routing": routing}).train()
+    shape = shape_of(model)
     model.freeze_for(1)
     if checkpointing:
         model.enable_gradient_checkpointing()
     with sdpa_kernel(SDPBackend.MATH), counter() as measured:
-        model(**inputs_of(FEW), source=sources_of(FEW)).sample.sum().backward()
+        given, sources = inputs_of(FEW, shape.base), sources_of(FEW, shape.base)
+        model(**given, source=sources).sample.sum().backward()
     joint, of_sources = FEW.image + FEW.text, FEW.sources
     # Step by step, attention can leave out the gradient of the first block's queries, which is not needed.
     left_out = joint * (joint + sum(of_sources)) + sum(count * count for count in of_sources)
-    counted = training_step(Shape.of(model.config), FEW, checkpointing=checkpointing).total
+    counted = training_step(shape, FEW, checkpointing=checkpointing).total
     assert measured.get_total_flops() == counted - 2 * 24 * left_out
 
 

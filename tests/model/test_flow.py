@@ -6,8 +6,17 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
+from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
-from cologen.model.flow import interpolate, logit_normal, schedule, shift, shift_exponent, velocity
+from cologen.model.flow import (
+    interpolate,
+    logit_normal,
+    schedule,
+    shift,
+    shift_exponent,
+    shift_exponent_of_flux2,
+    velocity,
+)
 
 
 def draws(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -59,11 +68,18 @@ def test_the_shift_is_that_of_flux(num_tokens: int):
     assert shift_exponent(num_tokens) == pytest.approx(calculate_shift(num_tokens), abs=1e-15)
 
 
+@pytest.mark.parametrize("num_tokens", [64, 1024, 4096, 4300, 4301, 8192])
+@pytest.mark.parametrize("num_steps", [4, 10, 28, 50, 200])
+def test_the_shift_of_flux2_is_that_of_its_pipeline(num_tokens: int, num_steps: int):
+    expected = compute_empirical_mu(num_tokens, num_steps)
+    assert shift_exponent_of_flux2(num_tokens, num_steps) == pytest.approx(expected, abs=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_shift_keeps_its_ends_and_its_order(dtype: torch.dtype):
     times = torch.linspace(0, 1, 1001, dtype=dtype)
     for num_tokens in (64, 256, 1024, 3025, 4096):
-        shifted = shift(times, num_tokens)
+        shifted = shift(times, shift_exponent(num_tokens))
         assert shifted[0] == 0
         assert shifted[-1] == 1
         assert (shifted.diff() > 0).all()
@@ -83,24 +99,24 @@ def test_times_equal_those_of_dev(num_steps: int, num_tokens: int):
     )
     even = [1 - step / num_steps for step in range(num_steps)]
     scheduler.set_timesteps(sigmas=even, mu=calculate_shift(num_tokens))
-    assert torch.equal(schedule(num_steps, num_tokens), scheduler.sigmas)
+    assert torch.equal(schedule(num_steps, shift_exponent(num_tokens)), scheduler.sigmas)
 
 
 @pytest.mark.parametrize("num_steps", [1, 4])
 def test_times_equal_those_of_schnell(num_steps: int):
     scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False)
     scheduler.set_timesteps(sigmas=[1 - step / num_steps for step in range(num_steps)])
-    assert torch.equal(schedule(num_steps, 1024, shifted=False), scheduler.sigmas)
+    assert torch.equal(schedule(num_steps, None), scheduler.sigmas)
 
 
 def test_a_schedule_without_steps_is_refused():
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        schedule(0, 64)
+        schedule(0, None)
 
 
 def test_euler_along_a_true_velocity_arrives():
     clean, noise = draws(3, 7, seed=1), draws(3, 7, seed=2)
-    times, state = schedule(5, 64).double(), noise
+    times, state = schedule(5, shift_exponent(64)).double(), noise
     for now, then in pairwise(times):
         state = state + (then - now) * velocity(clean, noise)
     assert (state - clean).abs().max() < 1e-14

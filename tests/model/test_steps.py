@@ -4,6 +4,7 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from cologen.model.flow import shift_exponent
 from cologen.model.steps import EulerStep, SchedulerStep, step_times
 
 
@@ -22,7 +23,7 @@ def test_a_scheduler_s_steps_and_euler_s_are_the_same():
     scheduler, start = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), torch.ones(2, 256, 4)
     scheduled = [SchedulerStep(scheduler, timestep) for timestep in step_times(scheduler, 4, None, start)]
     latents = others = start
-    for one, other in zip(scheduled, EulerStep.all(4, 256, shifted=True), strict=True):
+    for one, other in zip(scheduled, EulerStep.all(4, shift_exponent(256)), strict=True):
         torch.testing.assert_close(one.time(latents), other.time(others))
         latents, others = one.moved(latents, latents.sin()), other.moved(others, others.sin())
     torch.testing.assert_close(latents, others)

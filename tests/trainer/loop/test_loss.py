@@ -54,8 +54,8 @@ def test_who_knows_the_velocity_loses_nothing(bundle: Bundle):
     assert found.per_sample.shape == (3,)
     assert found.task == found.per_sample.max() == 0
     time = flow.logit_normal(drawn(of).time)
-    if bundle.preset.shifted:
-        time = flow.shift(time, model.velocity.shape[1])
+    if (exponent := bundle.preset.shift_exponent(model.velocity.shape[1])) is not None:
+        time = flow.shift(time, exponent)
     assert model.asked["timestep"].equal(time)
     assert model.asked["source"].tokens.shape == model.asked["hidden_states"].shape
 

@@ -1,7 +1,7 @@
 """Saves and loads experts and routers as safetensors, with a JSON that names the base they fit.
 
-    adapter.json               format, base (its shape), form (rank, scale, routing, …), experts, routers, notes,
-                               files (the sha256 of each), sum (the sha256 of all the rest)
+    adapter.json               format, base (its kind and shape), form (rank, scale, routing, …), experts, routers,
+                               notes, files (the sha256 of each), sum (the sha256 of all the rest)
     expert-0.safetensors …     one per stage, written once and never again
     router-2.safetensors …     the router as it was at the end of a stage
 
@@ -24,10 +24,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from cologen.model.adapter_index import FORM, FORMAT, INDEX, SHAPE, read_index, refuse_other, with_sum
+from cologen.model.adapter_index import FORM, FORMAT, INDEX, SHAPES, read_index, refuse_other, with_sum
 from cologen.model.files import write_atomically
-from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.hooks import plain_name, refuse_if_weights_are_elsewhere, unwrapped
+from cologen.model.transformer import WovenTransformer
 
 __all__ = ["INDEX", "load_adapter", "save_adapter"]
 
@@ -48,7 +48,7 @@ def save_adapter(
     Saving stage after stage into one folder keeps them all. Each file gets its final name only when it is complete.
 
     Args:
-        model: a ``CoLoGenTransformer2DModel``; it may be compiled or wrapped by DDP or peft. If it is sharded, every
+        model: a ``WovenTransformer``; it may be compiled or wrapped by DDP or peft. If it is sharded, every
             process has to call this, unless ``weights`` holds all sharded weights.
         folder: created if it does not exist.
         dtype: of the experts in the files; None: as they are. Routers are always saved as they are.
@@ -100,7 +100,7 @@ def load_adapter(
     """Replace the model's experts by those of ``stage`` (None: the newest), and its router.
 
     Args:
-        model: a ``CoLoGenTransformer2DModel``; it may be compiled or wrapped by peft.
+        model: a ``WovenTransformer``; it may be compiled or wrapped by peft.
         folder: as ``save_adapter`` wrote it.
         stage: one whose router is in the folder.
         dtype: of the experts; None: the model's, which is right for inference. Training wants float32. Routers are
@@ -140,14 +140,14 @@ def load_adapter(
         own.newcomer_bias = index["newcomer_bias"]
 
 
-def _cologen(model: nn.Module) -> CoLoGenTransformer2DModel:
+def _cologen(model: nn.Module) -> WovenTransformer:
     found = unwrapped(model)
-    if not isinstance(found, CoLoGenTransformer2DModel):
-        raise TypeError(f"adapters belong to a CoLoGenTransformer2DModel, got {type(found).__name__}")
+    if not isinstance(found, WovenTransformer):
+        raise TypeError(f"adapters belong to a transformer of CoLoGen, got {type(found).__name__}")
     return found
 
 
-def _own_weights(model: CoLoGenTransformer2DModel, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _own_weights(model: WovenTransformer, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The pool's weights except those ``given``, unsharded and on the CPU."""
     own = {plain_name(name): weight for name, weight in model.state_dict().items() if ".prw." in name}
     own = {name: weight for name, weight in own.items() if name not in given}
@@ -157,16 +157,16 @@ def _own_weights(model: CoLoGenTransformer2DModel, given: Mapping[str, Tensor]) 
     return {name: weight.detach().to("cpu") for name, weight in whole.items()}
 
 
-def _index_of(model: CoLoGenTransformer2DModel) -> dict[str, Any]:
+def _index_of(model: WovenTransformer) -> dict[str, Any]:
     config: Any = model.config
     return {
         "format": FORMAT,
-        "base": {name: config[name] for name in SHAPE},
+        "base": {"kind": model.base_kind} | {name: config[name] for name in SHAPES[model.base_kind]},
         "form": {name: config[name] for name in FORM},
     }
 
 
-def _expected_shapes(model: CoLoGenTransformer2DModel, num_experts: int, rank: int) -> dict[str, tuple[int, ...]]:
+def _expected_shapes(model: WovenTransformer, num_experts: int, rank: int) -> dict[str, tuple[int, ...]]:
     dim, shapes = model.inner_dim, dict[str, tuple[int, ...]]()
     for name in (plain_name(name) for name, _ in model.named_modules() if name.endswith(".attn.prw")):
         shapes |= {f"{name}.router.{rows}": (num_experts, dim) for rows in ("choose", "disturb")}

@@ -25,6 +25,7 @@ from cologen.model.hooks import unwrapped
 from cologen.model.layout import Layout
 from cologen.model.presets import PRESETS, Preset
 from cologen.model.text import FluxTextEncoder
+from cologen.model.transformer import WovenTransformer
 
 _MODULE = "cologen.model.pipeline"
 """Where the index of a saved folder says that the transformer's class is found; see there."""
@@ -47,11 +48,11 @@ class AssembledPipeline(FluxPipeline):
         tokenizer: CLIPTokenizer | None,
         text_encoder_2: T5EncoderModel | None,
         tokenizer_2: T5Tokenizer | None,
-        transformer: CoLoGenTransformer2DModel | FluxTransformer2DModel | None,
+        transformer: WovenTransformer | FluxTransformer2DModel | None,
         image_encoder: CLIPVisionModelWithProjection | None = None,
         feature_extractor: CLIPImageProcessor | None = None,
     ) -> None:
-        if isinstance(transformer, FluxTransformer2DModel) and not isinstance(transformer, CoLoGenTransformer2DModel):
+        if isinstance(transformer, FluxTransformer2DModel) and not isinstance(transformer, WovenTransformer):
             transformer = CoLoGenTransformer2DModel.of(transformer)
         stock: Any = super().__init__  # its annotations lack the None of what may be missing
         stock(

@@ -15,32 +15,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from cologen.model.adapter_index import SHAPES, BaseKind
 from cologen.model.codecs import Codec, FluxCodec
 from cologen.model.files import damage_named, read_whole
 from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.flux2 import CoLoGenFlux2Transformer2DModel
+from cologen.model.flux2_codec import Flux2Codec
+from cologen.model.flux2_text import Flux2TextEncoder
 from cologen.model.presets import Preset
 from cologen.model.text import FluxTextEncoder, TextEncoder
+from cologen.model.transformer import WovenTransformer
 from cologen.model.world_codec import WorldCodec
 from cologen.model.world_text import WorldTextEncoder
 
-_SHAPE = (
-    "in_channels",
-    "out_channels",
-    "num_layers",
-    "num_single_layers",
-    "attention_head_dim",
-    "num_attention_heads",
-    "joint_attention_dim",
-    "pooled_projection_dim",
-    "guidance_embeds",
-    "axes_dims_rope",
-)
+_SHAPE = ("out_channels", "guidance_embeds", "axes_dims_rope")
+"""What a folder's configuration has to share with the preset, beside what an adapter has to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +44,7 @@ class Bundle:
     """A transformer with its codec and text encoder, all on one device."""
 
     preset: Preset
-    transformer: CoLoGenTransformer2DModel
+    transformer: WovenTransformer
     codec: Codec
     text: TextEncoder
 
@@ -97,25 +93,34 @@ def load(
     tiling: bool = False,
     slicing: bool = False,
 ) -> Bundle:
-    """A FLUX base without experts, from a folder as diffusers writes it; nothing is fetched.
+    """A base without experts, from a folder as diffusers writes it; nothing is fetched.
 
     Raises:
         FileNotFoundError: the folder lacks one of its parts.
-        ValueError: the preset is not of FLUX, the transformer there has another shape, or a file is damaged.
+        ValueError: the preset is not kept in a folder, the transformer there has another shape, or a file is damaged.
     """
     if preset.family != "flux":
-        raise ValueError(f"{preset.name} is not kept in a FLUX folder: give `build` a seed or weights")
+        raise ValueError(f"{preset.name} is not kept in a folder: give `build` a seed or weights")
     if not (folder / "transformer" / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} has no transformer/config.json: not a whole FLUX folder")
+        raise FileNotFoundError(f"{folder} has no transformer/config.json: not a whole folder of a base")
     _check_shape(preset, folder / "transformer")
     # Small parts first, so that a missing one is reported before 24 GB are read.
-    codec = FluxCodec.from_folder(folder, dtype=dtype, tiling=tiling, slicing=slicing)
-    text = FluxTextEncoder.from_folder(folder, dtype=dtype, num_tokens=preset.text_tokens)
+    codec_kind, text_kind, transformer_kind = _PARTS[preset.base]
+    codec = codec_kind.from_folder(folder, dtype=dtype, tiling=tiling, slicing=slicing)
+    text = text_kind.from_folder(folder, dtype=dtype, num_tokens=preset.text_tokens)
     rank = preset.transformer["rank"]
-    transformer = read_whole(CoLoGenTransformer2DModel, folder / "transformer", torch_dtype=dtype, rank=rank)
+    transformer = read_whole(transformer_kind, folder / "transformer", torch_dtype=dtype, rank=rank)
     nn.Module.to(transformer, device)
     return Bundle(preset=preset, transformer=transformer, codec=codec.to(device), text=text.to(device))
 
+
+_PARTS: Mapping[BaseKind, tuple[Any, Any, type[WovenTransformer]]] = MappingProxyType(
+    {
+        "flux.1": (FluxCodec, FluxTextEncoder, CoLoGenTransformer2DModel),
+        "flux.2": (Flux2Codec, Flux2TextEncoder, CoLoGenFlux2Transformer2DModel),
+    }
+)
+"""Of each kind of base: codec, text encoder and transformer."""
 
 _SMALL = re.compile(r"proj_out\.weight|norm_out\.linear\.weight|.*\.(norm|norm1|norm1_context)\.linear\.weight")
 """The last layer and the modulations (scale, shift, gate) of every block."""
@@ -158,16 +163,21 @@ def _fill(transformer: CoLoGenTransformer2DModel, weights: Path) -> None:
 
 def _check_shape(preset: Preset, folder: Path) -> None:
     """Compare what the folder's configuration says with the preset, before weights are read."""
-    found = _resolved(json.loads((folder / "config.json").read_text()))
-    asked = _resolved(preset.transformer)
+    found = _resolved(json.loads((folder / "config.json").read_text()), preset.base)
+    asked = _resolved(preset.transformer, preset.base)
     differing = [f"{name} is {found[name]}, expected {asked[name]}" for name in asked if found[name] != asked[name]]
     if differing:
         raise ValueError(f"{folder} is not {preset.name}: {'; '.join(differing)}")
 
 
-def _resolved(config: Mapping[str, Any]) -> dict[str, Any]:
+def _resolved(config: Mapping[str, Any], base: BaseKind) -> dict[str, Any]:
     """The shape that a configuration describes, with the defaults that FLUX's own files leave out."""
-    shape = {name: config.get(name) for name in _SHAPE}
+    shape = {name: config.get(name) for name in (*SHAPES[base], *_SHAPE)}
     shape["out_channels"] = config.get("out_channels") or config.get("in_channels")
-    shape["axes_dims_rope"] = tuple(config.get("axes_dims_rope") or (16, 56, 56))
+    shape["axes_dims_rope"] = tuple(config.get("axes_dims_rope") or _AXES[base])
+    if base == "flux.2":
+        shape["mlp_ratio"] = config.get("mlp_ratio") or 3.0
     return shape
+
+
+_AXES: Mapping[BaseKind, tuple[int, ...]] = MappingProxyType({"flux.1": (16, 56, 56), "flux.2": (32, 32, 32, 32)})

@@ -13,9 +13,6 @@ from torch import Tensor, nn
 
 from cologen.model.files import read_whole
 
-FLUX_DOWNSCALE = 8
-"""Pixels along a side of the square that becomes one latent of FLUX, whose autoencoder has four levels."""
-
 
 @runtime_checkable
 class Codec(Protocol):

@@ -1,7 +1,7 @@
 """Parameters and floating-point operations of a model, counted from its shape without building it.
 
 A multiplication with its addition counts as two operations, and only matrix products count. Tests hold both against
-real modules. Letters in comments: d is the width of the hidden states.
+real modules. Letters in comments: d is the width of the hidden states, r that of a perceptron by d.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from cologen.model.adapter_index import BaseKind
 from cologen.model.weaving import Granularity
 
 _TIME_CHANNELS = 256  # of the sinusoids that encode time and guidance in FLUX
@@ -17,8 +18,12 @@ _TIME_CHANNELS = 256  # of the sinusoids that encode time and guidance in FLUX
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Those arguments of ``CoLoGenTransformer2DModel`` that decide what it costs, with the same defaults."""
+    """Those arguments of a transformer that decide what it costs, with the defaults of ``CoLoGenTransformer2DModel``.
 
+    FLUX.2's blocks of a kind share one modulation, have gated perceptrons and no biases.
+    """
+
+    base: BaseKind = "flux.1"
     in_channels: int = 64
     out_channels: int | None = None
     num_layers: int = 19
@@ -28,6 +33,8 @@ class Shape:
     joint_attention_dim: int = 4096
     pooled_projection_dim: int = 768
     guidance_embeds: bool = False
+    mlp_ratio: float = 4.0
+    """r, which FLUX.1 has fixed."""
     rank: int = 128
     routing: Granularity = "sample"
     num_experts: int = 0
@@ -48,6 +55,16 @@ class Shape:
         """Double-stream and single-stream blocks together."""
         return self.num_layers + self.num_single_layers
 
+    @property
+    def inner(self) -> int:
+        """r · d: the width inside a perceptron."""
+        return int(self.dim * self.mlp_ratio)
+
+    @property
+    def of_perceptron(self) -> int:
+        """Numbers in a perceptron's matrices: two of them, and a third where it is gated."""
+        return (3 if self.base == "flux.2" else 2) * self.dim * self.inner
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
@@ -61,18 +78,35 @@ class Parameters:
 def parameters(shape: Shape) -> Parameters:
     """Counted without building anything."""
     d, head = shape.dim, shape.attention_head_dim
-    # Double: two modulations of 6 d² each, eight projections, two feed-forwards of 8 d² each. Single: 3 + 3 + 4 + 5 d².
-    double = 36 * d * d + 30 * d + 4 * head
-    single = 15 * d * d + 11 * d + 2 * head
+    double = 8 * d * d + 2 * shape.of_perceptron + 4 * head  # projections and perceptrons of both streams
+    single = 4 * d * d + shape.of_perceptron + 2 * head
     told = 2 if shape.guidance_embeds else 1  # the time, and the guidance
-    conditions = told * _perceptron(_TIME_CHANNELS, d) + _perceptron(shape.pooled_projection_dim, d)
-    ends = _linear(shape.in_channels, d) + _linear(shape.joint_attention_dim, d) + _linear(d, 2 * d)
-    ends += _linear(d, _out_channels(shape))
+    conditions, ends = told * (_TIME_CHANNELS + d) * d, _in_and_out(shape) + 2 * d * d
+    base = shape.num_layers * double + shape.num_single_layers * single + _modulations(shape) + conditions + ends
+    if shape.base == "flux.1":
+        base += (shape.pooled_projection_dim + d) * d + _biases(shape)
     return Parameters(
-        base=shape.num_layers * double + shape.num_single_layers * single + conditions + ends,
+        base=base,
         per_expert=shape.num_blocks * 4 * shape.rank * d,
         router=shape.num_blocks * 2 * shape.num_experts * d,
     )
+
+
+def _in_and_out(shape: Shape) -> int:
+    return shape.dim * (shape.in_channels + shape.joint_attention_dim + _out_channels(shape))
+
+
+def _modulations(shape: Shape) -> int:
+    """Numbers in the matrices that give shift, scale and gate: twice for each stream of a double-stream block."""
+    layers, singles = (1, 1) if shape.base == "flux.2" else (shape.num_layers, shape.num_single_layers)
+    return (12 * layers + 3 * singles) * shape.dim * shape.dim
+
+
+def _biases(shape: Shape) -> int:
+    """FLUX.1's."""
+    d, told = shape.dim, 2 if shape.guidance_embeds else 1
+    double, single = (12 + 8 + 2) * d + 2 * shape.inner, (3 + 4) * d + shape.inner
+    return shape.num_layers * double + shape.num_single_layers * single + (2 * told + 6) * d + _out_channels(shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +174,11 @@ def training_step(shape: Shape, tokens: Tokens, *, checkpointing: bool) -> Flops
     blocks += [_slopes(shape, count) for count in tokens.sources]
     ends = [_ends(shape, tokens.image, tokens.text), *(_ends(shape, count, 0) for count in tokens.sources)]
     backward = [_back_through_reading(shape, tokens), *(_back_through_source(shape, each) for each in tokens.sources)]
-    parts: list[Flops] = [*ends, *blocks, *backward, *(blocks if checkpointing else [])]
+    parts: list[Flops] = [*ends, *blocks, *backward]
+    if checkpointing:
+        # FLUX.2 makes its modulations outside of the blocks.
+        kept = 2 * _modulations(shape) * (1 + len(tokens.sources)) if shape.base == "flux.2" else 0
+        parts += [*blocks, Flops(linear=-kept)]
     return sum(parts, Flops())
 
 
@@ -149,16 +187,21 @@ def _back_through_reading(shape: Shape, tokens: Tokens) -> Flops:
     d, joint = shape.dim, tokens.image + tokens.text
     head = 2 * d * _out_channels(shape) * tokens.image
     attention = _blocks(shape, joint, joint + sum(tokens.sources)).attention
-    return Flops(linear=head + (24 * shape.num_blocks - 6) * d * d * joint, attention=2 * attention)
+    linear = head + (_per_token(shape) * shape.num_blocks - 6 * d * d) * joint
+    return Flops(linear=linear, attention=2 * attention)
 
 
 def _back_through_source(shape: Shape, tokens: int) -> Flops:
-    """From keys and values to routers and experts; the last block's output needs no gradient."""
+    """From keys and values to routers and experts; the last block's output needs no gradient.
+
+    A matrix that makes keys and values together with all else computes the gradient of all.
+    """
     d, blocks = shape.dim, shape.num_blocks
     routers, experts = _routers(shape, tokens, noisy=True).weaving, _experts(shape, tokens).weaving
     behind_first_block = (routers + experts // 2) // blocks
+    last = 2 * d * (d + shape.inner) if shape.base == "flux.2" else _per_token(shape) - 4 * d * d
     return Flops(
-        linear=(24 * blocks - 6 - 20) * d * d * tokens,
+        linear=(_per_token(shape) * blocks - 6 * d * d - last) * tokens,
         attention=2 * 4 * d * tokens * tokens * (blocks - 1),
         weaving=2 * (routers + experts) - behind_first_block,
     )
@@ -169,20 +212,24 @@ def _source_pass(shape: Shape, tokens: int) -> Flops:
 
 
 def _blocks(shape: Shape, tokens: int, attended: int) -> Flops:
-    """All blocks: 24 d² for each token in both kinds, and the modulations, which are computed once per sample."""
-    d = shape.dim
-    modulations = 2 * d * d * (12 * shape.num_layers + 3 * shape.num_single_layers)
+    """All blocks, and the modulations, which are computed once per sample."""
     return Flops(
-        linear=24 * d * d * tokens * shape.num_blocks + modulations,
-        attention=4 * d * tokens * attended * shape.num_blocks,
+        linear=_per_token(shape) * tokens * shape.num_blocks + 2 * _modulations(shape),
+        attention=4 * shape.dim * tokens * attended * shape.num_blocks,
     )
+
+
+def _per_token(shape: Shape) -> int:
+    """What a block of either kind computes for a token: four projections and a perceptron."""
+    return 2 * (4 * shape.dim * shape.dim + shape.of_perceptron)
 
 
 def _ends(shape: Shape, image: int, text: int) -> Flops:
     """The layers before and after the blocks."""
     d = shape.dim
     told = 2 if shape.guidance_embeds else 1
-    conditions = told * (_TIME_CHANNELS + d) * d + (shape.pooled_projection_dim + d) * d + 2 * d * d
+    pooled = shape.pooled_projection_dim + d if shape.base == "flux.1" else 0
+    conditions = told * (_TIME_CHANNELS + d) * d + pooled * d + 2 * d * d
     per_image_token = (shape.in_channels + _out_channels(shape)) * d
     return Flops(linear=2 * (conditions + per_image_token * image + shape.joint_attention_dim * d * text))
 
@@ -213,11 +260,3 @@ def _experts(shape: Shape, tokens: int) -> Flops:
 
 def _out_channels(shape: Shape) -> int:
     return shape.out_channels or shape.in_channels
-
-
-def _linear(inputs: int, outputs: int) -> int:
-    return (inputs + 1) * outputs
-
-
-def _perceptron(inputs: int, outputs: int) -> int:
-    return _linear(inputs, outputs) + _linear(outputs, outputs)

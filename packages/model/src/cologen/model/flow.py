@@ -14,6 +14,8 @@ from torch import Tensor
 # FLUX.1's shift: its exponent is linear in the number of tokens, through these two points (BFL's reference sampler).
 _FEW_TOKENS, _LOW_EXPONENT = 256, 0.5
 _MANY_TOKENS, _HIGH_EXPONENT = 4096, 1.15
+# FLUX.2's: slope and offset of two lines over tokens, at 10 and at 200 steps; beyond so many tokens the second alone.
+_FLUX2_AT_10, _FLUX2_AT_200, _FLUX2_LARGE = (8.73809524e-05, 1.89833333), (0.00016927, 0.45666666), 4300
 
 
 def interpolate(
@@ -42,18 +44,28 @@ def shift_exponent(num_tokens: int) -> float:
     return num_tokens * slope + (_LOW_EXPONENT - slope * _FEW_TOKENS)
 
 
-def shift(time: Float[Tensor, "*shape"], num_tokens: int) -> Float[Tensor, "*shape"]:
-    """Times moved towards noise, the more so the larger the picture (Esser et al. 2024, section 5.3.2).
+def shift_exponent_of_flux2(num_tokens: int, num_steps: int) -> float:
+    """FLUX.2's μ, which also falls with the number of steps: BFL's fit (diffusers' ``compute_empirical_mu``)."""
+    few, many = _FLUX2_AT_10[0] * num_tokens + _FLUX2_AT_10[1], _FLUX2_AT_200[0] * num_tokens + _FLUX2_AT_200[1]
+    if num_tokens > _FLUX2_LARGE:
+        return many
+    return many + (many - few) / 190 * (num_steps - 200)
+
+
+def shift(time: Float[Tensor, "*shape"], exponent: float) -> Float[Tensor, "*shape"]:
+    """Times moved towards noise, the more so the larger μ, the ``exponent`` (Esser et al. 2024, section 5.3.2).
 
     ``t' = e^μ / (e^μ + 1/t - 1)``, increasing, with 0 and 1 fixed exactly.
     """
-    growth = math.exp(shift_exponent(num_tokens))
+    growth = math.exp(exponent)
     # The numerator is a tensor: for a number, torch multiplies by the reciprocal, and 1 would not stay 1.
     return torch.full_like(time, growth) / (growth + (1 / time - 1))
 
 
-def schedule(num_steps: int, num_tokens: int, *, shifted: bool = True) -> Float[Tensor, "times"]:
+def schedule(num_steps: int, exponent: float | None) -> Float[Tensor, "times"]:
     """The ``num_steps + 1`` times of sampling from 1 to 0: evenly spaced, then shifted (dev, Fill) or not (schnell).
+
+    ``exponent`` is that of the shift; None: there is none.
 
     The last step before 0 begins at ``1 / num_steps`` before the shift, as in FLUX.
 
@@ -63,7 +75,7 @@ def schedule(num_steps: int, num_tokens: int, *, shifted: bool = True) -> Float[
     if num_steps < 1:
         raise ValueError(f"num_steps must be at least 1, got {num_steps}")
     even = (1 - torch.arange(num_steps, dtype=torch.float64) / num_steps).float()
-    times = shift(even, num_tokens) if shifted else even
+    times = even if exponent is None else shift(even, exponent)
     return torch.cat((times, torch.zeros(1)))
 
 

@@ -12,6 +12,7 @@ from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cologen.model.adapter_index import BaseKind
 from cologen.model.attention import JointAttention
 from cologen.model.expert_pool import SourceTimestep
 from cologen.model.source import SourceCache
@@ -26,6 +27,7 @@ class Flux1Processor(JointAttention, FluxAttnProcessor):
 class CoLoGenTransformer2DModel(WovenTransformer, FluxTransformer2DModel):
     """FLUX.1's transformer with a pool of key-value experts; ``WovenTransformer`` has the arguments that are added."""
 
+    base_kind: ClassVar[BaseKind] = "flux.1"
     processors: ClassVar[Mapping[type, type]] = MappingProxyType({FluxAttnProcessor: Flux1Processor})
     reads_pooled_text: ClassVar[bool] = True
 

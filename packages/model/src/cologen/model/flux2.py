@@ -13,6 +13,7 @@ from diffusers.models.transformers.transformer_flux2 import Flux2AttnProcessor, 
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cologen.model.adapter_index import BaseKind
 from cologen.model.attention import Hidden, JointAttention, Projected, Rotary, WovenAttention, heads
 from cologen.model.expert_pool import SourceTimestep
 from cologen.model.source import SourceCache, SourceReader, SourceWriter
@@ -55,6 +56,7 @@ class CoLoGenFlux2Transformer2DModel(WovenTransformer, Flux2Transformer2DModel):
     Its own key-value mode ("extract") has the same structure: a reference attends to itself alone, at time 0.
     """
 
+    base_kind: ClassVar[BaseKind] = "flux.2"
     processors: ClassVar[Mapping[type, type]] = MappingProxyType(
         {Flux2AttnProcessor: Flux2JointProcessor, Flux2ParallelSelfAttnProcessor: Flux2ParallelProcessor}
     )

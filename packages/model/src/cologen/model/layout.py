@@ -10,27 +10,31 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cologen.model.adapter_index import BaseKind
 from cologen.model.codecs import Codec
 from cologen.model.conditions import Size
-from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.hooks import unwrapped
 from cologen.model.source import SourceTokens
-from cologen.model.tokens import fill_source, grid_ids, pack, pack_mask, unpack
+from cologen.model.tokens import as_flux2, fill_source, flux2_text_ids, grid_ids, pack, pack_mask, text_ids, unpack
+from cologen.model.transformer import WovenTransformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """A token covers ``patch × patch`` latents of ``channels``, a latent ``downscale × downscale`` pixels.
 
-    Bases of the Fill kind (``fill``) read the masked picture and the mask beside the noisy latent.
+    Bases of the Fill kind (``fill``) read the masked picture and the mask beside the noisy latent. ``base_kind`` says
+    which axes position ids have.
     """
 
     channels: int
     patch: int
     downscale: int
     fill: bool
+    base_kind: BaseKind = "flux.1"
 
     @classmethod
-    def of(cls, transformer: CoLoGenTransformer2DModel, codec: Codec) -> Layout:
+    def of(cls, transformer: WovenTransformer, codec: Codec) -> Layout:
         """The layout of this transformer with this codec.
 
         Raises:
@@ -45,7 +49,13 @@ class Layout:
             raise ValueError(
                 f"tokens of {config.in_channels} channels in and {dim} out do not fit latents of {channels} channels"
             )
-        return cls(channels=channels, patch=patch, downscale=downscale, fill=config.in_channels != dim)
+        return cls(
+            channels=channels,
+            patch=patch,
+            downscale=downscale,
+            fill=config.in_channels != dim,
+            base_kind=unwrapped(transformer).base_kind,
+        )
 
     @property
     def multiple(self) -> int:
@@ -56,9 +66,20 @@ class Layout:
         """Rows and columns of tokens."""
         return size.height // self.multiple, size.width // self.multiple
 
-    def ids(self, size: Size) -> Float[Tensor, "tokens 3"]:
+    def ids(self, size: Size) -> Float[Tensor, "tokens axes"]:
         """Position ids of the result's tokens."""
-        return grid_ids(*self.grid(size))
+        return self.grid_ids(*self.grid(size))
+
+    def grid_ids(
+        self, rows: int, columns: int, *, source: int = 0, target: tuple[int, int] | None = None
+    ) -> Float[Tensor, "tokens axes"]:
+        """``tokens.grid_ids`` as this kind of base has them."""
+        ids = grid_ids(rows, columns, source=source, target=target)
+        return as_flux2(ids) if self.base_kind == "flux.2" else ids
+
+    def text_ids(self, num_tokens: int) -> Float[Tensor, "tokens axes"]:
+        """Position ids of text."""
+        return flux2_text_ids(num_tokens) if self.base_kind == "flux.2" else text_ids(num_tokens)
 
     def latent_shape(self, num_draws: int, size: Size) -> tuple[int, int, int, int]:
         """(draws, channels, rows, columns)."""
@@ -86,7 +107,7 @@ class Layout:
         if self.fill:
             tokens = fill_source(tokens, self.multiple**2)
         rows, columns = (side // self.patch for side in latents.shape[2:])
-        return SourceTokens(tokens, grid_ids(rows, columns, source=number, target=grid).to(like.device))
+        return SourceTokens(tokens, self.grid_ids(rows, columns, source=number, target=grid).to(like.device))
 
     def beside(
         self,

@@ -20,8 +20,9 @@ Offload = Literal["none", "model", "sequential"]
 class PipelineSpec:
     """Which pipeline: plain values, so that it can be written to a file and sent to another process.
 
-    ``base`` is a FLUX.1 folder as diffusers writes it, or its name on the hub; None: a model trained on the synthetic
-    dataset, of ``preset``, with ``weights`` (None: the bundled ones). ``device`` is torch's name of one.
+    ``base`` is a folder of FLUX.1 or FLUX.2 klein as diffusers writes it, or FLUX.1's name on the hub; None: a model
+    trained on the synthetic dataset, of ``preset``, with ``weights`` (None: the bundled ones). ``device`` is torch's
+    name of one.
     """
 
     base: str | None = None
@@ -94,9 +95,9 @@ def open_pipeline(spec: PipelineSpec) -> Any:
     # Here, since torch and diffusers take seconds to import, which a command's --help need not wait for.
     import torch
 
-    from cologen.model.bundle import build
+    from cologen.model.bundle import build, load
     from cologen.model.pipeline import CoLoGenPipeline
-    from cologen.model.presets import preset
+    from cologen.model.presets import base_kind_of, preset, preset_of
 
     dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     dtype = dtypes[spec.dtype]
@@ -107,7 +108,11 @@ def open_pipeline(spec: PipelineSpec) -> Any:
         # A hub's name is owner/name; any other that does not exist is a folder that was mistyped.
         if not Path(spec.base).exists() and not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", spec.base):
             raise FileNotFoundError(f"no FLUX folder at {spec.base}")
-        pipeline = CoLoGenPipeline.from_pretrained(spec.base, dtype=dtype)
+        if base_kind_of(Path(spec.base)) == "flux.2":
+            bundle = load(preset_of(Path(spec.base)), Path(spec.base), dtype=dtype)
+            pipeline = CoLoGenPipeline.from_bundle(bundle)
+        else:
+            pipeline = CoLoGenPipeline.from_pretrained(spec.base, dtype=dtype)
     if spec.adapter is not None:
         pipeline.load_adapter(spec.adapter, spec.stage)
     if spec.offload == "model":

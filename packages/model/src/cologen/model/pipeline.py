@@ -40,7 +40,6 @@ from cologen.model.pictures import Pictures
 from cologen.model.sampling import CallSource, Denoiser, Words, denoise, starting_noise
 from cologen.model.steps import SchedulerStep, step_times
 from cologen.model.text import TextEncoder
-from cologen.model.tokens import text_ids
 
 # A folder's index names a module and a class in it. diffusers also looks in that module for the base class, which says
 # how to load it. So the index names this module for the transformer, which has both.
@@ -182,7 +181,7 @@ class CoLoGenPipeline(AssembledPipeline):
             called_back = partial(self._called_back, callback_on_step_end, callback_on_step_end_tensor_inputs)
         latents = denoise(
             denoiser,
-            self._steps(step_times(self.scheduler, num_steps, sigmas, latents)),
+            self._steps(step_times(self.scheduler, num_steps, sigmas, latents, layout.base_kind)),
             latents,
             words.repeated(num_images_per_prompt),
             None if against is None else against.repeated(num_images_per_prompt),
@@ -219,7 +218,7 @@ class CoLoGenPipeline(AssembledPipeline):
             text: TextEncoder = on_device(self._bundle.text, like.device)
             prompts = text.encode([prompt] if isinstance(prompt, str) else prompt or [])
             prompt_embeds, pooled_prompt_embeds = prompts.embeds, prompts.pooled
-        ids = text_ids(prompt_embeds.shape[1]).to(like)
+        ids = Layout.of(self.transformer, self._codec).text_ids(prompt_embeds.shape[1]).to(like)
         words = Words(embeds=prompt_embeds.to(like), pooled=pooled_prompt_embeds.to(like), ids=ids)
         words = words.repeated(num_images_per_prompt)
         return words.embeds, words.pooled, ids

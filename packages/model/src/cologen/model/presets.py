@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from cologen.model import flow
+from cologen.model.adapter_index import BaseKind
 from cologen.model.world_codec import WorldCodec
 from cologen.model.world_text import WorldTextEncoder
 
@@ -15,23 +19,45 @@ from cologen.model.world_text import WorldTextEncoder
 class Preset:
     """One kind of model: its shape, what it reads and writes, and how it is sampled.
 
-    ``family`` says which codec and text encoder it uses, ``transformer`` holds the arguments of
-    ``CoLoGenTransformer2DModel``. ``layout`` is what the base reads in a token: the latent alone ("plain"), or latent,
-    masked picture and mask ("fill"). ``patch`` is in latents, ``side`` a picture's usual side in pixels. ``shifted``
-    says whether times are shifted with the resolution; ``guidance`` is the scale of bases distilled with one, else
-    None.
+    ``family`` says where codec and text encoder come from: a folder as diffusers writes it ("flux"), or the synthetic
+    dataset's own. ``base`` is the kind of transformer, and ``transformer`` holds its arguments. ``layout`` is what the
+    base reads in a token: the latent alone ("plain"), or latent, masked picture and mask ("fill"). ``patch`` is in
+    latents, of which each is ``downscale × downscale`` pixels; ``side`` is a picture's usual side in pixels.
+    ``shifted`` says whether times are shifted with the resolution; ``guidance`` is the scale of bases distilled with
+    one, else None. ``cfg`` is the scale of classifier-free guidance against the empty prompt that its authors sample
+    with; 1: none. ``encoders`` counts the parameters of its text encoders, and of its codec.
     """
 
     name: str
     family: Literal["world", "flux"]
+    base: BaseKind = "flux.1"
     transformer: Mapping[str, Any]
     layout: Literal["plain", "fill"] = "plain"
     patch: int
+    downscale: int
     side: int
     text_tokens: int
     num_steps: int
     shifted: bool = True
     guidance: float | None = None
+    cfg: float = 1.0
+    encoders: tuple[int, int] = (0, 0)
+
+    @property
+    def stride(self) -> int:
+        """Pixels along a token's side."""
+        return self.patch * self.downscale
+
+    def shift_exponent(self, num_tokens: int, num_steps: int | None = None) -> float | None:
+        """μ of the shift of times for a picture of so many tokens; None: they are not shifted.
+
+        FLUX.2's also depends on the number of steps; in training, which has none, it is that of ``self.num_steps``.
+        """
+        if not self.shifted:
+            return None
+        if self.base == "flux.2":
+            return flow.shift_exponent_of_flux2(num_tokens, num_steps or self.num_steps)
+        return flow.shift_exponent(num_tokens)
 
 
 def _world(axes: tuple[int, int, int], *, heads: int, layers: tuple[int, int], rank: int) -> Mapping[str, Any]:
@@ -53,6 +79,10 @@ def _world(axes: tuple[int, int, int], *, heads: int, layers: tuple[int, int], r
     )
 
 
+_FLUX1_ENCODERS = 4_762_310_656 + 123_060_480, 83_819_683
+"""T5-XXL's encoder with CLIP-L's text model, and the autoencoder."""
+
+
 def _flux(*, in_channels: int = 64, guidance_embeds: bool = True) -> Mapping[str, Any]:
     return MappingProxyType(
         {
@@ -71,12 +101,38 @@ def _flux(*, in_channels: int = 64, guidance_embeds: bool = True) -> Mapping[str
     )
 
 
+def _flux2(*, heads: int, layers: tuple[int, int], text: int, guidance_embeds: bool = False) -> Mapping[str, Any]:
+    """``layers``: double-stream and single-stream blocks; ``text``: channels of the encoder's three layers together."""
+    return MappingProxyType(
+        {
+            "in_channels": 128,
+            "out_channels": 128,
+            "num_layers": layers[0],
+            "num_single_layers": layers[1],
+            "num_attention_heads": heads,
+            "attention_head_dim": 128,
+            "joint_attention_dim": text,
+            "mlp_ratio": 3.0,
+            "guidance_embeds": guidance_embeds,
+            "axes_dims_rope": (32, 32, 32, 32),
+            "rank": 128,
+        }
+    )
+
+
+_KLEIN_4B = _flux2(heads=24, layers=(5, 20), text=3 * 2560)
+_KLEIN_9B = _flux2(heads=32, layers=(8, 24), text=3 * 4096)
+_KLEIN_4B_ENCODERS = 4_022_468_096, 84_046_115
+_KLEIN_9B_ENCODERS = 8_190_735_360, 84_046_115
+"""Qwen3 of 4B or 8B without its head, and the autoencoder."""
+
 _PRESETS = (
     Preset(
         name="world-tiny",
         family="world",
         transformer=_world((4, 14, 14), heads=4, layers=(3, 3), rank=16),
         patch=1,
+        downscale=WorldCodec.downscale,
         side=32,
         text_tokens=24,
         num_steps=20,
@@ -86,6 +142,7 @@ _PRESETS = (
         family="world",
         transformer=_world((8, 28, 28), heads=6, layers=(3, 6), rank=32),
         patch=1,
+        downscale=WorldCodec.downscale,
         side=64,
         text_tokens=56,
         num_steps=28,
@@ -95,6 +152,8 @@ _PRESETS = (
         family="flux",
         transformer=_flux(),
         patch=2,
+        downscale=8,
+        encoders=_FLUX1_ENCODERS,
         side=1024,
         text_tokens=512,
         num_steps=28,
@@ -106,6 +165,8 @@ _PRESETS = (
         transformer=_flux(in_channels=384),
         layout="fill",
         patch=2,
+        downscale=8,
+        encoders=_FLUX1_ENCODERS,
         side=1024,
         text_tokens=512,
         num_steps=50,
@@ -116,10 +177,57 @@ _PRESETS = (
         family="flux",
         transformer=_flux(guidance_embeds=False),
         patch=2,
+        downscale=8,
+        encoders=_FLUX1_ENCODERS,
         side=1024,
         text_tokens=256,
         num_steps=4,
         shifted=False,
+    ),
+    Preset(
+        name="flux-kontext",
+        family="flux",
+        transformer=_flux(),
+        patch=2,
+        downscale=8,
+        encoders=_FLUX1_ENCODERS,
+        side=1024,
+        text_tokens=512,
+        num_steps=28,
+        guidance=2.5,
+    ),
+    Preset(
+        name="flux-krea",
+        family="flux",
+        transformer=_flux(),
+        patch=2,
+        downscale=8,
+        encoders=_FLUX1_ENCODERS,
+        side=1024,
+        text_tokens=512,
+        num_steps=28,
+        guidance=4.5,
+    ),
+    *(
+        Preset(
+            name=name,
+            family="flux",
+            base="flux.2",
+            transformer=shape,
+            patch=1,
+            downscale=16,
+            encoders=encoders,
+            side=1024,
+            text_tokens=512,
+            num_steps=num_steps,
+            cfg=cfg,
+        )
+        for name, shape, encoders, num_steps, cfg in (
+            ("klein-4b", _KLEIN_4B, _KLEIN_4B_ENCODERS, 4, 1.0),
+            ("klein-base-4b", _KLEIN_4B, _KLEIN_4B_ENCODERS, 50, 4.0),
+            ("klein-9b", _KLEIN_9B, _KLEIN_9B_ENCODERS, 4, 1.0),
+            ("klein-base-9b", _KLEIN_9B, _KLEIN_9B_ENCODERS, 50, 4.0),
+        )
     ),
 )
 PRESETS: Mapping[str, Preset] = MappingProxyType({each.name: each for each in _PRESETS})
@@ -135,3 +243,39 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise ValueError(f"no preset is called {name!r}: expected one of {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def base_kind_of(folder: Path) -> BaseKind:
+    """The kind of base in a folder as diffusers writes it, by the class that its transformer's configuration names."""
+    config = folder / "transformer" / "config.json"
+    held = json.loads(config.read_text()) if config.is_file() else {}
+    return "flux.2" if held.get("_class_name") in _FLUX2_CLASSES else "flux.1"
+
+
+def preset_of(folder: Path) -> Preset:
+    """The preset of a FLUX.2 klein folder, by its shape and by whether it was distilled; one of its own for a shape
+    that has none.
+
+    Raises:
+        FileNotFoundError: it has no index.
+        ValueError: it is another FLUX.2 than klein, whose text encoder is another.
+    """
+    if not (folder / "model_index.json").is_file():
+        raise FileNotFoundError(f"{folder} has no model_index.json: not a whole folder of a base")
+    index = json.loads((folder / "model_index.json").read_text())
+    held = json.loads((folder / "transformer" / "config.json").read_text())
+    if index.get("_class_name") not in _KLEIN_CLASSES:
+        raise ValueError(f"{folder} is a {index.get('_class_name')}: of FLUX.2, klein alone is supported")
+    cfg = 1.0 if index.get("is_distilled") else PRESETS["klein-base-4b"].cfg
+    alike = [each for each in PRESETS.values() if each.base == "flux.2" and each.cfg == cfg]
+    sizes = ("num_layers", "num_single_layers", "num_attention_heads", "attention_head_dim", "joint_attention_dim")
+    for each in alike:
+        if all(held.get(name) == each.transformer[name] for name in sizes):
+            return each
+    shape = {name: held.get(name, usual) for name, usual in alike[0].transformer.items()}
+    shape["out_channels"] = held.get("out_channels") or held["in_channels"]
+    return replace(alike[0], name=folder.name, transformer=MappingProxyType(shape))
+
+
+_FLUX2_CLASSES = ("Flux2Transformer2DModel", "CoLoGenFlux2Transformer2DModel")
+_KLEIN_CLASSES = ("Flux2KleinPipeline", "Flux2KleinKVPipeline", "Flux2KleinInpaintPipeline")

@@ -15,11 +15,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cologen.model.conditions import Size
-from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.layout import Layout
 from cologen.model.source import SourceCache, SourceTokens
 from cologen.model.steps import Step
 from cologen.model.tokens import pack
+from cologen.model.transformer import WovenTransformer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Words:
 
     embeds: Float[Tensor, "batch text_tokens text_dim"]
     pooled: Float[Tensor, "batch pooled_dim"]
-    ids: Float[Tensor, "text_tokens 3"]
+    ids: Float[Tensor, "text_tokens axes"]
 
     def repeated(self, times: int) -> Words:
         """Each prompt ``times`` in a row."""
@@ -49,7 +49,7 @@ class CallSource:
         num_images: pictures of each sample, in a row.
     """
 
-    transformer: CoLoGenTransformer2DModel
+    transformer: WovenTransformer
     tokens: Sequence[SourceTokens]
     pooled: Float[Tensor, "batch pooled_dim"]
     num_images: int
@@ -87,8 +87,8 @@ class Denoiser:
     requires.
     """
 
-    transformer: CoLoGenTransformer2DModel
-    ids: Float[Tensor, "tokens 3"]
+    transformer: WovenTransformer
+    ids: Float[Tensor, "tokens axes"]
     guidance: Float[Tensor, "draws"] | None
     cfg_scale: float
     beside: Float[Tensor, "draws tokens beside_dim"] | None

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cologen.model import flow
+from cologen.model.adapter_index import BaseKind
 
 _TIMES = 1000
 """A time in [0, 1] is multiplied by this to give a scheduler's timestep."""
@@ -60,9 +61,9 @@ class EulerStep:
     then: float
 
     @classmethod
-    def all(cls, num_steps: int, num_tokens: int, *, shifted: bool) -> list[EulerStep]:
+    def all(cls, num_steps: int, exponent: float | None) -> list[EulerStep]:
         """The steps between the times of ``flow.schedule``."""
-        return [cls(*times) for times in pairwise(flow.schedule(num_steps, num_tokens, shifted=shifted).tolist())]
+        return [cls(*times) for times in pairwise(flow.schedule(num_steps, exponent).tolist())]
 
     def time(self, latents: Float[Tensor, "draws tokens dim"]) -> Float[Tensor, "draws"]:
         """``now``, for every picture."""
@@ -76,9 +77,15 @@ class EulerStep:
 
 
 def step_times(
-    scheduler: Any, num_steps: int, sigmas: Sequence[float] | None, latents: Float[Tensor, "draws tokens dim"]
+    scheduler: Any,
+    num_steps: int,
+    sigmas: Sequence[float] | None,
+    latents: Float[Tensor, "draws tokens dim"],
+    base_kind: BaseKind = "flux.1",
 ) -> Float[Tensor, "steps"]:
     """The timesteps of a call as FLUX's pipeline sets them: shifted by the number of tokens, where the base does that.
+
+    FLUX.2 also shifts by the number of steps.
 
     Raises:
         ValueError: there is no step, or a sigma is not finite.
@@ -90,13 +97,16 @@ def step_times(
         raise ValueError(f"sigmas must be finite numbers, at least one, got {asked}")
     if asked is None and not config.get("use_flow_sigmas", False):
         asked = np.linspace(1.0, 1 / num_steps, num_steps).tolist()
-    growth: Any = calculate_shift  # its annotations are narrower than what it takes
-    mu = growth(
-        latents.shape[1],
-        config.get("base_image_seq_len", 256),
-        config.get("max_image_seq_len", 4096),
-        config.get("base_shift", 0.5),
-        config.get("max_shift", 1.15),
-    )
+    if base_kind == "flux.2":
+        mu = flow.shift_exponent_of_flux2(latents.shape[1], num_steps)
+    else:
+        growth: Any = calculate_shift  # its annotations are narrower than what it takes
+        mu = growth(
+            latents.shape[1],
+            config.get("base_image_seq_len", 256),
+            config.get("max_image_seq_len", 4096),
+            config.get("base_shift", 0.5),
+            config.get("max_shift", 1.15),
+        )
     set_steps: Any = retrieve_timesteps
     return set_steps(scheduler, num_steps, latents.device, sigmas=asked, mu=mu)[0]

@@ -61,6 +61,18 @@ def text_ids(num_tokens: int) -> Float[Tensor, "tokens 3"]:
     return torch.zeros(num_tokens, 3)
 
 
+def as_flux2(ids: Float[Tensor, "tokens 3"]) -> Float[Tensor, "tokens 4"]:
+    """Position ids of a grid as FLUX.2 has them: (10 · picture, row, column, 0)."""
+    return torch.cat((10 * ids[:, :1], ids[:, 1:], torch.zeros_like(ids[:, :1])), dim=1)
+
+
+def flux2_text_ids(num_tokens: int) -> Float[Tensor, "tokens 4"]:
+    """Position ids of text as FLUX.2 has them: (0, 0, 0, place)."""
+    ids = torch.zeros(num_tokens, 4)
+    ids[:, 3] = torch.arange(num_tokens)
+    return ids
+
+
 def pack_mask(
     mask: Float[Tensor, "batch 1 height width"], downscale: int, patch: int
 ) -> Float[Tensor, "batch tokens dim"]:

@@ -16,6 +16,7 @@ from diffusers.models.attention_dispatch import attention_backend
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from torch import Tensor
 
+from cologen.model.adapter_index import BaseKind
 from cologen.model.expert_pool import ExpertPool, SourceTimestep
 from cologen.model.hooks import refuse_if_parallel, without_step_caches
 from cologen.model.routing import Routing
@@ -51,6 +52,8 @@ class WovenTransformer(ExpertPool):
 
     _keep_in_fp32_modules = ["router"]  # noqa: RUF012, as diffusers reads it
 
+    base_kind: ClassVar[BaseKind]
+    """The kind of transformer that it stands on, which an adapter records."""
     processors: ClassVar[Mapping[type, type]]
     """The base's own attention processors, each with the one that also writes and reads a source."""
     reads_pooled_text: ClassVar[bool]

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from cologen.model.adapters import load_adapter, save_adapter
-from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.transformer import WovenTransformer
 from cologen.trainer.changes import Change, another_run, changes, record
 from cologen.trainer.json_files import read_sealed, write_sealed
 from cologen.trainer.loop.checkpoint import (
@@ -100,7 +100,7 @@ def branched_from(place: str, folder: Path) -> bool:
     )
 
 
-def branch_off(folder: Path, recipe: Recipe, found: Branch, model: CoLoGenTransformer2DModel, fingerprint: str) -> None:
+def branch_off(folder: Path, recipe: Recipe, found: Branch, model: WovenTransformer, fingerprint: str) -> None:
     """Begin the new run in ``folder``; its recipe is written last. The model's experts are overwritten.
 
     Raises:

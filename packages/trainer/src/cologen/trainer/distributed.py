@@ -22,7 +22,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from cologen.datagen.weights import device_named
-from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.transformer import WovenTransformer
 from cologen.trainer.strategy import PATIENCE, Strategy
 
 
@@ -129,7 +129,7 @@ def joined(device: str = "auto", patience: timedelta = PATIENCE) -> Generator[Pr
             dist.destroy_process_group()
 
 
-def wrapped(model: CoLoGenTransformer2DModel, processes: Processes, strategy: Strategy) -> nn.Module:
+def wrapped(model: WovenTransformer, processes: Processes, strategy: Strategy) -> nn.Module:
     """The model as several processes train it: whole on each of them, or sharded.
 
     Sharded, each block is a unit of its own, and so is its pool of experts, whose numbers have another precision.

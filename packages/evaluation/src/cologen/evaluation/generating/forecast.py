@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cologen.evaluation.records import Question
 from cologen.model.costs import Flops, Shape, Tokens, cached_step, source_pass
 from cologen.model.gpus import Gpu
 from cologen.model.opening import PipelineSpec
-from cologen.model.presets import PRESETS, Preset, preset
-from cologen.model.world_codec import WorldCodec
+from cologen.model.presets import PRESETS, Preset, base_kind_of, preset, preset_of
 
 UTILIZATION = 0.4
 """The share of a GPU's peak that denoising is assumed to reach."""
@@ -43,14 +43,11 @@ def forecast(
 
 
 def _flops(base: Preset, shape: Shape, question: Question, steps: int, passes: int) -> Flops:
-    from cologen.model.codecs import FLUX_DOWNSCALE  # here, since it imports all of diffusers
-
     aligned = question.task != "customized"
     height, width = question.pictures[0].shape[:2] if question.pictures and aligned else (base.side, base.side)
     height, width = question.height or height, question.width or width
     scale = min(1.0, base.side / (height * width) ** 0.5)
-    stride = base.patch * (WorldCodec.downscale if base.family == "world" else FLUX_DOWNSCALE)
-    image = round(height * scale / stride) * round(width * scale / stride)
+    image = round(height * scale / base.stride) * round(width * scale / base.stride)
     tokens = Tokens(image=image, text=base.text_tokens, sources=(image,) * len(question.pictures))
     step = cached_step(shape, tokens)
     return sum([step] * (steps * passes), source_pass(shape, tokens))
@@ -60,12 +57,20 @@ def _base(spec: PipelineSpec) -> tuple[Preset, Shape]:
     """The preset whose usual settings hold, and the shape; a folder's own config says it, a hub's name means dev."""
     if spec.base is None:
         base = preset(spec.preset)
-        return base, Shape.of(dict(base.transformer) | {"num_experts": 1})
+        return base, _shape(base)
     config = Path(spec.base) / "transformer" / "config.json"
     if not config.is_file():
         base = PRESETS["flux-schnell" if "schnell" in spec.base.lower() else "flux-dev"]
-        return base, Shape.of(dict(base.transformer) | {"num_experts": 1})
+        return base, _shape(base)
+    if base_kind_of(Path(spec.base)) == "flux.2":
+        base = preset_of(Path(spec.base))
+        return base, _shape(base)
     held = json.loads(config.read_text())
     distilled = "flux-dev" if held.get("guidance_embeds") else "flux-schnell"
     name = "flux-fill" if held.get("in_channels") == 384 else distilled
-    return PRESETS[name], Shape.of(dict(PRESETS[name].transformer) | held | {"num_experts": 1})
+    return PRESETS[name], _shape(PRESETS[name], held)
+
+
+def _shape(base: Preset, held: Mapping[str, Any] = MappingProxyType({})) -> Shape:
+    """The preset's shape, as far as a folder's configuration does not say otherwise."""
+    return Shape.of(dict(base.transformer) | held | {"base": base.base, "num_experts": 1})

@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from cologen.model import costs
-from cologen.model.codecs import FLUX_DOWNSCALE
 from cologen.model.costs import Shape, Tokens
 from cologen.model.gpus import Gpu
-from cologen.model.presets import Preset, preset
-from cologen.model.world_codec import WorldCodec
+from cologen.model.presets import preset
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.stages import Stage
 
@@ -25,11 +23,6 @@ attention and of the activation, but no input of a frozen matrix."""
 
 KEPT_TRAINED = 28
 """The same where the base itself trains."""
-
-_FLUX_TEXT = 4_762_310_656 + 123_060_480
-"""Parameters of T5-XXL's encoder and CLIP-L's text model."""
-_FLUX_CODEC = 83_819_683
-"""Parameters of FLUX's autoencoder."""
 
 _CUDA_BYTES = 1.5 * GIB
 """About what CUDA, its libraries and the allocator's fragmentation take."""
@@ -71,7 +64,8 @@ class Memory:
 
 def shape_of(recipe: Recipe, stage_number: int) -> Shape:
     """The model while a stage trains."""
-    arguments = dict(preset(recipe.preset).transformer)
+    base = preset(recipe.preset)
+    arguments = {**base.transformer, "base": base.base}
     form = {"rank": recipe.rank, "routing": recipe.routing, "num_experts": recipe.num_experts(stage_number)}
     return Shape.of(arguments | form)
 
@@ -80,7 +74,7 @@ def tokens_of(recipe: Recipe, stage: Stage, *, paired: bool = False) -> Tokens:
     """A sample's tokens at the recipe's square size, with one source of that size, or ``paired`` with what is drawn
     beside it."""
     base = preset(recipe.preset)
-    image = (recipe.resolution.side // (_downscale(base) * base.patch)) ** 2 * (2 if paired else 1)
+    image = (recipe.resolution.side // base.stride) ** 2 * (2 if paired else 1)
     return Tokens(image=image, text=base.text_tokens, sources=() if stage.trains_base else (image,))
 
 
@@ -88,7 +82,7 @@ def num_latents(recipe: Recipe) -> int:
     """Numbers that a picture of the recipe's square size is encoded to."""
     base = preset(recipe.preset)
     out = base.transformer["out_channels"]
-    return (recipe.resolution.side // (_downscale(base) * base.patch)) ** 2 * out
+    return (recipe.resolution.side // base.stride) ** 2 * out
 
 
 def trained_parameters(recipe: Recipe, stage_number: int) -> int:
@@ -109,15 +103,15 @@ def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
     trained, share = trained_parameters(recipe, stage_number), 1 / setup.num_gpus if setup.sharded else 1.0
     experts = found.per_expert * recipe.num_experts(stage_number) + found.router
     kept = kept_by_autograd(recipe, stage_number)
-    flux = preset(recipe.preset).family == "flux"
+    num_text, num_codec = preset(recipe.preset).encoders
     activations = float(kept * recipe.micro_batch * _bytes_of_activations(recipe, stage))
-    text = 2.0 * _FLUX_TEXT if flux else 0.0
+    text = 2.0 * num_text
     if recipe.offload_text:  # they are on the GPU before the activations, and use the same memory
         text = max(0.0, text - activations)
     return Memory(
         base=found.base * _bytes_of_base(recipe, stage) * min(1.0, share + (2 / shape.num_blocks if share < 1 else 0)),
         experts=4 * experts * share,
-        encoders=text + (2.0 * _FLUX_CODEC if flux else 0.0),
+        encoders=text + 2.0 * num_codec,
         gradients=4 * trained * share,
         optimizer=(2 if recipe.optimizer.eight_bit else 8) * trained * share,
         average=(4 if recipe.ema_decay else 0) * trained * share,
@@ -163,10 +157,6 @@ def seconds(operations: float, setup: Setup) -> float:
 def _pair_share(stage: Stage) -> float:
     """The share of the stage's samples that are two pictures."""
     return 0.0 if stage.scenes is None else stage.scenes.pair_share
-
-
-def _downscale(base: Preset) -> int:
-    return WorldCodec.downscale if base.family == "world" else FLUX_DOWNSCALE
 
 
 def _bytes_of_base(recipe: Recipe, stage: Stage) -> int:

@@ -20,7 +20,7 @@ from cologen.datagen.manifest import Manifest, load_manifest
 from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.records import RejectedError
-from cologen.model.adapters import INDEX
+from cologen.model.adapter_index import INDEX, BaseKind
 from cologen.model.files import damage_named
 from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
@@ -142,13 +142,19 @@ def from_measures(recipe: Recipe) -> list[str]:
 
 
 _TRANSFORMER = "diffusion_pytorch_model.safetensors"
-_FLUX_WEIGHTS = {
-    "transformer": _TRANSFORMER,
-    "vae": _TRANSFORMER,
-    "text_encoder": "model.safetensors",
-    "text_encoder_2": "model.safetensors",
+_WEIGHTS: Mapping[BaseKind, Mapping[str, str]] = {
+    "flux.1": {
+        "transformer": _TRANSFORMER,
+        "vae": _TRANSFORMER,
+        "text_encoder": "model.safetensors",
+        "text_encoder_2": "model.safetensors",
+    },
+    "flux.2": {"transformer": _TRANSFORMER, "vae": _TRANSFORMER, "text_encoder": "model.safetensors"},
 }
-_TOKENIZERS = {"tokenizer": ("vocab.json", "merges.txt"), "tokenizer_2": ("spiece.model",)}
+_TOKENIZERS: Mapping[BaseKind, Mapping[str, tuple[str, ...]]] = {
+    "flux.1": {"tokenizer": ("vocab.json", "merges.txt"), "tokenizer_2": ("spiece.model",)},
+    "flux.2": {"tokenizer": ("vocab.json", "merges.txt")},
+}
 
 
 def from_base(recipe: Recipe, base: Path | None) -> list[str]:
@@ -159,10 +165,12 @@ def from_base(recipe: Recipe, base: Path | None) -> list[str]:
         return [f"the base: give the folder of {recipe.preset} as --base"]
     if not base.is_dir():
         return [f"the base's folder {base}"]
-    missing = [base / part / "config.json" for part in _FLUX_WEIGHTS if not (base / part / "config.json").is_file()]
-    missing += [path for part, names in _TOKENIZERS.items() for path in _missing_tokenizer(base / part, names)]
+    kind = preset(recipe.preset).base
+    weights, tokenizers = _WEIGHTS[kind], _TOKENIZERS[kind]
+    missing = [base / part / "config.json" for part in weights if not (base / part / "config.json").is_file()]
+    missing += [path for part, names in tokenizers.items() for path in _missing_tokenizer(base / part, names)]
     lines = [str(path) for path in missing]
-    return lines + [line for part, name in _FLUX_WEIGHTS.items() for line in _missing_weights(base / part, name)]
+    return lines + [line for part, name in weights.items() for line in _missing_weights(base / part, name)]
 
 
 def _missing_tokenizer(folder: Path, names: Sequence[str]) -> list[Path]:

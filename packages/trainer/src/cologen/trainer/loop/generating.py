@@ -13,7 +13,7 @@ from cologen.model.conditions import Size
 from cologen.model.layout import Layout
 from cologen.model.sampling import Denoiser, Words, denoise
 from cologen.model.steps import EulerStep
-from cologen.model.tokens import pack, text_ids
+from cologen.model.tokens import pack
 from cologen.trainer.data.batch import Batch, Pictures, holed, signed
 
 Made = Float[Tensor, "batch 3 height width"]
@@ -29,11 +29,11 @@ def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Made
     noise = _noise(seed, batch, layout.latent_shape(len(batch), size)[1:])
     tokens = pack(noise.to(batch.target.device), layout.patch)
     like = tokens.to(prompts.embeds.dtype)
-    ids = text_ids(prompts.embeds.shape[1]).to(like.device)
+    ids = layout.text_ids(prompts.embeds.shape[1]).to(like.device)
     denoiser = _denoiser(bundle, layout, batch, size, like)
     model.eval()
     try:
-        steps = EulerStep.all(num_steps, tokens.shape[1], shifted=bundle.preset.shifted)
+        steps = EulerStep.all(num_steps, bundle.preset.shift_exponent(tokens.shape[1], num_steps))
         tokens = denoise(denoiser, steps, tokens, Words(embeds=prompts.embeds, pooled=prompts.pooled, ids=ids))
     finally:
         model.train(training)

@@ -15,7 +15,7 @@ from cologen.model.bundle import Bundle
 from cologen.model.layout import Layout
 from cologen.model.routing import Routing
 from cologen.model.text import Prompts
-from cologen.model.tokens import fill_target, grid_ids, pack, pack_mask, text_ids
+from cologen.model.tokens import fill_target, pack, pack_mask
 from cologen.trainer.data.batch import Batch, Mask
 from cologen.trainer.data.draws import Randomness
 from cologen.trainer.loop.encoding import Latents
@@ -46,9 +46,10 @@ def losses(
         task_experts: as in ``Routing``.
     """
     time = flow.logit_normal(draws.time)
-    if bundle.preset.shifted:
-        rows, columns = latents.target.shape[2:]
-        time = flow.shift(time, rows * columns // Layout.of(bundle.transformer, bundle.codec).patch ** 2)
+    rows, columns = latents.target.shape[2:]
+    num_tokens = rows * columns // Layout.of(bundle.transformer, bundle.codec).patch ** 2
+    if (exponent := bundle.preset.shift_exponent(num_tokens)) is not None:
+        time = flow.shift(time, exponent)
     return losses_at(model, bundle, batch.mask, latents, prompts, time, draws.noise, draws.routing, task_experts)
 
 
@@ -73,13 +74,13 @@ def losses_at(
     layout = Layout.of(bundle.transformer, bundle.codec)
     dtype = prompts.embeds.dtype
     rows, columns = (side // layout.patch for side in latents.target.shape[2:])
-    ids = grid_ids(rows, columns)
+    ids = layout.grid_ids(rows, columns)
     if latents.second is None:
         target, noise = pack(latents.target.float(), layout.patch), pack(noise, layout.patch)
     else:
         both = (latents.target, latents.second), noise.chunk(2, dim=1)
         target, noise = (torch.cat([pack(each.float(), layout.patch) for each in two], dim=1) for two in both)
-        ids = torch.cat([ids, grid_ids(rows, columns, source=1)])
+        ids = torch.cat([ids, layout.grid_ids(rows, columns, source=1)])
     noisy = flow.interpolate(target, noise, time)
     drawn = _drawn_tokens(latents.given, target.shape[1])
     if drawn is not None:
@@ -95,7 +96,7 @@ def losses_at(
         pooled_projections=prompts.pooled,
         timestep=time.to(dtype),
         img_ids=ids.to(hidden.device),
-        txt_ids=text_ids(prompts.embeds.shape[1]).to(hidden.device),
+        txt_ids=layout.text_ids(prompts.embeds.shape[1]).to(hidden.device),
         guidance=_guidance(bundle, hidden),
         source=source,
         routing_noise=routing if source is not None else None,

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from cologen.model.adapters import load_adapter
 from cologen.model.bundle import Bundle
-from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.transformer import WovenTransformer
 from cologen.model.veteran import VeteranGate
 from cologen.trainer.distributed import Processes, wrapped
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint
@@ -79,7 +79,7 @@ def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
     return learner
 
 
-def _compile(model: CoLoGenTransformer2DModel) -> None:
+def _compile(model: WovenTransformer) -> None:
     """Compile each block by itself, which is minutes faster than the whole model, and works with sharding.
 
     A block holds its number, so blocks share kernels but not graphs. Each has several graphs: for the source, for the

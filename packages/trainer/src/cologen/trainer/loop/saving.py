@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cologen.model.adapters import save_adapter
 from cologen.model.files import write_atomically
-from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.transformer import WovenTransformer
 from cologen.trainer.distributed import Processes, sharded_like, whole, whole_experts
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE, CHECKPOINTS, TRAINING, Checkpoint, StageProgress, commit
 from cologen.trainer.loop.learner import Learner
@@ -22,7 +22,7 @@ _NUMBER = ":number"
 
 
 def save_checkpoint(
-    run: Path, progress: StageProgress, model: CoLoGenTransformer2DModel, learner: Learner, processes: Processes
+    run: Path, progress: StageProgress, model: WovenTransformer, learner: Learner, processes: Processes
 ) -> None:
     """Write a checkpoint; all processes have to call this, the first one writes.
 
@@ -89,7 +89,7 @@ def _optimizer_state(learner: Learner) -> dict[str, Tensor]:
 def _write(
     folder: Path,
     progress: StageProgress,
-    model: CoLoGenTransformer2DModel,
+    model: WovenTransformer,
     weights: dict[str, Tensor],
     training: dict[str, Tensor],
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.overrides import overridden, read_recipe
-from cologen.trainer.recipes.paper import cologen_flux
+from cologen.trainer.recipes.paper import cologen_flux, cologen_klein
 from cologen.trainer.recipes.world import (
     world,
     world_base,
@@ -28,6 +28,7 @@ _BASES: Mapping[str, Callable[[], Recipe]] = {
     "world": world,
     "world-small": world_small,
     "cologen-flux": cologen_flux,
+    "cologen-klein": cologen_klein,
 }
 
 

@@ -1,4 +1,4 @@
-"""The paper's own recipe, on FLUX."""
+"""The paper's own recipe, on FLUX.1, and the same on FLUX.2 klein."""
 
 from __future__ import annotations
 
@@ -46,3 +46,8 @@ def cologen_flux() -> Recipe:
         checkpoint_every=1000,
         stages=five_stages(PAPER_MANIFESTS, sizes, learning_rate=1e-4, warmup_steps=1000),
     )
+
+
+def cologen_klein() -> Recipe:
+    """``cologen-flux`` on FLUX.2 klein's base model of 4B parameters, whose licence is Apache-2.0."""
+    return cologen_flux().replace(name="cologen-klein", preset="klein-base-4b")
