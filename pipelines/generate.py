@@ -16,6 +16,7 @@ from cologen.datagen.usage import require_device, require_picture, require_range
 from cologen.datagen.weights import device_named
 from cologen.model.opening import PipelineSpec, open_pipeline
 from cologen.model.pipeline import CoLoGenPipeline
+from cologen.model.presets import base_kind_of, preset_of
 from cologen.model.tasks import TASKS, task_named
 from cologen.model.world_base import packaged_adapter, packaged_base, packaged_stage
 from cologen.pictures.rgb import DAMAGED
@@ -52,13 +53,15 @@ class Options:
     stage: int | None = None
     """Which stage of the adapter, from 0. Default: of the bundled one, that of the task; else its newest."""
     base: str | None = None
-    """A FLUX.1 folder as diffusers writes it, or its name on the hub. Default: a small one, see --preset."""
+    """A folder of FLUX.1 or FLUX.2 klein as diffusers writes it, or FLUX.1's name on the hub. Default: a small one, see
+    --preset."""
     preset: Literal["world-tiny", "world-small"] = "world-tiny"
     """Which small base, trained on the synthetic dataset, where there is no --base."""
     weights: Path | None = None
     """Its weights (safetensors), as train makes them with a recipe …-base. Default: the bundled ones of world-tiny."""
     negative: str | None = None
-    """What is not to be drawn: guidance leads away from it (--true-cfg). Default for a small base: the empty prompt."""
+    """What is not to be drawn: guidance leads away from it (--true-cfg). Default for a base that has guidance by
+    default: the empty prompt."""
     seed: int = 0
     """Decides the noise that the picture begins with."""
     steps: int | None = None
@@ -67,7 +70,8 @@ class Options:
     """For bases that were distilled with it. Default: what the base's authors use."""
     true_cfg: float | None = None
     """Scale of classifier-free guidance against --negative, at twice the time. Default: 1.5 for a small base, which
-    draws more of what is asked so; 1, which is none, for a --base."""
+    draws more of what is asked so; 4 for FLUX.2 klein's base models, as their authors use; 1, which is none, for any
+    other --base."""
     size: str | None = None
     """WIDTHxHEIGHT in pixels. Default: the image's, shrunk to the base's usual area."""
     num: int = 1
@@ -145,15 +149,20 @@ class Options:
     @property
     def guidance_against(self) -> tuple[float, str | None]:
         """Scale and negative prompt of classifier-free guidance, as given or by default."""
-        small = self.base is None
-        scale = self.true_cfg if self.true_cfg is not None else _SMALL_BASE_CFG if small else 1.0
-        return scale, "" if self.negative is None and small and scale > 1 else self.negative
+        usual = _SMALL_BASE_CFG if self.base is None else _usual_cfg(Path(self.base))
+        scale = usual if self.true_cfg is None else self.true_cfg
+        return scale, "" if self.negative is None and min(usual, scale) > 1 else self.negative
 
     @property
     def width_and_height(self) -> tuple[int | None, int | None]:
         """As asked; None where it is not."""
         found = _SIZE.fullmatch(self.size or "")
         return (int(found[1]), int(found[2])) if found else (None, None)
+
+
+def _usual_cfg(base: Path) -> float:
+    """The scale of guidance against the empty prompt that the authors of a base use; 1: none."""
+    return preset_of(base).cfg if base_kind_of(base) == "flux.2" else 1.0
 
 
 def main(args: Sequence[str] | None = None) -> int:

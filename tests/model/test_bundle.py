@@ -158,7 +158,7 @@ def test_a_damaged_folder_is_named_and_nothing_is_made_up_for_it(folder: Path, t
 
 
 def test_what_a_folder_lacks_is_named(folder: Path, tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match=r"has no transformer/config.json: not a whole FLUX folder"):
+    with pytest.raises(FileNotFoundError, match=r"has no transformer/config.json: not a whole folder of a base"):
         load(SMALL_FLUX, tmp_path)
     (tmp_path / "transformer").symlink_to(folder / "transformer")
     with pytest.raises(FileNotFoundError, match="has no vae"):
@@ -173,5 +173,5 @@ def test_flux_is_not_drawn_from_a_seed(name: str):
 
 def test_the_world_is_not_in_a_flux_folder(folder: Path):
     world: Preset = preset("world-tiny")
-    with pytest.raises(ValueError, match="world-tiny is not kept in a FLUX folder"):
+    with pytest.raises(ValueError, match="world-tiny is not kept in a folder"):
         load(world, folder)

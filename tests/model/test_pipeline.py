@@ -1,6 +1,7 @@
 """Without an image the pipeline is FLUX's; with one, each call sees its own and nothing else."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, FluxPipeline, FluxTransformer2DModel
 from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
+from huggingface_hub.errors import LocalEntryNotFoundError
 from PIL import Image
 
+from cologen.model import assembly
+from cologen.model.adapter_index import read_index
 from cologen.model.adapters import save_adapter
 from cologen.model.bundle import Bundle, build
 from cologen.model.codecs import FluxCodec
@@ -294,6 +298,66 @@ def test_an_adapter_gives_the_pipeline_it_was_saved_from(pipeline: CoLoGenPipeli
         other.load_adapter(tmp_path, stage=0)
     with pytest.raises(FileNotFoundError, match="no adapter in"):
         other.load_adapter(folder)
+
+
+def test_stages_are_switched_and_left_without_reading_again(fresh: CoLoGenPipeline, tmp_path: Path):
+    """The folder is gone after the first stage and the last were read; what is left is the base, to the bit."""
+    model = transformer_of(0)
+    bare = edited(around(fresh, transformer_of(0)))
+    for stage in range(3):
+        model.add_expert(stage)
+        train_at_random(model, stage)
+        save_adapter(model, tmp_path / "adapter")
+    ours = around(fresh, transformer_of(0))
+    with pytest.raises(ValueError, match="call load_adapter first"):
+        ours.set_stage(0)
+    made = []
+    for stage in (0, 2):
+        ours.load_adapter(tmp_path / "adapter", stage)
+        made.append(edited(ours))
+    ours.set_stage(0)
+    shutil.rmtree(tmp_path / "adapter")
+    for stage, expected in ((2, made[1]), (0, made[0])):
+        ours.set_stage(stage)
+        assert torch.equal(edited(ours), expected)
+    with pytest.raises(ValueError, match="no router of stage 3: there is stage 0, 1, 2"):
+        ours.set_stage(3)
+    ours.unload_adapter()
+    assert ours.transformer.num_experts == 0
+    assert torch.equal(edited(ours), bare)
+
+
+def test_strength_scales_what_experts_add(fresh: CoLoGenPipeline):
+    ours = around(fresh, transformer_of())
+    whole, bare = edited(ours), edited(around(fresh, transformer_of(0)))
+    ours.set_strength(0.0)
+    assert torch.equal(edited(ours), bare)
+    ours.set_strength(0.5)
+    between = edited(ours)
+    assert not torch.equal(between, whole) and not torch.equal(between, bare)
+    ours.set_strength(1.0)
+    assert torch.equal(edited(ours), whole)
+    with pytest.raises(ValueError, match="strength must be finite"):
+        ours.set_strength(float("nan"))
+
+
+def test_a_saved_adapter_carries_notes(fresh: CoLoGenPipeline, tmp_path: Path):
+    ours = around(fresh, transformer_of())
+    ours.save_adapter(tmp_path, recipe="mine")
+    assert read_index(tmp_path)["notes"] == {"recipe": "mine"}
+
+
+def test_a_name_that_the_hub_does_not_give_is_named(fresh: CoLoGenPipeline, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+
+    def fetched(name: str, **given: Any) -> str:
+        asked.append((name, given["revision"]))
+        raise LocalEntryNotFoundError("offline")
+
+    monkeypatch.setattr(assembly, "snapshot_download", fetched)
+    with pytest.raises(FileNotFoundError, match="no folder someone/adapter, and no such adapter could be fetched"):
+        around(fresh, transformer_of(0)).load_adapter("someone/adapter", revision="v1")
+    assert asked == [("someone/adapter", "v1")]
 
 
 def test_fill_bases_see_the_hole_and_do_all_other_tasks_too(fresh: CoLoGenPipeline):

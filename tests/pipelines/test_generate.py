@@ -13,6 +13,7 @@ from cologen.model.bundle import build
 from cologen.model.presets import preset
 from pipelines.generate import Options, main
 from tests.model.tiny_flux import write_flux
+from tests.model.tiny_klein import write_klein
 
 QUICK = ("--steps", "1", "--device", "cpu")
 GIVEN = ("--task", "edit", "--prompt", "make it blue")
@@ -82,6 +83,18 @@ def test_a_flux_folder_is_a_base_and_words_alone_are_enough(tmp_path: Path, caps
     said = capsys.readouterr().out
     assert said.startswith(f"base {base} in float32 on cpu")
     assert f"wrote {out} (32x16, 33x17 made to fit the base)" in said
+    assert opened(out).size == (32, 16)
+
+
+def test_a_klein_folder_is_a_base_with_the_guidance_of_its_authors(tmp_path: Path) -> None:
+    """Of the base model, which was not distilled: 4, against the empty prompt; a distilled one has none."""
+    base, fast = write_klein(tmp_path / "klein"), write_klein(tmp_path / "fast", distilled=True)
+    given = {"prompt": "a red cat", "out": tmp_path / "out.png"}
+    assert Options(base=str(base), **given).guidance_against == (4.0, "")
+    assert Options(base=str(base), true_cfg=1.0, **given).guidance_against == (1.0, None)
+    assert Options(base=str(fast), **given).guidance_against == (1.0, None)
+    out = tmp_path / "out.png"
+    assert main(["--base", str(base), "--prompt", "a red cat", "--size", "33x17", "--out", str(out), *QUICK]) == 0
     assert opened(out).size == (32, 16)
 
 

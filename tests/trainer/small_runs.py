@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -93,11 +93,16 @@ def train(
     strategy: Strategy = "ddp",
     stop_after: int | None = None,
     roots: Mapping[str, Path] | None = None,
+    base: Callable[[], Bundle] | None = None,
 ) -> Watching:
-    """Train some stages with a fresh model, going on from whatever checkpoints are there."""
+    """Train some stages with a fresh model, going on from whatever checkpoints are there.
+
+    Args:
+        base: makes the model; None: of the recipe's preset, from its seed.
+    """
     stopping = Stopping()
     watching = Watching(stopping, stop_after)
-    bundle = build(preset(of.preset), seed=of.seed)
+    bundle = build(preset(of.preset), seed=of.seed) if base is None else base()
     bundle.transformer.rebuild(
         0,
         rank=of.rank,

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +30,7 @@ from cologen.model.files import write_atomically
 from cologen.model.hooks import plain_name, refuse_if_weights_are_elsewhere, unwrapped
 from cologen.model.transformer import WovenTransformer
 
-__all__ = ["INDEX", "load_adapter", "save_adapter"]
+__all__ = ["INDEX", "Adapter", "load_adapter", "save_adapter"]
 
 _FEWEST_BYTES = 2
 """Of a saved number: types of 8 bits lack infinity, or even signs."""
@@ -112,32 +113,63 @@ def load_adapter(
             offloaded, sharded or wrapped by DDP.
         TypeError: another kind of model.
     """
-    in_ddp = isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel))
-    if in_ddp:
-        raise ValueError("the transformer is wrapped by DDP, which would not train new experts: load the adapter first")
-    own, folder = _cologen(model), Path(folder)
-    refuse_if_weights_are_elsewhere(own, "load the adapter")
-    index = read_index(folder)
-    refuse_other({"base": index["base"]}, _index_of(own), folder)
-    newest: int = index["experts"] - 1
-    stage = newest if stage is None else stage
-    if stage not in index["routers"]:
-        known = ", ".join(map(str, index["routers"]))
-        raise ValueError(f"{folder} holds no router of stage {stage}: there is stage {known}")
-    files = _files(stage + 1, [stage])
-    if missing := [name for name in files if not (folder / name).is_file()]:
-        raise FileNotFoundError(f"stage {stage} needs {len(files)} files in {folder}: {', '.join(missing)} missing")
-    expected = _expected_shapes(own, stage + 1, index["form"]["rank"])
-    _check_headers(folder, files, expected)
-    # All files are read before the model is changed, so that a damaged one leaves it as it was.
-    weights: dict[str, Tensor] = {}
-    for name in files:
-        weights |= _read(folder / name, index["files"].get(name))
-    own.rebuild(stage + 1, **index["form"], dtype=dtype or own.dtype)
-    names = {plain_name(name): name for name in own.state_dict()}
-    own.load_state_dict({names[name]: weight for name, weight in weights.items()}, strict=False)
-    if stage == newest:  # it may have been saved during a warm-up
-        own.newcomer_bias = index["newcomer_bias"]
+    Adapter(Path(folder)).into(model, stage, dtype=dtype)
+
+
+class Adapter:
+    """An adapter's folder as it is when it is read, each file once: stages can be switched without reading again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read: dict[str, dict[str, Tensor]] = {}
+
+    @cached_property
+    def index(self) -> dict[str, Any]:
+        """The content of its ``adapter.json``.
+
+        Raises:
+            FileNotFoundError, ValueError: as ``read_index`` does.
+        """
+        return read_index(self.folder)
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Those that it has a router of."""
+        return tuple(self.index["routers"])
+
+    def into(self, model: nn.Module, stage: int | None = None, *, dtype: torch.dtype | None = None) -> None:
+        """What ``load_adapter`` does, with its errors."""
+        in_ddp = isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel))
+        if in_ddp:
+            raise ValueError(
+                "the transformer is wrapped by DDP, which would not train new experts: load the adapter first"
+            )
+        own, folder = _cologen(model), self.folder
+        refuse_if_weights_are_elsewhere(own, "load the adapter")
+        index = self.index
+        refuse_other({"base": index["base"]}, _index_of(own), folder)
+        newest: int = index["experts"] - 1
+        stage = newest if stage is None else stage
+        if stage not in index["routers"]:
+            known = ", ".join(map(str, index["routers"]))
+            raise ValueError(f"{folder} holds no router of stage {stage}: there is stage {known}")
+        files = _files(stage + 1, [stage])
+        unread = [name for name in files if name not in self._read]
+        if missing := [name for name in unread if not (folder / name).is_file()]:
+            raise FileNotFoundError(f"stage {stage} needs {len(files)} files in {folder}: {', '.join(missing)} missing")
+        expected = _expected_shapes(own, stage + 1, index["form"]["rank"])
+        already = [weights for file, weights in self._read.items() if file in files]
+        known = {name: tuple(weight.shape) for weights in already for name, weight in weights.items()}
+        _check_headers(folder, unread, expected, known)
+        # All files are read before the model is changed, so that a damaged one leaves it as it was.
+        found = {name: _read(folder / name, index["files"].get(name)) for name in unread}
+        self._read |= found
+        own.rebuild(stage + 1, **index["form"], dtype=dtype or own.dtype)
+        names = {plain_name(name): name for name in own.state_dict()}
+        weights = {names[name]: weight for file in files for name, weight in self._read[file].items()}
+        own.load_state_dict(weights, strict=False)
+        if stage == newest:  # it may have been saved during a warm-up
+            own.newcomer_bias = index["newcomer_bias"]
 
 
 def _cologen(model: nn.Module) -> WovenTransformer:
@@ -176,9 +208,11 @@ def _expected_shapes(model: WovenTransformer, num_experts: int, rank: int) -> di
     return shapes
 
 
-def _check_headers(folder: Path, files: list[str], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Compare the shapes in the files' headers with those expected, before memory is allocated."""
-    found: dict[str, tuple[int, ...]] = {}
+def _check_headers(
+    folder: Path, files: list[str], expected: Mapping[str, tuple[int, ...]], known: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Compare the shapes in the files' headers, and those ``known``, with those expected, before memory is taken."""
+    found = dict(known)
     for name in files:
         with _opened(folder / name) as file:
             found |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from torch import nn
 from transformers import (
     CLIPImageProcessor,
@@ -18,6 +21,8 @@ from transformers import (
 )
 
 from cologen.model import adapters
+from cologen.model.adapter_index import FORM
+from cologen.model.adapters import Adapter
 from cologen.model.bundle import Bundle
 from cologen.model.codecs import Codec, FluxCodec
 from cologen.model.flux1 import CoLoGenTransformer2DModel
@@ -67,6 +72,7 @@ class AssembledPipeline(FluxPipeline):
             feature_extractor,
         )
         self._bundle: Bundle | None = None
+        self._adapter: Adapter | None = None
 
     @classmethod
     def load_config(cls, *args: Any, **kwargs: Any) -> Any:
@@ -85,7 +91,7 @@ class AssembledPipeline(FluxPipeline):
         if not {"dtype", "torch_dtype"} & kwargs.keys():
             kwargs["dtype"] = pipeline.dtype
         made = super().from_pipe(pipeline, **kwargs)
-        made._bundle = getattr(pipeline, "_bundle", None)
+        made._bundle, made._adapter = getattr(pipeline, "_bundle", None), getattr(pipeline, "_adapter", None)
         return made
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
@@ -131,14 +137,57 @@ class AssembledPipeline(FluxPipeline):
         pipeline._bundle = bundle
         return pipeline
 
-    def load_adapter(self, folder: Path | str, stage: int | None = None) -> None:
-        """Give the transformer the experts and the router of ``stage`` (None: the newest).
+    def load_adapter(self, adapter: Path | str, stage: int | None = None, *, revision: str | None = None) -> None:
+        """Give the transformer the experts and the router of ``stage`` (None: the newest), in place of those it has.
+
+        Args:
+            adapter: its folder, or ``owner/name`` of a repository on the hub, which is fetched unless it is in the
+                hub's cache.
+            stage: one whose router is there. ``set_stage`` switches to another afterwards.
+            revision: of the repository on the hub.
 
         Raises:
             FileNotFoundError: no adapter there, or a file of it is missing.
             ValueError: it does not fit, is damaged, or the weights have already been offloaded.
         """
-        adapters.load_adapter(self.transformer, Path(folder), stage=stage)
+        found = Adapter(_folder_of(str(adapter), revision))
+        found.into(self.transformer, stage)
+        self._adapter = found
+
+    def set_stage(self, stage: int) -> None:
+        """Switch to another stage of the loaded adapter; files that were read are not read again.
+
+        Raises:
+            ValueError: none is loaded, or it has no such stage.
+        """
+        if self._adapter is None:
+            raise ValueError("no adapter is loaded whose stage could be switched: call load_adapter first")
+        self._adapter.into(self.transformer, stage)
+
+    def unload_adapter(self) -> None:
+        """Remove all experts: the transformer is the base's again, to the bit."""
+        config: Any = unwrapped(self.transformer).config
+        form = {name: config[name] for name in FORM}
+        unwrapped(self.transformer).rebuild(0, **form, dtype=self.transformer.dtype)
+        self._adapter = None
+
+    def save_adapter(self, folder: Path | str, **notes: Any) -> None:
+        """Save the transformer's experts and router as the newest stage; ``notes`` are facts for ``adapter.json``.
+
+        Raises:
+            ValueError: there is no expert, or the folder holds the adapter of another model.
+        """
+        adapters.save_adapter(self.transformer, folder, notes=notes)
+
+    def set_strength(self, strength: float) -> None:
+        """Multiply what experts add to keys and values: 1 is as trained, 0 is the base that sees a source.
+
+        It lasts until it is set again or another adapter or stage is loaded, and is not saved.
+
+        Raises:
+            ValueError: it is not finite.
+        """
+        unwrapped(self.transformer).set_strength(strength)
 
     def _refuse_missing_parts(self) -> None:
         """Raise ValueError or TypeError for a part without which nothing can be generated."""
@@ -166,6 +215,16 @@ class AssembledPipeline(FluxPipeline):
         if Layout.of(self.transformer, self._codec).fill:
             return PRESETS["flux-fill"]
         return PRESETS["flux-dev" if self.transformer.config.guidance_embeds else "flux-schnell"]
+
+
+def _folder_of(adapter: str, revision: str | None) -> Path:
+    """The folder, or that of the hub's cache into which a repository was fetched."""
+    if Path(adapter).exists() or not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", adapter):
+        return Path(adapter)
+    try:
+        return Path(snapshot_download(adapter, revision=revision, allow_patterns=["*.json", "*.safetensors"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise FileNotFoundError(f"no folder {adapter}, and no such adapter could be fetched from the hub") from error
 
 
 def on_device(part: Any, device: torch.device) -> Any:

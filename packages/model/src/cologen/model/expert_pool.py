@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -76,6 +77,17 @@ class ExpertPool(ModelMixin, ConfigMixin, FromOriginalModelMixin, CacheMixin, At
         self.register_to_config(num_experts=number + 1)
         self.newcomer_bias = NEWCOMER_BIAS if number else 0.0
         return number
+
+    def set_strength(self, strength: float) -> None:
+        """Multiply all residuals of experts by ``strength``: 1 is as trained. It is not saved.
+
+        Raises:
+            ValueError: it is not finite.
+        """
+        if not math.isfinite(strength):
+            raise ValueError(f"strength must be finite, got {strength}")
+        for attn in self._attentions():
+            attn.prw.strength = float(strength)
 
     def trainable_parameters(self, stage: int) -> dict[str, nn.Parameter]:
         """The parameters that train at ``stage``, by name: that stage's expert and the router of every block.

@@ -28,6 +28,7 @@ class ProgressiveRepresentationWeaving(nn.Module):
         if granularity not in get_args(Granularity):
             raise ValueError(f"routing is {granularity!r}: expected one of {', '.join(get_args(Granularity))}")
         self.dim, self.rank, self.scale, self.granularity = dim, rank, scale, granularity
+        self.strength = 1.0  # of the residuals, at the wish of who generates
         self.experts = nn.ModuleList()
         self.router: NoisyRouter | None = None
 
@@ -61,4 +62,4 @@ class ProgressiveRepresentationWeaving(nn.Module):
         weight, choice = probability.max(dim=-1)
         residual = residual_per_token if by_token else residual_of_chosen
         experts = list(cast(Iterable[KVExpert], self.experts))
-        return residual(experts, hidden, choice, self.scale * weight), probability, slope
+        return residual(experts, hidden, choice, self.scale * self.strength * weight), probability, slope

@@ -142,7 +142,7 @@ def from_measures(recipe: Recipe) -> list[str]:
 
 
 _TRANSFORMER = "diffusion_pytorch_model.safetensors"
-_WEIGHTS: Mapping[BaseKind, Mapping[str, str]] = {
+_BASE_WEIGHTS: Mapping[BaseKind, Mapping[str, str]] = {
     "flux.1": {
         "transformer": _TRANSFORMER,
         "vae": _TRANSFORMER,
@@ -151,7 +151,7 @@ _WEIGHTS: Mapping[BaseKind, Mapping[str, str]] = {
     },
     "flux.2": {"transformer": _TRANSFORMER, "vae": _TRANSFORMER, "text_encoder": "model.safetensors"},
 }
-_TOKENIZERS: Mapping[BaseKind, Mapping[str, tuple[str, ...]]] = {
+_BASE_TOKENIZERS: Mapping[BaseKind, Mapping[str, tuple[str, ...]]] = {
     "flux.1": {"tokenizer": ("vocab.json", "merges.txt"), "tokenizer_2": ("spiece.model",)},
     "flux.2": {"tokenizer": ("vocab.json", "merges.txt")},
 }
@@ -166,7 +166,7 @@ def from_base(recipe: Recipe, base: Path | None) -> list[str]:
     if not base.is_dir():
         return [f"the base's folder {base}"]
     kind = preset(recipe.preset).base
-    weights, tokenizers = _WEIGHTS[kind], _TOKENIZERS[kind]
+    weights, tokenizers = _BASE_WEIGHTS[kind], _BASE_TOKENIZERS[kind]
     missing = [base / part / "config.json" for part in weights if not (base / part / "config.json").is_file()]
     missing += [path for part, names in tokenizers.items() for path in _missing_tokenizer(base / part, names)]
     lines = [str(path) for path in missing]

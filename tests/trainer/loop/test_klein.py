@@ -1,0 +1,43 @@
+"""Stages on FLUX.2 klein: lying and standing pictures, interrupted and resumed, in an adapter that names its base."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cologen.model.adapter_index import read_index
+from cologen.model.adapters import load_adapter
+from cologen.model.bundle import Bundle, load
+from cologen.model.presets import preset_of
+from tests.model.tiny import tiny
+from tests.model.tiny_klein import write_klein
+from tests.trainer.small_runs import adapter_bytes, recipe, train
+
+pytestmark = pytest.mark.slow
+
+
+def test_two_stages_train_and_resume_in_the_same_bits(data: Path, tmp_path: Path) -> None:
+    folder = write_klein(tmp_path / "klein")
+
+    def base() -> Bundle:
+        return load(preset_of(folder), folder, dtype=torch.float32)
+
+    of = recipe("resolution.multiple=16", "resolution.max_aspect=2.0", "rank=4")
+    whole = train(tmp_path / "whole", data, of, [0, 1], base=base)
+    assert len(whole.reports) == 12
+    assert all(0 < report.loss < 10 for report in whole.reports)
+    train(tmp_path / "halves", data, of, [0], base=base)
+    train(tmp_path / "halves", data, of, [1], base=base, stop_after=3)
+    train(tmp_path / "halves", data, of, [1], base=base)
+    assert adapter_bytes(tmp_path / "whole") == adapter_bytes(tmp_path / "halves")
+
+    adapter = tmp_path / "whole" / "adapter"
+    assert read_index(adapter)["base"]["kind"] == "flux.2"
+    learned = load_file(adapter / "expert-1.safetensors")
+    assert all(weight.abs().max() > 0 for weight in learned.values())
+    model = base().transformer
+    load_adapter(model, adapter)
+    assert model.num_experts == 2
+    with pytest.raises(ValueError, match=r"kind flux.2 there, flux.1 here"):
+        load_adapter(tiny(dtype=torch.float32), adapter)
