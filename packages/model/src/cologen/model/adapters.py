@@ -4,6 +4,7 @@
                                notes, files (the sha256 of each), sum (the sha256 of all the rest)
     expert-0.safetensors …     one per stage, written once and never again
     router-2.safetensors …     the router as it was at the end of a stage
+    README.md                  the model card
 
 An expert does not change after its stage, but the router keeps learning. So stage s is experts 0 … s with router s.
 """
@@ -25,6 +26,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from cologen.model.adapter_card import write_card
 from cologen.model.adapter_index import FORM, FORMAT, INDEX, SHAPES, read_index, refuse_other, with_sum
 from cologen.model.files import write_atomically
 from cologen.model.hooks import plain_name, refuse_if_weights_are_elsewhere, unwrapped
@@ -93,6 +95,7 @@ def save_adapter(
         "files": {name: files[name] for name in _files(stage + 1, [*routers, stage])},
     }
     write_atomically(folder / INDEX, (json.dumps(with_sum(text), indent=1) + "\n").encode())
+    write_card(folder, text)
 
 
 def load_adapter(
