@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from benchmarks.flux import Flux, ratio
 from cologen.model.bundle import build
-from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.presets import preset
 from cologen.model.router import NoisyRouter
 from cologen.model.routing import Routing
 from cologen.model.source import SourceTokens
 from cologen.model.tokens import grid_ids, text_ids
+from cologen.model.transformer import WovenTransformer
 from cologen.model.veteran import Usage, VeteranGate
 from cologen.model.weaving import Granularity
 
@@ -58,7 +58,7 @@ def main() -> None:
 
 def _measure(
     flux: Flux,
-    model: CoLoGenTransformer2DModel,
+    model: WovenTransformer,
     loss: Loss,
     name: str,
     checkpointing: bool,
@@ -75,7 +75,7 @@ def _measure(
     table.add_row(f"{name}{', checkpointing' * checkpointing}", f"{ratio(taken, 'step', 'each'):.3f}", f"{AIM:.2f}")
 
 
-def _step(model: CoLoGenTransformer2DModel, losses: Sequence[Loss]) -> None:
+def _step(model: WovenTransformer, losses: Sequence[Loss]) -> None:
     routings = list[Routing]()
     for compute in losses:
         task, routing = compute()
@@ -86,7 +86,7 @@ def _step(model: CoLoGenTransformer2DModel, losses: Sequence[Loss]) -> None:
     model.zero_grad()
 
 
-def _each(model: CoLoGenTransformer2DModel, losses: Sequence[Loss]) -> None:
+def _each(model: WovenTransformer, losses: Sequence[Loss]) -> None:
     with _without_slopes():
         for compute in losses:
             task, routing = compute()
@@ -108,7 +108,7 @@ def _without_slopes() -> Generator[None, None, None]:
         NoisyRouter.slope = kept  # type: ignore[method-assign]
 
 
-def _world(device: torch.device, routing: Granularity) -> tuple[CoLoGenTransformer2DModel, Loss]:
+def _world(device: torch.device, routing: Granularity) -> tuple[WovenTransformer, Loss]:
     """The model of the synthetic dataset with five experts, on micro batches of 8 pictures of 32²."""
     shape = preset("world-tiny")
     model = build(shape).transformer
@@ -137,7 +137,7 @@ def _flux_loss(flux: Flux) -> Loss:
     return partial(_loss, flux.model, flux.inputs(tokens.image, tokens.text), flux.source(*tokens.sources))
 
 
-def _loss(model: CoLoGenTransformer2DModel, given: dict[str, Tensor], source: SourceTokens) -> tuple[Tensor, Routing]:
+def _loss(model: WovenTransformer, given: dict[str, Tensor], source: SourceTokens) -> tuple[Tensor, Routing]:
     found = model(**given, source=source)
     return found.sample.float().square().mean(), found.routing
 

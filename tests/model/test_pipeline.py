@@ -20,7 +20,9 @@ from cologen.model.adapter_index import read_index
 from cologen.model.adapters import save_adapter
 from cologen.model.bundle import Bundle, build
 from cologen.model.codecs import FluxCodec
+from cologen.model.conditions import Size
 from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.layout import Layout
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.presets import preset
 from cologen.model.text import FluxTextEncoder
@@ -339,6 +341,21 @@ def test_strength_scales_what_experts_add(fresh: CoLoGenPipeline):
     assert torch.equal(edited(ours), whole)
     with pytest.raises(ValueError, match="strength must be finite"):
         ours.set_strength(float("nan"))
+
+
+def test_the_routing_of_the_last_call_can_be_asked_for(fresh: CoLoGenPipeline):
+    ours = around(fresh, transformer_of(2))
+    assert ours.routing is None
+    edited(ours)
+    assert ours.routing.choice.shape == (1, ours.transformer.num_blocks)
+    tokens = Layout.of(ours.transformer, ours._codec).source(
+        ours._codec, 2 * IMAGE[None] - 1, 1, Size(height=32, width=48), 1, torch.zeros(1, 1, 1)
+    )
+    pooled = ours.encode_prompt("red", max_sequence_length=16)[1]
+    cache = ours.transformer.encode_source(tokens, pooled_projections=pooled)
+    assert torch.equal(ours.routing.choice, cache.routing.choice)
+    ours("red", generator=seeded(), **CALL)
+    assert ours.routing is None
 
 
 def test_a_saved_adapter_carries_notes(fresh: CoLoGenPipeline, tmp_path: Path):

@@ -29,6 +29,7 @@ from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.hooks import unwrapped
 from cologen.model.layout import Layout
 from cologen.model.presets import PRESETS, Preset
+from cologen.model.routing import Routing
 from cologen.model.text import FluxTextEncoder
 from cologen.model.transformer import WovenTransformer
 
@@ -73,6 +74,7 @@ class AssembledPipeline(FluxPipeline):
         )
         self._bundle: Bundle | None = None
         self._adapter: Adapter | None = None
+        self._routing: Routing | None = None
 
     @classmethod
     def load_config(cls, *args: Any, **kwargs: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -57,8 +58,14 @@ class Flux2TextEncoder(nn.Module):
     def encode(self, prompts: Sequence[str]) -> Prompts:
         """Embeddings of ``layers`` side by side; the ends of prompts longer than ``num_tokens`` are cut."""
         texts = [
-            self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True, enable_thinking=False
+            cast(
+                str,
+                self.tokenizer.apply_chat_template(
+                    [{"role": "user", "content": prompt}],
+                    tokenize=False,
+                    add_generation_prompt=True,
+                    enable_thinking=False,
+                ),
             )
             for prompt in prompts
         ]

@@ -37,6 +37,7 @@ from cologen.model.conditions import (
 from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.layout import Layout
 from cologen.model.pictures import Pictures
+from cologen.model.routing import Routing
 from cologen.model.sampling import CallSource, Denoiser, Words, denoise, starting_noise
 from cologen.model.steps import SchedulerStep, step_times
 from cologen.model.text import TextEncoder
@@ -187,6 +188,7 @@ class CoLoGenPipeline(AssembledPipeline):
             None if against is None else against.repeated(num_images_per_prompt),
             called_back,
         )
+        self._routing = denoiser.source.routing if isinstance(denoiser.source, CallSource) else None
         images: Any = latents
         if output_type != "latent":
             pixels = codec.decode(layout.latents(latents, size))
@@ -194,6 +196,12 @@ class CoLoGenPipeline(AssembledPipeline):
             images = self.image_processor.postprocess(pixels, output_type=output_type)
         self.maybe_free_model_hooks()
         return FluxPipelineOutput(images=images) if return_dict else (images,)
+
+    @property
+    def routing(self) -> Routing | None:
+        """What the routers chose in the last call, for each sample of each source in turn, block by block; None: it had
+        no source, or there are no experts."""
+        return self._routing
 
     def encode_prompt(
         self,

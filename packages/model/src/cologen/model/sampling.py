@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cologen.model.conditions import Size
 from cologen.model.layout import Layout
+from cologen.model.routing import Routing
 from cologen.model.source import SourceCache, SourceTokens
 from cologen.model.steps import Step
 from cologen.model.tokens import pack
@@ -63,6 +64,11 @@ class CallSource:
             self._found = None  # its memory is free before the next is made
             self._found = self._repeated(self._encode(time))
         return self._found
+
+    @property
+    def routing(self) -> Routing | None:
+        """What the routers chose when the source was encoded last; None: it was not, or there are no experts."""
+        return None if self._found is None else self._found.routing
 
     def _encode(self, time: Tensor) -> SourceCache:
         return self.transformer.encode_source(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast, get_args
+from typing import Any, ClassVar, get_args
 
 import torch
 from diffusers.models.attention_dispatch import attention_backend
@@ -125,7 +125,7 @@ class WovenTransformer(ExpertPool):
             raise ValueError(
                 "the stock transformer is offloaded, parallel or has other hooks: turn it into CoLoGen's before that"
             )
-        if cast(Any, stock.config).get("num_experts"):
+        if stock.config.get("num_experts"):
             raise ValueError("the stock transformer was read from CoLoGen's files without its experts: read it as ours")
         if _WOVEN not in vars(stock):
             model = cls.__new__(cls)

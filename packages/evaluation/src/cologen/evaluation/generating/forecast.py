@@ -73,4 +73,4 @@ def _base(spec: PipelineSpec) -> tuple[Preset, Shape]:
 
 def _shape(base: Preset, held: Mapping[str, Any] = MappingProxyType({})) -> Shape:
     """The preset's shape, as far as a folder's configuration does not say otherwise."""
-    return Shape.of(dict(base.transformer) | held | {"base": base.base, "num_experts": 1})
+    return Shape.of(dict(base.transformer) | dict(held) | {"base": base.base, "num_experts": 1})
