@@ -27,7 +27,7 @@ from pipelines import experiment
 from pipelines.evaluate import main as evaluate
 from pipelines.experiment import Options, _chosen, main
 from pipelines.experiment_figures import HEADLINES, RunFigures, Spread, forgotten, sweeps_of, with_parents
-from pipelines.experiment_plan import ExperimentRun, planned
+from pipelines.experiment_plan import ExperimentName, ExperimentRun, planned
 from pipelines.experiment_report import FIGURES, MARKDOWN, write_report
 from pipelines.experiment_results import read_figures, write_figures
 from pipelines.experiment_steps import Children, Evaluation, Setting, evaluations, is_trained, settle, train_run
@@ -251,12 +251,15 @@ class TestElsewhere:
             assert replace(one, run=other.run) == other
             assert one.run.recipe == other.run.recipe
 
-    def test_the_figures_on_record_are_of_today_s_recipes_and_base(self, tmp_path: Path):
-        record = Path(__file__).parents[2] / "docs" / "experiments" / "table5-tiny.json"
-        plan = planned("table5", "tiny", (3,))
-        found = read_figures([record], plan, plan, replace(setting(tmp_path), num_items=40, steps=12).identity)
-        assert Counter(each.run.row for each in found) == {run.row: 3 for run in plan}
-        assert {each.run.recipe.seed for each in found} == {0, 1, 2}
+    @pytest.mark.parametrize(("experiment", "num_seeds"), [("table5", 3), ("figure4", 1)])
+    def test_the_figures_on_record_are_of_today_s_recipes_and_base(
+        self, tmp_path: Path, experiment: ExperimentName, num_seeds: int
+    ):
+        record = Path(__file__).parents[2] / "docs" / "experiments" / f"{experiment}-tiny.json"
+        plan, at = planned(experiment, "tiny", (3,)), replace(setting(tmp_path), num_items=40, steps=12)
+        found = read_figures([record], plan, plan, replace(at, experiment=experiment).identity)
+        assert Counter(each.run.row for each in found) == {run.row: num_seeds for run in plan}
+        assert {each.run.recipe.seed for each in found} == set(range(num_seeds))
 
     def test_a_run_is_counted_once(self, tmp_path: Path):
         plan, at = planned("table5", "tiny", (0,)), setting(tmp_path).identity
