@@ -67,7 +67,8 @@ class Options:
     steps: int | None = None
     """Denoising steps. Default: what the base's authors use."""
     guidance: float | None = None
-    """For bases that were distilled with it. Default: what the base's authors use."""
+    """For bases that were distilled with it. Default: what the base's authors use; Kontext and Krea, taken for dev, want
+    2.5 and 4.5."""
     true_cfg: float | None = None
     """Scale of classifier-free guidance against --negative, at twice the time. Default: 1.5 for a small base, which
     draws more of what is asked so; 4 for FLUX.2 klein's base models, as their authors use; 1, which is none, for any
@@ -103,6 +104,8 @@ class Options:
             raise ValueError("--weights are for a --preset: a --base brings its own")
         if self.base is None and self.guidance is not None:
             raise ValueError("--guidance is for a --base that was distilled with it: a small base takes --true-cfg")
+        if self.base is not None and self.guidance is not None and base_kind_of(Path(self.base)) == "flux.2":
+            raise ValueError("--guidance is for a --base that was distilled with it: FLUX.2 klein takes --true-cfg")
         if self.base is not None:
             require_unused(self, "preset", without="a small base, in place of --base")
         if self.bare and self.adapter is not None:

@@ -203,6 +203,11 @@ FAULTS: dict[str, tuple[Callable[[Path], None], type[Exception], str]] = {
     "a list": (a_list, ValueError, "adapter.json is not the JSON of an adapter"),
     "no text": (no_text, ValueError, "adapter.json is not the JSON of an adapter"),
     "another format": (changed("format", 4), ValueError, "format 4 there, 3 here: made by another version"),
+    "another kind of base": (
+        changed("base", {"kind": "flux.9"}),
+        ValueError,
+        "its base is of the kind 'flux.9': expected one of flux.1, flux.2",
+    ),
     "half a form": (changed("form", {"rank": 3}), ValueError, "adapter.json is not the JSON of an adapter"),
     "a word for a number": (changed("experts", "two"), ValueError, "adapter.json is not the JSON of an adapter"),
     "a base of no shape": (changed("base", 5), ValueError, "adapter.json is not the JSON of an adapter"),

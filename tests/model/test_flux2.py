@@ -59,7 +59,7 @@ def extracted(stock: Flux2Transformer2DModel, given: Inputs) -> Tensor:
 @pytest.mark.parametrize("side", [(3, 2), (2, 5), (5, 2), (1, 1)])
 @pytest.mark.parametrize("experts", [0, 1])
 def test_it_is_flux2s_own_key_value_mode(side: tuple[int, int], experts: int) -> None:
-    """Written and read, with and without a fresh expert; sources lie, stand, and are of one token."""
+    """Written and read, with and without a fresh expert; sources are wide, tall, and of one token."""
     torch.manual_seed(3)
     stock = Flux2Transformer2DModel(**SHAPE2).eval().double()
     model, given = CoLoGenFlux2Transformer2DModel.of(stock), inputs2(sides=(side,))
@@ -73,12 +73,12 @@ def test_it_is_flux2s_own_key_value_mode(side: tuple[int, int], experts: int) ->
     assert (found - model(**given.stock()).sample).abs().max() > 1e-3
 
 
-def test_a_source_on_its_side_is_another_source() -> None:
+def test_a_wide_source_is_another_than_a_tall_one() -> None:
     """Rows are not columns."""
     model = tiny2(1)
-    lying, standing = (inputs2(sides=(side,)) for side in ((2, 3), (3, 2)))
-    assert torch.equal(lying.sources[0].tokens, standing.sources[0].tokens)
-    found = [model(**each.stock(), source=each.sources).sample for each in (lying, standing)]
+    wide, tall = (inputs2(sides=(side,)) for side in ((2, 3), (3, 2)))
+    assert torch.equal(wide.sources[0].tokens, tall.sources[0].tokens)
+    found = [model(**each.stock(), source=each.sources).sample for each in (wide, tall)]
     assert (found[0] - found[1]).abs().max() > 1e-4
 
 

@@ -1,7 +1,10 @@
 """A folder of FLUX.2 klein is read as klein's own pipeline reads it: pictures, prompts, ids, times, and images."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
+import accelerate
 import pytest
 import torch
 from diffusers import Flux2KleinPipeline
@@ -83,7 +86,7 @@ def test_without_a_source_images_are_klein_s(folder: Path, stock: Flux2KleinPipe
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (48, 32)])
-def test_a_source_is_seen_lying_and_standing(bundle: Bundle, height: int, width: int) -> None:
+def test_a_source_is_seen_in_both_orientations(bundle: Bundle, height: int, width: int) -> None:
     bundle.transformer.rebuild(
         1, rank=2, expert_scale=2.0, routing="sample", source_timestep="zero", dtype=torch.float32
     )
@@ -95,6 +98,62 @@ def test_a_source_is_seen_lying_and_standing(bundle: Bundle, height: int, width:
     ]
     assert made[0].shape == (1, 3, height, width)
     assert not torch.equal(made[0], made[1])
+
+
+def test_positions_keep_all_their_digits_in_half_precision(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """bfloat16 has no odd numbers beyond 256, and prompts have 512 tokens."""
+    pipeline = open_pipeline(PipelineSpec(base=str(folder), dtype="bfloat16"))
+    asked, forward = [], pipeline.transformer.forward
+
+    def recorded(*args: Any, **given: Any) -> Any:
+        asked.append(given["txt_ids"])
+        return forward(*args, **given)
+
+    monkeypatch.setattr(pipeline.transformer, "forward", recorded)
+    pipeline(PROMPT, height=16, width=16, num_inference_steps=1, true_cfg_scale=1.0, output_type="latent")
+    assert torch.equal(asked[0][:, 3], torch.arange(512.0))
+
+
+def test_a_base_model_is_guided_by_default_and_takes_no_other_guidance(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = CoLoGenPipeline.from_bundle(bundle)
+    calls, forward = [], bundle.transformer.forward
+    monkeypatch.setattr(
+        bundle.transformer, "forward", lambda *args, **given: calls.append(1) or forward(*args, **given)
+    )
+    ask: dict[str, Any] = {"height": 16, "width": 16, "num_inference_steps": 1, "output_type": "latent"}
+    pipeline(PROMPT, **ask)
+    assert len(calls) == 2  # for the prompt, and for the empty one
+    pipeline(PROMPT, true_cfg_scale=1.0, **ask)
+    assert len(calls) == 3
+    with pytest.raises(ValueError, match="FLUX.2 klein has true_cfg_scale"):
+        pipeline(PROMPT, guidance_scale=4.0, **ask)
+    embeds = bundle.text.encode([PROMPT]).embeds
+    assert pipeline(prompt_embeds=embeds, true_cfg_scale=1.0, **ask).images.shape == (1, 1, 16)
+
+
+def test_weights_that_are_offloaded_draw_the_same_and_go_back(folder: Path) -> None:
+    ask: dict[str, Any] = {"height": 16, "width": 16, "num_inference_steps": 1, "output_type": "pt"}
+    ours = open_pipeline(PipelineSpec(base=str(folder)))
+    expected = ours(PROMPT, generator=torch.Generator().manual_seed(0), **ask).images
+    for part in (ours.transformer, ours.vae, ours.text_encoder):
+        accelerate.cpu_offload(part, torch.device("cpu"))
+    found = ours(PROMPT, generator=torch.Generator().manual_seed(0), **ask).images
+    assert torch.equal(found, expected)
+    assert all(weight.is_meta for part in (ours.vae, ours.text_encoder) for weight in part.parameters())
+
+
+def test_another_way_in_is_one_message(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a folder of FLUX.2: klein opens with open_pipeline"):
+        CoLoGenPipeline.from_pretrained(folder)
+    whole = open_pipeline(PipelineSpec(base=str(folder)))
+    with pytest.raises(ValueError, match="klein cannot be saved whole"):
+        whole.save_pretrained(tmp_path / "saved")
+    shutil.copytree(folder, tmp_path / "bare")
+    (tmp_path / "bare" / "tokenizer" / "chat_template.jinja").unlink()
+    with pytest.raises(FileNotFoundError, match="has no chat template"):
+        open_pipeline(PipelineSpec(base=str(tmp_path / "bare")))
 
 
 def test_presets_are_found_by_shape(folder: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cologen.model.opening import PipelineSpec, fingerprint
+from cologen.model.world_base import packaged_adapter, packaged_base
 
 WEIGHTS, SCHEDULER = "transformer/model.safetensors", "scheduler/scheduler_config.json"
 
@@ -41,6 +43,18 @@ def test_what_decides_outputs_changes_the_fingerprint(change: Callable[[Path], N
     assert fingerprint(PipelineSpec(base=str(base))) == before
     change(base)
     assert fingerprint(PipelineSpec(base=str(base))) != before
+
+
+def test_the_bundled_adapter_is_known_as_it_was_before_adapters_named_their_base() -> None:
+    """So that outputs that were made with it are not generated again."""
+    folder = packaged_adapter("world-tiny")
+    assert folder is not None
+    index = json.loads((folder / "adapter.json").read_text())
+    assert "kind" not in index["base"]
+    expected = hashlib.sha256(repr((None, "world-tiny", 0)).encode())
+    expected.update(packaged_base("world-tiny").read_bytes())
+    expected.update(repr(sorted(index.items())).encode())
+    assert fingerprint(PipelineSpec(adapter=folder, stage=0)) == expected.hexdigest()[:16]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x05\0\0\0\0\0\0\0[1,2]", b"\xff" * 64])

@@ -359,9 +359,15 @@ def test_the_routing_of_the_last_call_can_be_asked_for(fresh: CoLoGenPipeline):
 
 
 def test_a_saved_adapter_carries_notes(fresh: CoLoGenPipeline, tmp_path: Path):
+    """Those of the adapter that was loaded too; which stays as it is, for its experts may have more digits."""
     ours = around(fresh, transformer_of())
-    ours.save_adapter(tmp_path, recipe="mine")
-    assert read_index(tmp_path)["notes"] == {"recipe": "mine"}
+    ours.save_adapter(tmp_path / "one", recipe="mine")
+    assert read_index(tmp_path / "one")["notes"] == {"recipe": "mine"}
+    ours.load_adapter(tmp_path / "one")
+    with pytest.raises(ValueError, match="is the adapter that was loaded: save into another folder"):
+        ours.save_adapter(tmp_path / "one")
+    ours.save_adapter(tmp_path / "two", by="me")
+    assert read_index(tmp_path / "two")["notes"] == {"recipe": "mine", "by": "me"}
 
 
 def test_a_name_that_the_hub_does_not_give_is_named(fresh: CoLoGenPipeline, monkeypatch: pytest.MonkeyPatch):
@@ -372,7 +378,9 @@ def test_a_name_that_the_hub_does_not_give_is_named(fresh: CoLoGenPipeline, monk
         raise LocalEntryNotFoundError("offline")
 
     monkeypatch.setattr(assembly, "snapshot_download", fetched)
-    with pytest.raises(FileNotFoundError, match="no folder someone/adapter, and no such adapter could be fetched"):
+    with pytest.raises(
+        FileNotFoundError, match="no folder someone/adapter, and the hub did not give such an adapter: offline"
+    ):
         around(fresh, transformer_of(0)).load_adapter("someone/adapter", revision="v1")
     assert asked == [("someone/adapter", "v1")]
 

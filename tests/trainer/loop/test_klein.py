@@ -1,4 +1,4 @@
-"""Stages on FLUX.2 klein: lying and standing pictures, interrupted and resumed, in an adapter that names its base."""
+"""Stages on FLUX.2 klein: wide and tall pictures, interrupted and resumed, in an adapter that names its base."""
 
 from pathlib import Path
 

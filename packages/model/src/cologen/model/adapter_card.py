@@ -37,6 +37,11 @@ def card(index: Mapping[str, Any]) -> str:
         "Routing": f"each {form['routing']}; the source is encoded at time {form['source_timestep']}",
         **{name.replace("_", " ").capitalize(): _said(value) for name, value in notes.items()},
     }
+    opened = 'CoLoGenPipeline.from_pretrained("FOLDER OF THE BASE")'
+    imported = "from cologen.model.pipeline import CoLoGenPipeline"
+    if base["kind"] == "flux.2":
+        opened = 'open_pipeline(PipelineSpec(base="FOLDER OF THE BASE"))'
+        imported = "from cologen.model.opening import PipelineSpec, open_pipeline"
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return f"""---
 {front}
@@ -55,10 +60,10 @@ They make a frozen base see a picture: to fill it, mark it, follow it, keep its 
 ## Use
 
 ```python
-from cologen.model.pipeline import CoLoGenPipeline
+{imported}
 
-pipe = CoLoGenPipeline.from_pretrained("the base, as above")
-pipe.load_adapter("this folder, or its name on the hub", stage={newest})
+pipe = {opened}
+pipe.load_adapter("THIS FOLDER, OR ITS NAME ON THE HUB", stage={newest})
 pipe("make it snow", image=picture, task="editing").images[0]
 ```
 

@@ -34,7 +34,7 @@ FORM = ("rank", "expert_scale", "routing", "source_timestep")
 """The fields of ``form``: the settings of the experts."""
 
 _MOST_BYTES = 16 << 20
-_WITH_KIND = 3
+WITH_KIND = 3
 """The first format that says it."""
 
 
@@ -90,10 +90,10 @@ def _check(index: Any) -> None:
     elif with_sum({name: value for name, value in index.items() if name != "sum"})["sum"] != index["sum"]:
         raise ValueError("its content does not have the sum that was written: it is damaged or was changed by hand")
     base, form = index["base"], index["form"]
-    if index["format"] < _WITH_KIND:
+    if index["format"] < WITH_KIND:
         base["kind"] = "flux.1"
     if base["kind"] not in SHAPES:
-        raise ValueError(f"its base is of the kind {base['family']!r}: expected one of {', '.join(SHAPES)}")
+        raise ValueError(f"its base is of the kind {base['kind']!r}: expected one of {', '.join(SHAPES)}")
     fields = ("kind", *SHAPES[base["kind"]])
     if set(base) != set(fields) or set(form) != set(FORM):
         raise ValueError(f"base and form do not hold {', '.join((*fields, *FORM))}")

@@ -32,7 +32,10 @@ from cologen.model.files import write_atomically
 from cologen.model.hooks import plain_name, refuse_if_weights_are_elsewhere, unwrapped
 from cologen.model.transformer import WovenTransformer
 
-__all__ = ["INDEX", "Adapter", "load_adapter", "save_adapter"]
+__all__ = ["ADAPTER_FILES", "INDEX", "Adapter", "load_adapter", "save_adapter"]
+
+ADAPTER_FILES = (INDEX, "expert-*.safetensors", "router-*.safetensors")
+"""Patterns of the files that are read."""
 
 _FEWEST_BYTES = 2
 """Of a saved number: types of 8 bits lack infinity, or even signs."""

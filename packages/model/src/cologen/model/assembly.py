@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -22,12 +21,15 @@ from transformers import (
 
 from cologen.model import adapters
 from cologen.model.adapter_index import FORM
-from cologen.model.adapters import Adapter
+from cologen.model.adapters import ADAPTER_FILES, Adapter
 from cologen.model.bundle import Bundle
 from cologen.model.codecs import Codec, FluxCodec
 from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.flux2_codec import Flux2Codec
+from cologen.model.flux2_text import Flux2TextEncoder
 from cologen.model.hooks import unwrapped
 from cologen.model.layout import Layout
+from cologen.model.opening import is_hub_name
 from cologen.model.presets import PRESETS, Preset
 from cologen.model.routing import Routing
 from cologen.model.text import FluxTextEncoder
@@ -80,6 +82,11 @@ class AssembledPipeline(FluxPipeline):
     def load_config(cls, *args: Any, **kwargs: Any) -> Any:
         """A folder's index as diffusers reads it, with CoLoGen's class for the transformer."""
         config: Any = super().load_config(*args, **kwargs)
+        if str(config.get("_class_name", "")).startswith("Flux2"):
+            raise ValueError(
+                "this is a folder of FLUX.2: klein opens with open_pipeline(PipelineSpec(base=FOLDER)) of "
+                "cologen.model.opening"
+            )
         return {**config, "transformer": [_MODULE, CoLoGenTransformer2DModel.__name__]}
 
     @classmethod
@@ -102,10 +109,10 @@ class AssembledPipeline(FluxPipeline):
         Raises:
             ValueError: it was made of a bundle whose parts are not diffusers' own.
         """
-        if self._bundle is not None and self.vae is None:
+        if self._bundle is not None and not isinstance(self._bundle.codec, FluxCodec):
             raise ValueError(
-                f"a pipeline of {self._bundle.preset.name} is no folder of diffusers: keep its base as it is, and save "
-                "its experts with cologen.model.adapters.save_adapter(pipeline.transformer, folder)"
+                f"a pipeline of {self._bundle.preset.name} cannot be saved whole: keep its base as it is, and save its "
+                "experts with save_adapter"
             )
         # In FLUX's class, the hub and FLUX's pipeline know it; but it would load without the experts, and say nothing.
         names = ("diffusers", "FluxTransformer2DModel")
@@ -136,6 +143,8 @@ class AssembledPipeline(FluxPipeline):
             tokenizer_2=cast(Any, text.t5_tokenizer) if clip_and_t5 else None,
             transformer=bundle.transformer.eval(),  # routers draw noise in training
         )
+        if isinstance(codec, Flux2Codec) and isinstance(text, Flux2TextEncoder):
+            pipeline.register_modules(vae=codec.vae, text_encoder=text.qwen)  # so that they can be offloaded
         pipeline._bundle = bundle
         return pipeline
 
@@ -143,9 +152,9 @@ class AssembledPipeline(FluxPipeline):
         """Give the transformer the experts and the router of ``stage`` (None: the newest), in place of those it has.
 
         Args:
-            adapter: its folder, or ``owner/name`` of a repository on the hub, which is fetched unless it is in the
-                hub's cache.
-            stage: one whose router is there. ``set_stage`` switches to another afterwards.
+            adapter: its folder, or ``owner/name`` of a repository on the hub.
+            stage: one whose router is there. ``set_stage`` switches to another afterwards; for that, what was read
+                stays in memory on the CPU until another adapter is loaded or this one is unloaded.
             revision: of the repository on the hub.
 
         Raises:
@@ -160,26 +169,38 @@ class AssembledPipeline(FluxPipeline):
         """Switch to another stage of the loaded adapter; files that were read are not read again.
 
         Raises:
-            ValueError: none is loaded, or it has no such stage.
+            ValueError: none is loaded, it has no such stage, or the weights have been offloaded.
         """
         if self._adapter is None:
             raise ValueError("no adapter is loaded whose stage could be switched: call load_adapter first")
         self._adapter.into(self.transformer, stage)
 
     def unload_adapter(self) -> None:
-        """Remove all experts: the transformer is the base's again, to the bit."""
+        """Remove all experts: the transformer is the base's again, to the bit.
+
+        Raises:
+            ValueError: the weights have been offloaded.
+        """
         config: Any = unwrapped(self.transformer).config
         form = {name: config[name] for name in FORM}
         unwrapped(self.transformer).rebuild(0, **form, dtype=self.transformer.dtype)
         self._adapter = None
 
     def save_adapter(self, folder: Path | str, **notes: Any) -> None:
-        """Save the transformer's experts and router as the newest stage; ``notes`` are facts for ``adapter.json``.
+        """Save the transformer's experts and router as the newest stage of ``folder``.
+
+        Args:
+            folder: another one than that which was loaded, whose experts may have more digits.
+            notes: facts for ``adapter.json`` and the model card, beside those of the loaded adapter.
 
         Raises:
-            ValueError: there is no expert, or the folder holds the adapter of another model.
+            ValueError: there is no expert, or the folder is the loaded one or holds the adapter of another model.
         """
-        adapters.save_adapter(self.transformer, folder, notes=notes)
+        loaded = self._adapter
+        if loaded is not None and Path(folder).resolve() == loaded.folder.resolve():
+            raise ValueError(f"{folder} is the adapter that was loaded: save into another folder")
+        before = {} if loaded is None else loaded.index["notes"]
+        adapters.save_adapter(self.transformer, folder, notes={**before, **notes})
 
     def set_strength(self, strength: float) -> None:
         """Multiply what experts add to keys and values: 1 is as trained, 0 is the base that sees a source.
@@ -221,14 +242,16 @@ class AssembledPipeline(FluxPipeline):
 
 def _folder_of(adapter: str, revision: str | None) -> Path:
     """The folder, or that of the hub's cache into which a repository was fetched."""
-    if Path(adapter).exists() or not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", adapter):
+    if Path(adapter).exists() or not is_hub_name(adapter):
         return Path(adapter)
     try:
-        return Path(snapshot_download(adapter, revision=revision, allow_patterns=["*.json", "*.safetensors"]))
+        return Path(snapshot_download(adapter, revision=revision, allow_patterns=list(ADAPTER_FILES)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise FileNotFoundError(f"no folder {adapter}, and no such adapter could be fetched from the hub") from error
+        raise FileNotFoundError(f"no folder {adapter}, and the hub did not give such an adapter: {error}") from error
 
 
 def on_device(part: Any, device: torch.device) -> Any:
-    """A bundle's part, moved to the device."""
-    return part.to(device) if isinstance(part, nn.Module) else part
+    """A bundle's part, moved to the device, unless it is offloaded: then it comes and goes by itself."""
+    if not isinstance(part, nn.Module) or any(hasattr(each, "_hf_hook") for each in part.modules()):
+        return part
+    return part.to(device)

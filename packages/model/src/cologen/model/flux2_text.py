@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from diffusers.utils.torch_utils import get_module_execution_device
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen3ForCausalLM
 
@@ -43,16 +44,15 @@ class Flux2TextEncoder(nn.Module):
         """Read ``text_encoder`` and ``tokenizer`` of a FLUX.2 klein folder; no network.
 
         Raises:
-            FileNotFoundError: one of the two is not there.
+            FileNotFoundError: one of the two is not there, or the tokenizer has no chat template.
         """
         parts = {name: folder / name for name in ("text_encoder", "tokenizer")}
         if missing := [name for name, path in parts.items() if not path.is_dir()]:
             raise FileNotFoundError(f"{folder} has no {', '.join(missing)}: not a whole FLUX.2 folder")
-        return cls(
-            read_whole(Qwen3ForCausalLM, parts["text_encoder"], dtype=dtype),
-            AutoTokenizer.from_pretrained(parts["tokenizer"], local_files_only=True),
-            num_tokens=num_tokens,
-        )
+        tokenizer = AutoTokenizer.from_pretrained(parts["tokenizer"], local_files_only=True)
+        if not tokenizer.chat_template:
+            raise FileNotFoundError(f"{parts['tokenizer']} has no chat template, by which prompts are encoded")
+        return cls(read_whole(Qwen3ForCausalLM, parts["text_encoder"], dtype=dtype), tokenizer, num_tokens=num_tokens)
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Prompts:
@@ -71,13 +71,13 @@ class Flux2TextEncoder(nn.Module):
         ]
         words = self.tokenizer(
             texts, padding="max_length", max_length=self.num_tokens, truncation=True, return_tensors="pt"
-        ).to(self.qwen.device)
-        # Qwen's head over the vocabulary is not needed.
-        hidden = self.qwen.model(
+        ).to(get_module_execution_device(self.qwen))
+        hidden = self.qwen(
             input_ids=words["input_ids"],
             attention_mask=words["attention_mask"],
             output_hidden_states=True,
             use_cache=False,
+            logits_to_keep=1,  # of which none is needed
         ).hidden_states
         embeds = torch.cat([hidden[layer] for layer in self.layers], dim=-1)
         return Prompts(embeds, embeds.new_zeros(len(prompts), 0))

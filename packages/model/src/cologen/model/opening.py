@@ -40,6 +40,11 @@ class PipelineSpec:
         return self.base or f"{self.preset} ({(self.weights or packaged_base(self.preset)).name})"
 
 
+def is_hub_name(name: str) -> bool:
+    """Whether this can be the name of a repository on the hub: owner/name."""
+    return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) is not None
+
+
 def fingerprint(spec: PipelineSpec) -> str:
     """A hash of what decides the pipeline's outputs: bundled weights and adapter in full, a part of each FLUX tensor.
 
@@ -48,7 +53,7 @@ def fingerprint(spec: PipelineSpec) -> str:
     Raises:
         FileNotFoundError, ValueError: the adapter or a file of weights is missing or damaged.
     """
-    from cologen.model.adapter_index import read_index
+    from cologen.model.adapter_index import WITH_KIND, read_index
 
     digest = hashlib.sha256(repr((spec.base, spec.preset, spec.stage)).encode())
     if spec.base is None:
@@ -59,7 +64,10 @@ def fingerprint(spec: PipelineSpec) -> str:
             for part in _tensors(path) if path.suffix == ".safetensors" else [path.read_bytes()]:
                 digest.update(part)
     if spec.adapter is not None:
-        digest.update(repr(sorted(read_index(spec.adapter).items())).encode())
+        index = read_index(spec.adapter)
+        if index["format"] < WITH_KIND:  # so that outputs made before keep their fingerprint
+            index["base"].pop("kind")
+        digest.update(repr(sorted(index.items())).encode())
     return digest.hexdigest()[:16]
 
 
@@ -78,8 +86,8 @@ def _tensors(path: Path) -> Iterator[bytes]:
             yield file.read(_TENSOR_BYTES)
 
 
-_DECISIVE = (".safetensors", ".json", ".model", ".txt")
-"""Weights; the settings of model and scheduler; the tokenizers' words."""
+_DECISIVE = (".safetensors", ".json", ".model", ".txt", ".jinja")
+"""Weights; the settings of model and scheduler; the tokenizers' words and chat templates."""
 _TENSOR_BYTES = 4096
 _LONGEST_HEADER = 100_000_000
 """Bytes, as safetensors itself has it."""
@@ -105,8 +113,8 @@ def open_pipeline(spec: PipelineSpec) -> Any:
         model = build(preset(spec.preset), weights=spec.weights or packaged_base(spec.preset), dtype=dtype)
         pipeline = CoLoGenPipeline.from_bundle(model)
     else:
-        # A hub's name is owner/name; any other that does not exist is a folder that was mistyped.
-        if not Path(spec.base).exists() and not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", spec.base):
+        # Any other that does not exist is a folder that was mistyped.
+        if not Path(spec.base).exists() and not is_hub_name(spec.base):
             raise FileNotFoundError(f"no FLUX folder at {spec.base}")
         if base_kind_of(Path(spec.base)) == "flux.2":
             bundle = load(preset_of(Path(spec.base)), Path(spec.base), dtype=dtype)

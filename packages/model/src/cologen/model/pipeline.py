@@ -35,6 +35,7 @@ from cologen.model.conditions import (
     with_known,
 )
 from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.hooks import unwrapped
 from cologen.model.layout import Layout
 from cologen.model.pictures import Pictures
 from cologen.model.routing import Routing
@@ -51,7 +52,7 @@ OnStepEnd = Callable[[Any, int, Tensor, dict[str, Any]], dict[str, Any] | None]
 
 
 class CoLoGenPipeline(AssembledPipeline):
-    """FLUX's pipeline with CoLoGen's transformer: LoRAs, offloading, VAE tiling and callbacks work as there.
+    """FLUX's pipeline with CoLoGen's transformer: LoRAs (FLUX.1's), offloading, VAE tiling and callbacks work.
 
     ``from_pretrained`` takes any folder or hub name of FLUX.1 dev, Fill or schnell. A pipeline of a bundle uses the
     bundle's codec and text encoder instead of FLUX's, on the pipeline's device. A stock transformer, passed in or found
@@ -67,7 +68,7 @@ class CoLoGenPipeline(AssembledPipeline):
         prompt_2: str | list[str] | None = None,
         negative_prompt: str | list[str] | None = None,
         negative_prompt_2: str | list[str] | None = None,
-        true_cfg_scale: float = 1.0,
+        true_cfg_scale: float | None = None,
         height: int | None = None,
         width: int | None = None,
         num_inference_steps: int | None = None,
@@ -100,9 +101,10 @@ class CoLoGenPipeline(AssembledPipeline):
                 size, shrunk to the area of the base's usual square; without an image, or with a subject's, that square.
                 Where only one side is given, the other keeps the image's proportions.
             num_inference_steps: default: what the base's authors use (dev 28, Fill 50, schnell 4).
-            guidance_scale: an input of bases that were distilled with guidance. Default: dev 3.5, Fill 30.
+            guidance_scale: an input of bases that were distilled with guidance. Default: dev 3.5, Fill 30. Kontext and
+                Krea, which have dev's shape, take 2.5 and 4.5.
             true_cfg_scale: above 1 and with a negative prompt, the scale of classifier-free guidance, at twice the
-                cost.
+                cost. Default: none; of FLUX.2 klein's base models 4, against the empty prompt if there is no other.
             latents: the noise to begin with, in tokens.
             image: the picture to be filled, marked or edited, the condition, or the subject. With one prompt, a list is
                 several pictures for it. With a list of prompts: one image for all, or one (or a list of some) for each.
@@ -123,7 +125,16 @@ class CoLoGenPipeline(AssembledPipeline):
         codec, usual = self._codec, self._usual
         if guidance_scale is not None and not math.isfinite(guidance_scale):
             raise ValueError(f"guidance_scale must be finite, got {guidance_scale}")
+        if guidance_scale is not None and unwrapped(self.transformer).base_kind == "flux.2":
+            raise ValueError("guidance_scale is for bases that were distilled with it: FLUX.2 klein has true_cfg_scale")
         self._guidance_scale = usual.guidance if guidance_scale is None else guidance_scale
+        if true_cfg_scale is None:
+            true_cfg_scale = usual.cfg
+            if true_cfg_scale > 1 and negative_prompt is None and negative_prompt_embeds is None:
+                negative_prompt = ""
+        if not unwrapped(self.transformer).reads_pooled_text:
+            pooled_prompt_embeds = _no_channels(prompt_embeds)
+            negative_pooled_prompt_embeds = _no_channels(negative_prompt_embeds)
         self._joint_attention_kwargs = joint_attention_kwargs or {}
         self._current_timestep, self._interrupt = None, False
         layout, chosen = Layout.of(self.transformer, codec), task_for(task, image, mask)
@@ -198,6 +209,11 @@ class CoLoGenPipeline(AssembledPipeline):
         return FluxPipelineOutput(images=images) if return_dict else (images,)
 
     @property
+    def usual_cfg(self) -> float:
+        """The scale of classifier-free guidance that the base's authors sample with; 1: none."""
+        return self._usual.cfg
+
+    @property
     def routing(self) -> Routing | None:
         """What the routers chose in the last call, for each sample of each source in turn, block by block; None: it had
         no source, or there are no experts."""
@@ -226,7 +242,7 @@ class CoLoGenPipeline(AssembledPipeline):
             text: TextEncoder = on_device(self._bundle.text, like.device)
             prompts = text.encode([prompt] if isinstance(prompt, str) else prompt or [])
             prompt_embeds, pooled_prompt_embeds = prompts.embeds, prompts.pooled
-        ids = Layout.of(self.transformer, self._codec).text_ids(prompt_embeds.shape[1]).to(like)
+        ids = Layout.of(self.transformer, self._codec).text_ids(prompt_embeds.shape[1]).to(like.device)
         words = Words(embeds=prompt_embeds.to(like), pooled=pooled_prompt_embeds.to(like), ids=ids)
         words = words.repeated(num_images_per_prompt)
         return words.embeds, words.pooled, ids
@@ -321,6 +337,11 @@ def _count(prompts: list[str] | None, embeds: Tensor | None) -> int:
     if prompts is not None:
         return len(prompts)
     return 0 if embeds is None else len(embeds)
+
+
+def _no_channels(embeds: Tensor | None) -> Tensor | None:
+    """The pooled embeddings of a base that reads none."""
+    return None if embeds is None else embeds.new_zeros(len(embeds), 0)
 
 
 def _for_each(prompt: str | list[str] | None, batch: int) -> list[str] | None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from cologen.model import flow
-from cologen.model.adapter_index import BaseKind
+from cologen.model.adapter_index import SHAPES, BaseKind
 from cologen.model.world_codec import WorldCodec
 from cologen.model.world_text import WorldTextEncoder
 
@@ -266,11 +266,12 @@ def preset_of(folder: Path) -> Preset:
     held = json.loads((folder / "transformer" / "config.json").read_text())
     if index.get("_class_name") not in _KLEIN_CLASSES:
         raise ValueError(f"{folder} is a {index.get('_class_name')}: of FLUX.2, klein alone is supported")
-    cfg = 1.0 if index.get("is_distilled") else PRESETS["klein-base-4b"].cfg
+    # The pipeline of the key-value mode is for a distilled klein, and does not say so in its index.
+    distilled = index.get("is_distilled", index["_class_name"] == "Flux2KleinKVPipeline")
+    cfg = 1.0 if distilled else PRESETS["klein-base-4b"].cfg
     alike = [each for each in PRESETS.values() if each.base == "flux.2" and each.cfg == cfg]
-    sizes = ("num_layers", "num_single_layers", "num_attention_heads", "attention_head_dim", "joint_attention_dim")
     for each in alike:
-        if all(held.get(name) == each.transformer[name] for name in sizes):
+        if all(held.get(name, each.transformer[name]) == each.transformer[name] for name in SHAPES["flux.2"]):
             return each
     shape = {name: held.get(name, usual) for name, usual in alike[0].transformer.items()}
     shape["out_channels"] = held.get("out_channels") or held["in_channels"]

@@ -28,7 +28,7 @@ class ProgressiveRepresentationWeaving(nn.Module):
         if granularity not in get_args(Granularity):
             raise ValueError(f"routing is {granularity!r}: expected one of {', '.join(get_args(Granularity))}")
         self.dim, self.rank, self.scale, self.granularity = dim, rank, scale, granularity
-        self.strength = 1.0  # of the residuals, at the wish of who generates
+        self.strength = 1.0  # of the residuals; see ExpertPool.set_strength
         self.experts = nn.ModuleList()
         self.router: NoisyRouter | None = None
 

@@ -106,7 +106,7 @@ class PipelineGenerator:
     def _call(self, batch: Sequence[Asked]) -> list[Picture]:
         questions = [asked.question for asked in batch]
         first = questions[0]
-        cfg = self.settings.get("true_cfg_scale", 1.0)
+        cfg = self.settings.get("true_cfg_scale", self.pipeline.usual_cfg)
         pictures = self.pipeline(
             [question.prompt for question in questions],
             image=[list(question.pictures) for question in questions] if first.pictures else None,

@@ -37,7 +37,7 @@ def forecast(
     """The mean over some of the benchmark's questions stands for all of them."""
     base, shape = _base(spec)
     steps = int(settings.get("num_inference_steps", base.num_steps))
-    passes = 2 if settings.get("true_cfg_scale", 1.0) > 1 else 1
+    passes = 2 if settings.get("true_cfg_scale", base.cfg) > 1 else 1
     flops = [_flops(base, shape, question, steps, passes).total for question in questions]
     return Forecast(num_outputs=num_outputs, flops_per_output=sum(flops) / max(1, len(flops)))
 

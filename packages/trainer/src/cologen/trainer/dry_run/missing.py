@@ -170,7 +170,17 @@ def from_base(recipe: Recipe, base: Path | None) -> list[str]:
     missing = [base / part / "config.json" for part in weights if not (base / part / "config.json").is_file()]
     missing += [path for part, names in tokenizers.items() for path in _missing_tokenizer(base / part, names)]
     lines = [str(path) for path in missing]
+    if kind == "flux.2" and not _has_chat_template(base / "tokenizer"):
+        lines.append(f"{base / 'tokenizer' / 'chat_template.jinja'}")
     return lines + [line for part, name in weights.items() for line in _missing_weights(base / part, name)]
+
+
+def _has_chat_template(folder: Path) -> bool:
+    """In a file of its own, or in the tokenizer's settings."""
+    settings = folder / "tokenizer_config.json"
+    return (folder / "chat_template.jinja").is_file() or (
+        settings.is_file() and "chat_template" in settings.read_text(errors="replace")
+    )
 
 
 def _missing_tokenizer(folder: Path, names: Sequence[str]) -> list[Path]:
