@@ -67,8 +67,8 @@ class Options:
     steps: int | None = None
     """Denoising steps. Default: what the base's authors use."""
     guidance: float | None = None
-    """For bases that were distilled with it. Default: what the base's authors use; Kontext and Krea, taken for dev, want
-    2.5 and 4.5."""
+    """For bases that were distilled with it. Default: what the base's authors use; Kontext and Krea, taken for dev,
+    want 2.5 and 4.5."""
     true_cfg: float | None = None
     """Scale of classifier-free guidance against --negative, at twice the time. Default: 1.5 for a small base, which
     draws more of what is asked so; 4 for FLUX.2 klein's base models, as their authors use; 1, which is none, for any

@@ -127,7 +127,7 @@ def test_a_base_model_is_guided_by_default_and_takes_no_other_guidance(
     assert len(calls) == 2  # for the prompt, and for the empty one
     pipeline(PROMPT, true_cfg_scale=1.0, **ask)
     assert len(calls) == 3
-    with pytest.raises(ValueError, match="FLUX.2 klein has true_cfg_scale"):
+    with pytest.raises(ValueError, match=r"FLUX.2 klein has true_cfg_scale"):
         pipeline(PROMPT, guidance_scale=4.0, **ask)
     embeds = bundle.text.encode([PROMPT]).embeds
     assert pipeline(prompt_embeds=embeds, true_cfg_scale=1.0, **ask).images.shape == (1, 1, 16)

@@ -378,9 +378,7 @@ def test_a_name_that_the_hub_does_not_give_is_named(fresh: CoLoGenPipeline, monk
         raise LocalEntryNotFoundError("offline")
 
     monkeypatch.setattr(assembly, "snapshot_download", fetched)
-    with pytest.raises(
-        FileNotFoundError, match="no folder someone/adapter, and the hub did not give such an adapter: offline"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no folder someone/adapter, and the hub did not give .*: offline"):
         around(fresh, transformer_of(0)).load_adapter("someone/adapter", revision="v1")
     assert asked == [("someone/adapter", "v1")]
 
@@ -567,7 +565,7 @@ def test_a_bundle_of_flux_is_saved_as_a_folder_and_the_worlds_is_not(
     CoLoGenPipeline.from_bundle(bundle).save_pretrained(tmp_path / "flux")
     again = quiet(CoLoGenPipeline.from_pretrained(tmp_path / "flux"))
     assert torch.equal(edited(again, output_type="pt"), edited(pipeline, output_type="pt"))
-    with pytest.raises(ValueError, match="a pipeline of world-tiny is no folder of diffusers"):
+    with pytest.raises(ValueError, match="a pipeline of world-tiny cannot be saved whole"):
         world.save_pretrained(tmp_path / "world")
     assert not (tmp_path / "world").exists()
 
