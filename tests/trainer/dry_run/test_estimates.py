@@ -6,11 +6,15 @@ import pytest
 import torch
 
 from cologen.model.bundle import build
+from cologen.model.costs import Tokens
+from cologen.model.flux2 import CoLoGenFlux2Transformer2DModel
 from cologen.model.gpus import GPUS, gpu_named
 from cologen.model.presets import preset
 from cologen.model.source import SourceTokens
-from cologen.model.tokens import grid_ids, text_ids
+from cologen.model.tokens import as_flux2, flux2_text_ids, grid_ids, text_ids
+from cologen.model.transformer import WovenTransformer
 from cologen.trainer.dry_run.estimates import (
+    KEPT_FROZEN_GATED,
     Setup,
     kept_by_autograd,
     memory,
@@ -33,6 +37,27 @@ def kept(recipe: Recipe) -> float:
     if not stage.trains_base:
         model.add_expert(0)
         model.freeze_for(0)
+    tokens = tokens_of(recipe, stage, paired=stage.trains_base)  # the larger of what a base draws
+    config = model.config
+    return kept_by(
+        model,
+        tokens,
+        grid_ids(1, tokens.image),
+        text_ids(tokens.text),
+        config.joint_attention_dim,
+        config.pooled_projection_dim,
+    )
+
+
+def kept_by(
+    model: WovenTransformer,
+    tokens: Tokens,
+    places: torch.Tensor,
+    text_places: torch.Tensor,
+    text_dim: int,
+    pooled_dim: int,
+) -> float:
+    """Bytes that autograd keeps for each sample, weights aside."""
     model.train()
     weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
     found: dict[int, torch.Tensor] = {}
@@ -42,17 +67,15 @@ def kept(recipe: Recipe) -> float:
             found[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    tokens = tokens_of(recipe, stage, paired=stage.trains_base)  # the larger of what a base draws
-    places = grid_ids(1, tokens.image)
     source = SourceTokens(torch.randn(BATCH, tokens.image, 48), places) if tokens.sources else None
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model(
             hidden_states=torch.randn(BATCH, tokens.image, 48),
-            encoder_hidden_states=torch.randn(BATCH, tokens.text, model.config.joint_attention_dim),
-            pooled_projections=torch.randn(BATCH, model.config.pooled_projection_dim),
+            encoder_hidden_states=torch.randn(BATCH, tokens.text, text_dim),
+            pooled_projections=torch.randn(BATCH, pooled_dim),
             timestep=torch.rand(BATCH),
             img_ids=places,
-            txt_ids=text_ids(tokens.text),
+            txt_ids=text_places,
             source=source,
         )
     return sum(tensor.untyped_storage().nbytes() for tensor in found.values()) / BATCH
@@ -61,6 +84,26 @@ def kept(recipe: Recipe) -> float:
 @pytest.mark.parametrize("recipe", [world(), world_base()], ids=["experts", "base"])
 def test_what_autograd_keeps(recipe: Recipe):
     assert kept_by_autograd(recipe, 0) * 4 == pytest.approx(kept(recipe), rel=0.25)
+
+
+def test_what_autograd_keeps_in_gated_perceptrons():
+    """Of a small FLUX.2, per block, token and channel."""
+    model = CoLoGenFlux2Transformer2DModel(
+        in_channels=48,
+        num_layers=1,
+        num_single_layers=4,
+        attention_head_dim=32,
+        num_attention_heads=4,
+        joint_attention_dim=64,
+        guidance_embeds=False,
+        axes_dims_rope=(8, 8, 8, 8),
+        rank=16,
+    )
+    model.add_expert(0)
+    model.freeze_for(0)
+    tokens = Tokens(image=64, text=24, sources=(64,))
+    found = kept_by(model, tokens, as_flux2(grid_ids(8, 8)), flux2_text_ids(24), 64, 0)
+    assert found / 4 / (128 * 5 * (64 + 24 + 64)) == pytest.approx(KEPT_FROZEN_GATED, rel=0.25)
 
 
 def test_checkpointing_keeps_less_than_a_fifth():

@@ -21,6 +21,9 @@ KEPT_FROZEN = 15
 """Numbers that autograd keeps per block, token and channel, where the base is frozen: inputs of norms, products of
 attention and of the activation, but no input of a frozen matrix."""
 
+KEPT_FROZEN_GATED = 21
+"""The same in FLUX.2's blocks, whose perceptrons are gated."""
+
 KEPT_TRAINED = 28
 """The same where the base itself trains."""
 
@@ -128,7 +131,7 @@ def kept_by_autograd(recipe: Recipe, stage_number: int) -> int:
     stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
     tokens, kept = (
         tokens_of(recipe, stage, paired=_pair_share(stage) > 0),
-        KEPT_TRAINED if stage.trains_base else KEPT_FROZEN,
+        KEPT_TRAINED if stage.trains_base else KEPT_FROZEN_GATED if shape.base == "flux.2" else KEPT_FROZEN,
     )
     joint, source = tokens.image + tokens.text, sum(tokens.sources)
     if not recipe.gradient_checkpointing:
