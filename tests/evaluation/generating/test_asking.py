@@ -18,6 +18,7 @@ class Adding:
 
     def __init__(self, device: str = "cpu") -> None:
         self._execution_device = SimpleNamespace(type=device)
+        self.usual_cfg = 1.0
         self.calls: list[tuple[list[str], list[int]]] = []
 
     def __call__(

@@ -28,8 +28,8 @@ from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.flux2_codec import Flux2Codec
 from cologen.model.flux2_text import Flux2TextEncoder
 from cologen.model.hooks import unwrapped
+from cologen.model.hub_names import is_hub_name
 from cologen.model.layout import Layout
-from cologen.model.opening import is_hub_name
 from cologen.model.presets import PRESETS, Preset
 from cologen.model.routing import Routing
 from cologen.model.text import FluxTextEncoder

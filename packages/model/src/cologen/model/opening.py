@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cologen.model.hub_names import is_hub_name
 from cologen.model.world_base import packaged_base
 
 Offload = Literal["none", "model", "sequential"]
@@ -38,11 +38,6 @@ class PipelineSpec:
     def base_name(self) -> str:
         """The base as a reader of a report would name it."""
         return self.base or f"{self.preset} ({(self.weights or packaged_base(self.preset)).name})"
-
-
-def is_hub_name(name: str) -> bool:
-    """Whether this can be the name of a repository on the hub: owner/name."""
-    return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) is not None
 
 
 def fingerprint(spec: PipelineSpec) -> str:
