@@ -25,13 +25,7 @@ SHAPE: dict[str, Any] = {
 }
 """Two blocks of each kind, width 16."""
 
-SHAPE2: dict[str, Any] = {
-    "in_channels": 8,
-    "num_layers": 2,
-    "num_single_layers": 2,
-    "attention_head_dim": 8,
-    "num_attention_heads": 2,
-    "joint_attention_dim": 12,
+SHAPE2: dict[str, Any] = {name: value for name, value in SHAPE.items() if name != "pooled_projection_dim"} | {
     "axes_dims_rope": (2, 2, 2, 2),
     "guidance_embeds": False,
 }

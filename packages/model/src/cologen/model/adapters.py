@@ -138,11 +138,6 @@ class Adapter:
         """
         return read_index(self.folder)
 
-    @property
-    def stages(self) -> tuple[int, ...]:
-        """Those that it has a router of."""
-        return tuple(self.index["routers"])
-
     def into(self, model: nn.Module, stage: int | None = None, *, dtype: torch.dtype | None = None) -> None:
         """What ``load_adapter`` does, with its errors."""
         in_ddp = isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from diffusers import AutoencoderKL
@@ -41,25 +41,25 @@ class Codec(Protocol):
         ...
 
 
-class FluxCodec(nn.Module):
-    """FLUX's autoencoder, frozen; latents are ``(z - shift) · scale`` with the two numbers of its configuration.
+class FrozenAutoencoder(nn.Module):
+    """What FLUX's autoencoders share as codecs: reading, encoding to their raw latents and back.
 
     Results are on the autoencoder's device and in its dtype. The autoencoder itself is ``vae``.
     """
 
-    def __init__(self, vae: AutoencoderKL, *, tiling: bool = False, slicing: bool = False, freeze: bool = True) -> None:
+    kind: ClassVar[type]
+    """diffusers' class of it."""
+
+    def __init__(self, vae: Any, *, tiling: bool = False, slicing: bool = False, freeze: bool = True) -> None:
         """``tiling`` decodes large pictures tile by tile, ``slicing`` batches one by one: less memory, more time.
 
         ``freeze`` is off for an autoencoder that belongs to a pipeline's user.
         """
         super().__init__()
-        config: Any = vae.config
-        self.vae = vae.requires_grad_(False).eval() if freeze else vae
+        self.vae: Any = vae.requires_grad_(False).eval() if freeze else vae
         # One halving between each pair of levels.
-        self.downscale: int = 2 ** (len(config.block_out_channels) - 1)
-        self.latent_channels: int = config.latent_channels
-        self._shift: float = config.shift_factor
-        self._scale: float = config.scaling_factor
+        self.downscale: int = 2 ** (len(vae.config.block_out_channels) - 1)
+        self.latent_channels: int = vae.config.latent_channels
         if tiling:
             self.vae.enable_tiling()
         if slicing:
@@ -68,16 +68,33 @@ class FluxCodec(nn.Module):
     @classmethod
     def from_folder(
         cls, folder: Path, *, dtype: torch.dtype = torch.bfloat16, tiling: bool = False, slicing: bool = False
-    ) -> FluxCodec:
-        """Read the ``vae`` of a FLUX folder; no network.
+    ) -> Any:
+        """Read the ``vae`` of a base's folder; no network.
 
         Raises:
             FileNotFoundError: the folder has no ``vae``.
         """
         if not (folder / "vae").is_dir():
             raise FileNotFoundError(f"{folder} has no vae: not a whole FLUX folder")
-        vae = read_whole(AutoencoderKL, folder / "vae", torch_dtype=dtype)
-        return cls(vae, tiling=tiling, slicing=slicing)
+        return cls(read_whole(cls.kind, folder / "vae", torch_dtype=dtype), tiling=tiling, slicing=slicing)
+
+    def _raw(self, images: Tensor, noise: Tensor | None) -> Tensor:
+        """The posterior's mode, or ``mean + std · noise``."""
+        posterior = self.vae.encode(self._here(images)).latent_dist
+        return posterior.mode() if noise is None else posterior.mean + posterior.std * noise.to(posterior.mean)
+
+    def _pictures(self, raw: Tensor) -> Tensor:
+        return self.vae.decode(raw).sample
+
+    def _here(self, given: Tensor) -> Tensor:
+        """Where it computes, which is not where its weights are while they are offloaded, and in its dtype."""
+        return given.to(get_module_execution_device(self.vae), self.vae.dtype)
+
+
+class FluxCodec(FrozenAutoencoder):
+    """FLUX.1's autoencoder; latents are ``(z - shift) · scale`` with the two numbers of its configuration."""
+
+    kind: ClassVar[type] = AutoencoderKL
 
     def encode(
         self,
@@ -85,18 +102,8 @@ class FluxCodec(nn.Module):
         noise: Float[Tensor, "batch channels rows columns"] | None = None,
     ) -> Float[Tensor, "batch channels rows columns"]:
         """The posterior's mode, or ``mean + std · noise``, normalised."""
-        encoded: Any = self.vae.encode(images.to(self._device, self.vae.dtype))
-        posterior = encoded.latent_dist
-        raw = posterior.mode() if noise is None else posterior.mean + posterior.std * noise.to(posterior.mean)
-        return (raw - self._shift) * self._scale
+        return (self._raw(images, noise) - self.vae.config.shift_factor) * self.vae.config.scaling_factor
 
     def decode(self, latents: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch 3 height width"]:
         """The pictures of normalised latents, not clamped."""
-        raw: Any = latents.to(self._device, self.vae.dtype) / self._scale + self._shift
-        decoded: Any = self.vae.decode(raw)
-        return decoded.sample
-
-    @property
-    def _device(self) -> torch.device:
-        """Where it computes, which is not where its weights are while they are offloaded."""
-        return get_module_execution_device(self.vae)
+        return self._pictures(self._here(latents) / self.vae.config.scaling_factor + self.vae.config.shift_factor)

@@ -101,6 +101,32 @@ def _flux(*, in_channels: int = 64, guidance_embeds: bool = True) -> Mapping[str
     )
 
 
+def _flux1(
+    name: str,
+    transformer: Mapping[str, Any],
+    *,
+    num_steps: int,
+    layout: Literal["plain", "fill"] = "plain",
+    text_tokens: int = 512,
+    shifted: bool = True,
+    guidance: float | None = None,
+) -> Preset:
+    return Preset(
+        name=name,
+        family="flux",
+        transformer=transformer,
+        layout=layout,
+        patch=2,
+        downscale=8,
+        encoders=_FLUX1_ENCODERS,
+        side=1024,
+        text_tokens=text_tokens,
+        num_steps=num_steps,
+        shifted=shifted,
+        guidance=guidance,
+    )
+
+
 def _flux2(*, heads: int, layers: tuple[int, int], text: int, guidance_embeds: bool = False) -> Mapping[str, Any]:
     """``layers``: double-stream and single-stream blocks; ``text``: channels of the encoder's three layers together."""
     return MappingProxyType(
@@ -124,7 +150,7 @@ _KLEIN_4B = _flux2(heads=24, layers=(5, 20), text=3 * 2560)
 _KLEIN_9B = _flux2(heads=32, layers=(8, 24), text=3 * 4096)
 _KLEIN_4B_ENCODERS = 4_022_468_096, 84_046_115
 _KLEIN_9B_ENCODERS = 8_190_735_360, 84_046_115
-"""Qwen3 of 4B or 8B without its head, and the autoencoder."""
+"""Qwen3 of 4B or 8B, and the autoencoder."""
 
 _PRESETS = (
     Preset(
@@ -147,67 +173,11 @@ _PRESETS = (
         text_tokens=56,
         num_steps=28,
     ),
-    Preset(
-        name="flux-dev",
-        family="flux",
-        transformer=_flux(),
-        patch=2,
-        downscale=8,
-        encoders=_FLUX1_ENCODERS,
-        side=1024,
-        text_tokens=512,
-        num_steps=28,
-        guidance=3.5,
-    ),
-    Preset(
-        name="flux-fill",
-        family="flux",
-        transformer=_flux(in_channels=384),
-        layout="fill",
-        patch=2,
-        downscale=8,
-        encoders=_FLUX1_ENCODERS,
-        side=1024,
-        text_tokens=512,
-        num_steps=50,
-        guidance=30.0,
-    ),
-    Preset(
-        name="flux-schnell",
-        family="flux",
-        transformer=_flux(guidance_embeds=False),
-        patch=2,
-        downscale=8,
-        encoders=_FLUX1_ENCODERS,
-        side=1024,
-        text_tokens=256,
-        num_steps=4,
-        shifted=False,
-    ),
-    Preset(
-        name="flux-kontext",
-        family="flux",
-        transformer=_flux(),
-        patch=2,
-        downscale=8,
-        encoders=_FLUX1_ENCODERS,
-        side=1024,
-        text_tokens=512,
-        num_steps=28,
-        guidance=2.5,
-    ),
-    Preset(
-        name="flux-krea",
-        family="flux",
-        transformer=_flux(),
-        patch=2,
-        downscale=8,
-        encoders=_FLUX1_ENCODERS,
-        side=1024,
-        text_tokens=512,
-        num_steps=28,
-        guidance=4.5,
-    ),
+    _flux1("flux-dev", _flux(), num_steps=28, guidance=3.5),
+    _flux1("flux-fill", _flux(in_channels=384), layout="fill", num_steps=50, guidance=30.0),
+    _flux1("flux-schnell", _flux(guidance_embeds=False), text_tokens=256, num_steps=4, shifted=False),
+    _flux1("flux-kontext", _flux(), num_steps=28, guidance=2.5),
+    _flux1("flux-krea", _flux(), num_steps=28, guidance=4.5),
     *(
         Preset(
             name=name,
