@@ -1,13 +1,13 @@
-"""FLUX at random weights for the benchmarks: its full shape, or one that shrinks without changing the proportions.
+"""FLUX.1 and FLUX.2 klein at random weights for the benchmarks: the full shape, or one in the same proportions.
 
 Width and tokens are divided by the same number, heads keep their 128 channels: so attention and matrices keep the
-shares of the whole that they have at the full shape, and every ratio of operations is that of FLUX.
+shares of the whole that they have at the full shape, and every ratio of operations is that of the full shape.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
@@ -16,18 +16,29 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from cologen.model.adapter_index import BaseKind
 from cologen.model.costs import Shape, Tokens
 from cologen.model.flux1 import CoLoGenTransformer2DModel
+from cologen.model.flux2 import CoLoGenFlux2Transformer2DModel
+from cologen.model.presets import Preset, preset
 from cologen.model.source import SourceTokens
+from cologen.model.transformer import WovenTransformer
 from cologen.model.weaving import Granularity, ProgressiveRepresentationWeaving
 
 SIDES = (512, 1024)
 
+_PRESETS: Mapping[BaseKind, str] = {"flux.1": "flux-dev", "flux.2": "klein-base-4b"}
+_CLASSES: Mapping[BaseKind, type[WovenTransformer]] = {
+    "flux.1": CoLoGenTransformer2DModel,
+    "flux.2": CoLoGenFlux2Transformer2DModel,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flux:
-    """A model with ``num_experts`` experts, made of FLUX's shape divided by ``divisor``, with fewer blocks."""
+    """A model with ``num_experts`` experts, made of a base's shape divided by ``divisor``, with fewer blocks."""
 
+    base: BaseKind
     divisor: int
     num_layers: int
     num_single_layers: int
@@ -36,35 +47,40 @@ class Flux:
     num_experts: int = 5
 
     @classmethod
-    def on(cls, device: torch.device) -> Flux:
-        """All 12 B in bf16 on a GPU, a quarter of the width and 3 of the 57 blocks in float32 elsewhere."""
+    def on(cls, device: torch.device, base: BaseKind = "flux.1") -> Flux:
+        """All of it in bf16 on a GPU; a quarter of the width, one double-stream block and its share of single-stream
+        blocks in float32 elsewhere."""
+        full = preset(_PRESETS[base]).transformer
+        layers, singles = full["num_layers"], full["num_single_layers"]
         if device.type == "cuda":
-            return cls(divisor=1, num_layers=19, num_single_layers=38, device=device, dtype=torch.bfloat16)
-        return cls(divisor=4, num_layers=1, num_single_layers=2, device=device, dtype=torch.float32)
+            divisor, dtype = 1, torch.bfloat16
+        else:
+            divisor, dtype, singles, layers = 4, torch.float32, singles // layers, 1
+        return cls(base=base, divisor=divisor, num_layers=layers, num_single_layers=singles, device=device, dtype=dtype)
+
+    @property
+    def preset(self) -> Preset:
+        """The full shape."""
+        return preset(_PRESETS[self.base])
 
     @cached_property
     def arguments(self) -> dict[str, Any]:
-        """Those of ``CoLoGenTransformer2DModel``."""
-        return {
-            "num_layers": self.num_layers,
-            "num_single_layers": self.num_single_layers,
-            "num_attention_heads": 24 // self.divisor,
-            "joint_attention_dim": 4096 // self.divisor,
-            "guidance_embeds": True,
-            "rank": 128 // self.divisor,
-            "num_experts": self.num_experts,
-        }
+        """Those of the transformer's class."""
+        full = self.preset.transformer
+        smaller = {name: full[name] // self.divisor for name in ("num_attention_heads", "joint_attention_dim", "rank")}
+        blocks = {"num_layers": self.num_layers, "num_single_layers": self.num_single_layers}
+        return {**full, **smaller, **blocks, "num_experts": self.num_experts}
 
     @cached_property
     def shape(self) -> Shape:
         """What its costs are counted from."""
-        return Shape.of(self.arguments)
+        return Shape.of({**self.arguments, "base": self.base})
 
     @cached_property
-    def model(self) -> CoLoGenTransformer2DModel:
+    def model(self) -> Any:
         """The base in ``dtype``, experts and routers in float32, as in training."""
         with torch.device("meta"):
-            model = CoLoGenTransformer2DModel(**self.arguments)
+            model: Any = _CLASSES[self.base](**self.arguments)
         nn.Module.to(model, self.dtype)  # diffusers' own warns of modules to be kept in float32 when there are none
         for pool in pools_of(model):
             pool.float()
@@ -72,7 +88,7 @@ class Flux:
         return model.requires_grad_(False)
 
     def tokens(self, side: int) -> Tokens:
-        """Those of a square picture with a source of the same size and FLUX's 512 tokens of text."""
+        """Those of a square picture with a source of the same size and 512 tokens of text."""
         image = (side // 16) ** 2 // self.divisor
         return Tokens(image=image, text=512 // self.divisor, sources=(image,))
 
@@ -84,17 +100,17 @@ class Flux:
             "pooled_projections": self.pooled(batch),
             "timestep": torch.full((batch,), 0.5, device=self.device, dtype=self.dtype),
             "guidance": torch.ones(batch, device=self.device, dtype=self.dtype),
-            "img_ids": torch.rand(image, 3, device=self.device),
-            "txt_ids": torch.zeros(text, 3, device=self.device),
+            "img_ids": torch.rand(image, self._axes, device=self.device),
+            "txt_ids": torch.zeros(text, self._axes, device=self.device),
         }
 
     def source(self, tokens: int, batch: int = 1) -> SourceTokens:
         """A source of that many tokens."""
         latents = self._random(batch, tokens, self.shape.in_channels)
-        return SourceTokens(latents, torch.rand(tokens, 3, device=self.device))
+        return SourceTokens(latents, torch.rand(tokens, self._axes, device=self.device))
 
     def pooled(self, batch: int = 1) -> Tensor:
-        """A pooled prompt."""
+        """A pooled prompt, which FLUX.2 ignores."""
         return self._random(batch, self.shape.pooled_projection_dim)
 
     def pools(self, num_experts: int, routing: Granularity) -> list[ProgressiveRepresentationWeaving]:
@@ -132,6 +148,12 @@ class Flux:
             return time.process_time()
         torch.cuda.synchronize(self.device)
         return time.perf_counter()
+
+    @property
+    def _axes(self) -> int:
+        """Numbers in a position id."""
+        axes: Sequence[int] = self.preset.transformer["axes_dims_rope"]
+        return len(axes)
 
     def _random(self, *shape: int) -> Tensor:
         return torch.randn(*shape, device=self.device, dtype=self.dtype)

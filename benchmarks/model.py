@@ -1,8 +1,8 @@
 """``python -m benchmarks.model``: what seeing a source costs a denoising step, and what more experts cost a source.
 
-On the CPU in one thread with a FLUX that keeps the proportions of the full shape; with ``--device cuda`` the full shape
-at random weights. Ways are interleaved, ratios are medians over rounds, and beside each stands the ratio of operations:
-the floor, were all of them equally fast and the clock exact.
+For FLUX.1 and for FLUX.2 klein (4B). On the CPU in one thread with a model in the proportions of the full shape; with
+``--device cuda`` the full shape at random weights. Ways are interleaved, ratios are medians over rounds, and beside
+each stands the ratio of operations: the floor, were all of them equally fast and the clock exact.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.flux import SIDES, Flux, ratio
+from cologen.model.adapter_index import BaseKind
 from cologen.model.costs import Tokens, cached_step, parameters, plain_step, source_pass
 from cologen.model.weaving import Granularity
 
@@ -26,31 +27,35 @@ CONSOLE = Console(width=120)
 
 
 def main() -> None:
-    """Print the parameters of FLUX with its experts, then one table of ratios."""
+    """Print each base's parameters with its experts, and a table of ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", type=torch.device)
     parser.add_argument("--rounds", default=7, type=int)
     options = parser.parse_args()
     if options.device.type == "cpu":
         torch.set_num_threads(1)
-    _print_parameters()
-    flux = Flux.on(options.device)
+    for base in get_args(BaseKind):
+        _measure(Flux.on(options.device, base), options.rounds)
+
+
+def _measure(flux: Flux, rounds: int) -> None:
+    _print_parameters(flux)
     table = Table(title=f"{flux.shape.num_blocks} blocks of width {flux.shape.dim}, {flux.dtype}, {flux.device}")
     for column in ("ratio", "measured", "operations", "aim"):
         table.add_column(column, justify="left" if column == "ratio" else "right")
     flux.model.eval()
     with torch.no_grad():
         for side in SIDES:
-            _steps(flux, side, options.rounds, table)
+            _steps(flux, side, rounds, table)
         for side in SIDES:
-            _experts(flux, side, options.rounds, table)
+            _experts(flux, side, rounds, table)
     CONSOLE.print(table)
 
 
-def _print_parameters() -> None:
-    counted = parameters(Flux.on(torch.device("cuda")).shape)
+def _print_parameters(flux: Flux) -> None:
+    counted = parameters(Flux.on(torch.device("cuda"), flux.base).shape)
     CONSOLE.print(
-        f"FLUX.1-dev: base {counted.base / 1e9:.2f} B, each expert {counted.per_expert / 1e6:.1f} M, "
+        f"{flux.preset.name}: base {counted.base / 1e9:.2f} B, each expert {counted.per_expert / 1e6:.1f} M, "
         f"routers of five experts {counted.router / 1e6:.2f} M parameters"
     )
 
