@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cologen.model.routing import Routing
-from cologen.model.source import SourceCache, SourceWriter
+from cologen.model.source import SourceCache, SourceReader, SourceWriter
 
 
 def cache(num_tokens: int, seed: int, num_blocks: int = 2) -> SourceCache:
@@ -21,6 +21,25 @@ def test_sources_stand_one_after_the_other() -> None:
     assert joined.routing.probability.shape == (6, 2, 2)
     with pytest.raises(ValueError, match="no source"):
         SourceCache.join([])
+
+
+def test_a_source_alone_is_not_copied() -> None:
+    alone = cache(5, 1)
+    assert SourceCache.join([alone]) is alone
+
+
+def test_gradients_of_keys_keep_no_larger_tensor_in_memory() -> None:
+    """They wait in every block until the source's own backward pass."""
+    sizes: list[tuple[int, int]] = []
+    key, value = torch.randn(2, 1, 3, 2, 4, requires_grad=True)
+    beginning = (key * 1.0, value * 1.0)
+    for each in beginning:
+        each.grad_fn.register_prehook(
+            lambda found: sizes.append((found[0].untyped_storage().nbytes(), found[0].nbytes))
+        )  # type: ignore[union-attr]
+    read = SourceReader(SourceCache((beginning[0],), (beginning[1],), None)).part_of(0)
+    torch.cat([torch.randn(1, 50, 2, 4), *read], dim=1).square().sum().backward()
+    assert [whole for whole, _ in sizes] == [own for _, own in sizes] == [3 * 2 * 4 * 4] * 2
 
 
 def test_repeating_serves_further_branches() -> None:

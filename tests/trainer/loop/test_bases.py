@@ -1,14 +1,17 @@
 """Bases are told apart by their numbers, not by how they are kept."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
 
+from cologen.model.gpus import GPUS
 from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
+from cologen.trainer.dry_run.estimates import Setup, memory
 from cologen.trainer.dry_run.missing import from_base
 from cologen.trainer.loop import bases
 from cologen.trainer.loop.bases import missing_packages, open_base
@@ -18,6 +21,8 @@ from cologen.trainer.recipes.paper import cologen_flux
 from cologen.trainer.recipes.world import world, world_base
 from tests.model.tiny_flux import TRANSFORMER, write_flux
 from tests.trainer.made_up import ALONE
+
+SETUP = Setup(gpu=GPUS["h100"], num_gpus=1, sharded=False, utilization=0.4)
 
 
 def test_a_fingerprint_is_that_of_the_numbers(tmp_path):
@@ -51,12 +56,25 @@ def test_a_recipe_that_continues_a_base_needs_one():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torchao")
-def test_quantized_it_is_the_same_base():
+@pytest.mark.parametrize(("kind", "tensor"), [("int8", "Int8"), ("nf4", "NF4")])
+def test_quantized_it_is_the_same_base(kind: str, tensor: str):
     pytest.importorskip("torchao.quantization")
-    recipe = world().replace(quantize_base="int8")
+    recipe = world().replace(quantize_base=kind)
     bundle, fingerprint = open_base(recipe, None, torch.device("cpu"))
-    assert "Int8" in type(bundle.transformer.transformer_blocks[0].attn.to_k.weight).__name__
+    assert tensor in type(bundle.transformer.transformer_blocks[0].attn.to_k.weight).__name__
     assert fingerprint == open_base(world(), None, torch.device("cpu"))[1]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torchao")
+def test_a_number_in_four_bits_takes_what_the_forecast_says():
+    pytest.importorskip("torchao.quantization")
+    weight: Any = open_base(world().replace(quantize_base="nf4"), None, ALONE.device)[0].transformer.blocks[0]
+    weight = weight.ff.net[0].proj.weight
+    parts, _ = weight.__tensor_flatten__()
+    taken = sum(getattr(weight, part).untyped_storage().nbytes() for part in parts)
+    forecast = memory(cologen_flux().replace(quantize_base="nf4"), 0, SETUP)
+    whole = memory(cologen_flux(), 0, SETUP)
+    assert taken / weight.numel() == pytest.approx(2 * forecast.base / whole.base, rel=0.02)
 
 
 def test_packages_that_are_not_installed_are_named_before_a_base_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path):
@@ -68,9 +86,15 @@ def test_packages_that_are_not_installed_are_named_before_a_base_is_read(monkeyp
     assert missing_packages(cologen_flux()) == []
 
 
-def test_a_base_that_trains_is_never_quantized():
+def test_a_base_that_trains_is_neither_quantized_nor_offloaded():
     with pytest.raises(ValueError, match="a base that trains cannot be quantized"):
         world_base().replace(quantize_base="int8")
+    with pytest.raises(ValueError, match="offload_base keeps frozen blocks on the CPU, and here the base trains"):
+        world_base().replace(offload_base=True, gradient_checkpointing=True)
+    with pytest.raises(ValueError, match="offload_base saves nothing without gradient_checkpointing"):
+        world().replace(offload_base=True)
+    with pytest.raises(ValueError, match="offload_base works with neither quantize_base nor compile"):
+        world().replace(offload_base=True, gradient_checkpointing=True, compile=True)
 
 
 @pytest.mark.parametrize("offload", [False, True])

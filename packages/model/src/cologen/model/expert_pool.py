@@ -36,7 +36,7 @@ class ExpertPool(ModelMixin, ConfigMixin, FromOriginalModelMixin, CacheMixin, At
     @property
     def num_blocks(self) -> int:
         """L_n: double-stream and single-stream blocks together."""
-        return len(self.transformer_blocks) + len(self.single_transformer_blocks)
+        return len(self.blocks)
 
     @property
     def num_experts(self) -> int:
@@ -158,10 +158,14 @@ class ExpertPool(ModelMixin, ConfigMixin, FromOriginalModelMixin, CacheMixin, At
             if any(f".prw.experts.{number}.down" in name for name in missing):
                 self._draw(number, 0)
 
+    @property
+    def blocks(self) -> tuple[Any, ...]:
+        """Double-stream blocks first, as they run."""
+        return *self.transformer_blocks, *self.single_transformer_blocks
+
     def _attentions(self) -> Iterator[Any]:
-        """The attention of every block, double-stream blocks first, as they run."""
-        blocks: Any = (*self.transformer_blocks, *self.single_transformer_blocks)
-        for block in blocks:
+        """The attention of every block, in this order."""
+        for block in self.blocks:
             yield block.attn
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -46,6 +47,8 @@ class SourceCache:
         """Several sources of the same samples as one: each was encoded alone, and all are attended to."""
         if not caches:
             raise ValueError("there is no source to join")
+        if len(caches) == 1:  # not copied: in training the originals stay as well
+            return caches[0]
         routings = [cache.routing for cache in caches if cache.routing is not None]
         return cls(
             keys=tuple(torch.cat(keys, dim=1) for keys in zip(*(cache.keys for cache in caches), strict=True)),
@@ -75,7 +78,31 @@ class SourceReader:
 
     def part_of(self, block: int) -> tuple[Heads, Heads]:
         """Keys and values for one block."""
-        return self._cache.keys[block], self._cache.values[block]
+        return _gradient_alone(self._cache.keys[block]), _gradient_alone(self._cache.values[block])
+
+
+class _GradientAlone(torch.autograd.Function):
+    """The identity, whose gradient is a tensor of its own.
+
+    The gradient of a source's keys is cut out of that of all keys which a block attends to, and waits until the
+    source's own backward pass. A view would keep all of the larger tensor in memory until then, for every block.
+    """
+
+    @staticmethod
+    def forward(given: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return given.view_as(given)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].clone()
+
+
+def _gradient_alone(given: Heads) -> Heads:
+    return cast(Tensor, _GradientAlone.apply(given))
 
 
 class SourceWriter:

@@ -53,5 +53,5 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _out_of_memory(error: Exception) -> str:
-    lower = "lower micro_batch or resolution.side, set gradient_checkpointing=true, or quantize_base=int8 (--set)"
+    lower = "lower micro_batch or resolution.side, set gradient_checkpointing=true, or offload_base=true (--set)"
     return f"the device is out of memory: {lower}; --resume goes on. {str(error).splitlines()[0]}"

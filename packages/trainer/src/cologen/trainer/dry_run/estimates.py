@@ -6,7 +6,9 @@ again), the speed is a stated share of the GPU's peak, and the codec's and text 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 
 from cologen.model import costs
 from cologen.model.costs import Shape, Tokens
@@ -17,15 +19,32 @@ from cologen.trainer.recipes.stages import Stage
 
 GIB = 2**30
 
-KEPT_FROZEN = 15
-"""Numbers that autograd keeps per block, token and channel, where the base is frozen: inputs of norms, products of
-attention and of the activation, but no input of a frozen matrix."""
 
-KEPT_FROZEN_GATED = 21
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerToken:
+    """Numbers of a block per token and channel, counted on small models."""
+
+    kept: int
+    """What autograd keeps for the backward pass."""
+    in_backward: int
+    """What the block takes at most during its backward pass, gradients included."""
+
+
+FROZEN = PerToken(kept=15, in_backward=24)
+"""Where the base is frozen: inputs of norms, products of attention and of the activation, but no input of a frozen
+matrix."""
+
+FROZEN_GATED = PerToken(kept=21, in_backward=34)
 """The same in FLUX.2's blocks, whose perceptrons are gated."""
 
-KEPT_TRAINED = 28
-"""The same where the base itself trains."""
+TRAINED = PerToken(kept=28, in_backward=28)
+"""Where the base itself trains."""
+
+_QUANTIZED: Mapping[str, float] = MappingProxyType({"int8": 1.0, "fp8": 1.0, "nf4": (4 + 8 / 64 + 32 / (64 * 256)) / 8})
+"""Bytes of a base's number; with four bits come a scale for 64 numbers, and one for 256 of these."""
+
+_BYTES_TO_GPU = 25e9
+"""A second from pinned memory, about, over 16 lanes of PCIe 4.0."""
 
 _CUDA_BYTES = 1.5 * GIB
 """About what CUDA, its libraries and the allocator's fragmentation take."""
@@ -99,20 +118,24 @@ def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
 
     Experts, gradients, AdamW's two averages (a byte each if in 8 bits) and the EMA are in float32, and so is a base
     that trains. FSDP shares all of these out, and has two blocks gathered at a time; activations and encoders are each
-    GPU's own. Offloaded text encoders count for what they take beyond the activations.
+    GPU's own. Offloaded text encoders count for what they take beyond the activations; of an offloaded base, two
+    blocks and what is outside of the blocks.
     """
     stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
     found = costs.parameters(shape)
     trained, share = trained_parameters(recipe, stage_number), 1 / setup.num_gpus if setup.sharded else 1.0
+    held = found.base
+    if recipe.offload_base:
+        held -= _in_blocks(shape) * (1 - 2 / shape.num_blocks)
     experts = found.per_expert * recipe.num_experts(stage_number) + found.router
     kept = kept_by_autograd(recipe, stage_number)
     num_text, num_codec = preset(recipe.preset).encoders
-    activations = float(kept * recipe.micro_batch * _bytes_of_activations(recipe, stage))
+    activations = kept * recipe.micro_batch * _bytes_of_activations(recipe, stage)
     text = 2.0 * num_text
     if recipe.offload_text:  # they are on the GPU before the activations, and use the same memory
         text = max(0.0, text - activations)
     return Memory(
-        base=found.base * _bytes_of_base(recipe, stage) * min(1.0, share + (2 / shape.num_blocks if share < 1 else 0)),
+        base=held * _bytes_of_base(recipe, stage) * min(1.0, share + (2 / shape.num_blocks if share < 1 else 0)),
         experts=4 * experts * share,
         encoders=text + 2.0 * num_codec,
         gradients=4 * trained * share,
@@ -125,18 +148,19 @@ def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
 def kept_by_autograd(recipe: Recipe, stage_number: int) -> int:
     """How many numbers the backward pass of one sample needs.
 
-    ``kept · d · blocks · (joint + source)``. With checkpointing, the inputs of each block with the source's keys and
-    values, ``d · blocks · (joint + 3 · source)``, and one block as before.
+    ``kept · d · blocks · (joint + source)``. With checkpointing, each block's inputs with the source's keys and values
+    before the backward pass, ``d · blocks · (joint + 3 · source)``; or after that of the target, which leaves the
+    gradients of keys and values, ``d · blocks · 5 · source``; and one block in its backward pass. The tests compare
+    this with torch's allocator.
     """
     stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
-    tokens, kept = (
-        tokens_of(recipe, stage, paired=_pair_share(stage) > 0),
-        KEPT_TRAINED if stage.trains_base else KEPT_FROZEN_GATED if shape.base == "flux.2" else KEPT_FROZEN,
-    )
+    tokens = tokens_of(recipe, stage, paired=_pair_share(stage) > 0)
+    block = TRAINED if stage.trains_base else FROZEN_GATED if shape.base == "flux.2" else FROZEN
     joint, source = tokens.image + tokens.text, sum(tokens.sources)
     if not recipe.gradient_checkpointing:
-        return kept * shape.dim * shape.num_blocks * (joint + source)
-    return shape.dim * (shape.num_blocks * (joint + 3 * source) + kept * max(joint, source))
+        return block.kept * shape.dim * shape.num_blocks * (joint + source)
+    waiting = shape.num_blocks * max(joint + 3 * source, 5 * source)
+    return shape.dim * (waiting + block.in_backward * max(joint, source))
 
 
 def operations_per_sample(recipe: Recipe, stage_number: int) -> int:
@@ -157,17 +181,31 @@ def seconds(operations: float, setup: Setup) -> float:
     return operations / (setup.gpu.peak * setup.utilization * setup.num_gpus)
 
 
+def copying_seconds(recipe: Recipe, stage_number: int) -> float:
+    """How long each micro batch waits for the blocks of an offloaded base, which come twice forward and twice for the
+    backward pass: for the source and for the target."""
+    if not recipe.offload_base:
+        return 0.0
+    stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
+    return 4 * _in_blocks(shape) * _bytes_of_base(recipe, stage) / _BYTES_TO_GPU
+
+
+def _in_blocks(shape: Shape) -> int:
+    """Numbers of the base in its blocks."""
+    without = replace(shape, num_layers=0, num_single_layers=0)
+    return costs.parameters(shape).base - costs.parameters(without).base
+
+
 def _pair_share(stage: Stage) -> float:
     """The share of the stage's samples that are two pictures."""
     return 0.0 if stage.scenes is None else stage.scenes.pair_share
 
 
-def _bytes_of_base(recipe: Recipe, stage: Stage) -> int:
-    if recipe.quantize_base != "none" and not stage.trains_base:
-        return 1
-    return _bytes_of_activations(recipe, stage)
+def _bytes_of_base(recipe: Recipe, stage: Stage) -> float:
+    """Of each number."""
+    return _QUANTIZED.get(recipe.quantize_base, _bytes_of_activations(recipe, stage))
 
 
-def _bytes_of_activations(recipe: Recipe, stage: Stage) -> int:
+def _bytes_of_activations(recipe: Recipe, stage: Stage) -> float:
     """A base that trains is in float32, and so is what flows through it."""
-    return 4 if stage.trains_base or recipe.precision == "fp32" else 2
+    return 4.0 if stage.trains_base or recipe.precision == "fp32" else 2.0

@@ -18,6 +18,7 @@ from cologen.trainer.dry_run.disk import Disk, disk, lacking
 from cologen.trainer.dry_run.estimates import (
     Memory,
     Setup,
+    copying_seconds,
     memory,
     operations_per_sample,
     seconds,
@@ -153,6 +154,7 @@ def _stage_forecast(recipe: Recipe, number: int, found: Mapping[str, Manifest], 
     rows = {name: manifest.rows for name, manifest in found.items()}
     validating = validating_operations(recipe, number, setup.num_gpus, rows)
     accumulation, rest = divmod(stage.global_batch, setup.num_gpus * recipe.micro_batch)
+    copying = copying_seconds(recipe, number) * stage.total_samples / recipe.micro_batch / setup.num_gpus
     return StageForecast(
         number=number,
         stage=stage,
@@ -163,7 +165,7 @@ def _stage_forecast(recipe: Recipe, number: int, found: Mapping[str, Manifest], 
         rows={name: found[name].rows for name in stage.manifests if name in found},
         operations=operations,
         validating=validating,
-        seconds=seconds(operations + validating, setup),
+        seconds=seconds(operations + validating, setup) + copying,
         accumulation=None if rest else accumulation,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from cologen.trainer.dry_run.estimates import Setup, memory
-from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.curriculum import Recipe, smaller_base
 
 _MORE_GPUS = (2, 4, 8, 16, 32, 64)
 
@@ -56,7 +56,16 @@ def _with_more_gpus(now: _Attempt, stages: Sequence[int], room: float) -> str:
 
 def _attempts(now: _Attempt) -> Iterator[_Attempt]:
     """Every allowed combination of settings that save memory, from few to many."""
-    tries = ("micro_batch", "offload_text", "gradient_checkpointing", "fsdp", "quantize_base", "eight_bit")
+    tries = (
+        "micro_batch",
+        "offload_text",
+        "gradient_checkpointing",
+        "fsdp",
+        "fp8",
+        "eight_bit",
+        "nf4",
+        "offload_base",
+    )
     for count in range(1, len(tries) + 1):
         for names in combinations(tries, count):
             yield from _applied(now, names)
@@ -75,10 +84,15 @@ def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
         if recipe.gradient_checkpointing:
             return
         found = found.changed("--set gradient_checkpointing=true", gradient_checkpointing=True)
-    if "quantize_base" in names:
-        if recipe.quantize_base != "none" or recipe.stages[0].trains_base:
+    smaller = [name for name in ("fp8", "nf4", "offload_base") if name in names]
+    if smaller and (len(smaller) > 1 or _base_is_settled(found.recipe)):
+        return
+    if "offload_base" in smaller:
+        if not found.recipe.gradient_checkpointing or found.recipe.compile:
             return
-        found = found.changed("--set quantize_base=fp8", quantize_base="fp8")
+        found = found.changed("--set offload_base=true", offload_base=True)
+    elif smaller:
+        found = found.changed(f"--set quantize_base={smaller[0]}", quantize_base=smaller[0])
     if "eight_bit" in names:
         if recipe.optimizer.eight_bit or recipe.optimizer.kind != "adamw":
             return
@@ -87,7 +101,7 @@ def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
         if setup.sharded or setup.num_gpus == 1:
             return
         found = replace(found, setup=replace(setup, sharded=True), told=(*found.told, "--strategy fsdp"))
-    if conflicts(found.recipe, found.setup) or (found.setup.sharded and found.recipe.quantize_base != "none"):
+    if conflicts(found.recipe, found.setup):
         return
     if "micro_batch" not in names:
         yield found
@@ -97,6 +111,11 @@ def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
             yield found.changed(f"--set micro_batch={size}", micro_batch=size)
 
 
+def _base_is_settled(recipe: Recipe) -> bool:
+    """Whether it trains, or is kept smaller already."""
+    return recipe.stages[0].trains_base or smaller_base(recipe) is not None
+
+
 def conflicts(recipe: Recipe, setup: Setup) -> list[str]:
     """What the strategy cannot do with this recipe."""
     if not setup.sharded or setup.num_gpus == 1:
@@ -104,6 +123,8 @@ def conflicts(recipe: Recipe, setup: Setup) -> list[str]:
     found: list[str] = []
     if not recipe.gradient_checkpointing:
         found.append("--strategy fsdp needs gradient checkpointing: --set gradient_checkpointing=true")
+    if smaller := smaller_base(recipe):
+        found.append(f"{smaller[0]} cannot be sharded: --strategy ddp, or --set {smaller[1]}")
     if recipe.optimizer.eight_bit:
         found.append("optimizer.eight_bit cannot be sharded: --strategy ddp, or --set optimizer.eight_bit=false")
     if recipe.optimizer.kind == "muon":

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cologen.model.bundle import Bundle, build, load
 from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
 from cologen.trainer.loop.kept import some_values
+from cologen.trainer.loop.offloaded_blocks import offload_blocks
 from cologen.trainer.loop.prompt_batches import FixedBatches, Offloaded
 from cologen.trainer.recipes.curriculum import Recipe
 
@@ -43,11 +45,13 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[
         raise FileNotFoundError(f"{recipe.name} stands on {recipe.preset}: give the folder of its weights with --base")
     else:
         # So that the device never has to hold the whole base before it is quantized.
-        elsewhere = recipe.quantize_base != "none" or recipe.offload_text
+        elsewhere = recipe.quantize_base != "none" or recipe.offload_text or recipe.offload_base
         bundle = load(chosen, base, device="cpu" if elsewhere else device, dtype=dtype)
     fingerprint = _fingerprint(bundle.transformer)
     if recipe.quantize_base != "none":
         _quantize(bundle.transformer, recipe.quantize_base, device)
+    if recipe.offload_base:
+        offload_blocks(bundle.transformer.blocks, device)
     if chosen.family == "flux":
         bundle = _placed(bundle, device, offload_text=recipe.offload_text)
     bundle.transformer.rebuild(
@@ -104,12 +108,13 @@ def missing_packages(recipe: Recipe) -> list[str]:
 
 
 def _quantize(transformer: nn.Module, kind: str, device: torch.device) -> None:
-    """Quantize the weights by torchao, layer by layer on ``device``; products keep the precision of the hidden
+    """Quantize the matrices by torchao, layer by layer on ``device``; products keep the precision of the hidden
     states."""
     try:
         from torchao.quantization import (  # pyright: ignore[reportMissingImports]
             Float8WeightOnlyConfig,
             Int8WeightOnlyConfig,
+            NF4Tensor,
             quantize_,
         )
     except ImportError as error:
@@ -117,4 +122,21 @@ def _quantize(transformer: nn.Module, kind: str, device: torch.device) -> None:
             f"quantize_base={kind}: torchao cannot be used with this torch ({error}). "
             "`uv sync --extra quantized` installs one that can, or `--set quantize_base=none`"
         ) from error
-    quantize_(transformer, Int8WeightOnlyConfig() if kind == "int8" else Float8WeightOnlyConfig(), device=device)
+    if kind == "nf4":
+        _to_four_bits(transformer, lambda weight: NF4Tensor.from_tensor(weight, NF4_BLOCK, _NF4_BLOCKS), device)
+    else:
+        quantize_(transformer, Int8WeightOnlyConfig() if kind == "int8" else Float8WeightOnlyConfig(), device=device)
+
+
+NF4_BLOCK = 64
+"""Numbers that share a scale of 8 bits, as in QLoRA (arXiv:2305.14314, section 3)."""
+
+_NF4_BLOCKS = 256
+"""Scales that share a scale of 32 bits."""
+
+
+def _to_four_bits(transformer: nn.Module, quantized: Callable[[Tensor], Tensor], device: torch.device) -> None:
+    """Matrices that are no whole number of blocks (of small bases, at both ends) stay as they are."""
+    for layer in transformer.modules():
+        if isinstance(layer, nn.Linear) and layer.weight.numel() % (NF4_BLOCK * _NF4_BLOCKS) == 0:
+            layer.weight = nn.Parameter(quantized(layer.weight.detach().to(device)), requires_grad=False)

@@ -20,7 +20,7 @@ from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint
 from cologen.trainer.loop.learner import Learner
 from cologen.trainer.loop.saving import load_training
 from cologen.trainer.loop.watcher import Watcher
-from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.curriculum import Recipe, smaller_base
 from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.strategy import Strategy
 
@@ -46,8 +46,14 @@ def computing(run: Run, stage: Stage) -> Generator[None, None, None]:
 
 
 def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
-    """The stage's model, with only what it trains requiring gradients, and the optimizer over that."""
+    """The stage's model, with only what it trains requiring gradients, and the optimizer over that.
+
+    Raises:
+        ValueError: the base cannot be sharded, or the optimizer cannot work so.
+    """
     recipe, stage, model = run.recipe, run.recipe.stages[number], run.bundle.transformer
+    if run.strategy == "fsdp" and run.processes.size > 1 and (smaller := smaller_base(recipe)):
+        raise ValueError(f"{smaller[0]} cannot be sharded: --strategy ddp, or --set {smaller[1]}")
     if stage.trains_base:
         if checkpoint is not None:
             model.load_state_dict(load_file(checkpoint.folder / BASE), strict=False)

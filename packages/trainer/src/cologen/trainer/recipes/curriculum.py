@@ -45,7 +45,7 @@ class Resolution(RecipePart):
 class Recipe(RecipePart):
     """Everything that decides a run, except the paths of files and the number of processes."""
 
-    later: ClassVar[tuple[str, ...]] = (HELD_OUT, "continues_base")
+    later: ClassVar[tuple[str, ...]] = (HELD_OUT, "continues_base", "offload_base")
 
     name: Free[str] = Field(pattern=r"^[\w+-][\w.+-]*$")
     preset: Shape[str]
@@ -64,7 +64,8 @@ class Recipe(RecipePart):
     random ones."""
 
     precision: Numbers[Literal["bf16", "fp32"]] = "bf16"
-    quantize_base: Numbers[Literal["none", "int8", "fp8"]] = "none"
+    quantize_base: Numbers[Literal["none", "int8", "fp8", "nf4"]] = "none"
+    """How the frozen base's matrices are kept: 8 bits a number, or about 4 (``nf4``, of QLoRA)."""
     optimizer: Optimizer = Optimizer()
     clip: Remedy[Float32] = Field(default=1.0, gt=0)
     """The largest norm of the gradient over all trained parameters."""
@@ -86,6 +87,8 @@ class Recipe(RecipePart):
     """The most that the cache of text may take on disk, and that of latents likewise, in GB (10⁹)."""
     offload_text: Free[bool] = False
     """Have the text encoders' weights on the GPU only while they encode: FLUX's take 10 GB."""
+    offload_base: Free[bool] = False
+    """Have each frozen block's weights on the GPU only while it computes: steps are slower, the base takes little."""
 
     max_nonfinite: Free[int] = Field(default=10, ge=0)
     """Steps in a row skipped for a loss or gradient that is not finite, after which the run stops."""
@@ -116,6 +119,8 @@ class Recipe(RecipePart):
             raise ValueError("continues_base is for a text-to-image recipe: in others the base is frozen")
         if self.quantize_base != "none" and self.stages[0].trains_base:
             raise ValueError(f"a base that trains cannot be quantized: quantize_base is {self.quantize_base}, not none")
+        if self.offload_base:
+            self._check_offloading()
         for number, stage in enumerate(self.stages):
             if stage.global_batch % self.micro_batch:
                 raise ValueError(
@@ -133,6 +138,14 @@ class Recipe(RecipePart):
             if both := sorted(set(stage.manifests) & set(self.held_out.names if self.held_out else ())):
                 raise ValueError(f"{both[0]} is held out, and stages.{stage.task}.manifests would train on it")
         return self
+
+    def _check_offloading(self) -> None:
+        if self.stages[0].trains_base:
+            raise ValueError("offload_base keeps frozen blocks on the CPU, and here the base trains: set it to false")
+        if not self.gradient_checkpointing:
+            raise ValueError("offload_base saves nothing without gradient_checkpointing: set it to true, too")
+        if self.quantize_base != "none" or self.compile:
+            raise ValueError("offload_base works with neither quantize_base nor compile: leave one of them out")
 
     def stage(self, which: str | int) -> Stage:
         """The stage of this number (from 0) or task.
@@ -175,6 +188,14 @@ class Recipe(RecipePart):
         before = self.stages[:stage_number] if self.held_out.earlier_tasks else ()
         tasks = dict.fromkeys(task for stage in (self.stages[stage_number], *before) for task in stage.own_tasks)
         return {task: self.held_out.manifests[task] for task in tasks if task in self.held_out.manifests}
+
+
+def smaller_base(recipe: Recipe) -> tuple[str, str] | None:
+    """The setting by which the frozen base takes less memory than its numbers, and how to leave it out; FSDP cannot
+    shard such a base."""
+    if recipe.quantize_base != "none":
+        return f"quantize_base={recipe.quantize_base}", "quantize_base=none"
+    return ("offload_base=true", "offload_base=false") if recipe.offload_base else None
 
 
 def recipe_hash(recipe: Recipe) -> str:
