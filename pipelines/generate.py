@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from cologen.datagen.usage import require_device, require_picture, require_range, require_unused
 from cologen.datagen.weights import device_named
-from cologen.model.opening import PipelineSpec, open_pipeline
+from cologen.model.opening import PipelineSpec, fetched_base, open_pipeline
 from cologen.model.pipeline import CoLoGenPipeline
 from cologen.model.presets import base_kind_of, preset_of
 from cologen.model.tasks import TASKS, task_named
@@ -41,7 +41,7 @@ class Options:
     prompt: str | None = None
     """What is to be drawn or done. Only inpainting can go without."""
     task: str | None = None
-    """inpaint, grounding, control, customized or editing; needed with --image."""
+    """inpaint, grounding, control, customized or editing; needed with --image, unless there is a --strength."""
     image: tuple[Path, ...] = ()
     """The picture to be filled, marked or edited, the condition, or the subject. Several are seen side by side."""
     mask: Path | None = None
@@ -53,7 +53,7 @@ class Options:
     stage: int | None = None
     """Which stage of the adapter, from 0. Default: of the bundled one, that of the task; else its newest."""
     base: str | None = None
-    """A folder of FLUX.1 or FLUX.2 klein as diffusers writes it, or FLUX.1's name on the hub. Default: a small one, see
+    """A folder of FLUX.1 or FLUX.2 klein as diffusers writes it, or its name on the hub. Default: a small one, see
     --preset."""
     preset: Literal["world-tiny", "world-small"] = "world-tiny"
     """Which small base, trained on the synthetic dataset, where there is no --base."""
@@ -67,8 +67,8 @@ class Options:
     steps: int | None = None
     """Denoising steps. Default: what the base's authors use."""
     guidance: float | None = None
-    """For bases that were distilled with it. Default: what the base's authors use; Kontext and Krea, taken for dev,
-    want 2.5 and 4.5."""
+    """For bases that were distilled with it. Default: what the base's authors use; Krea, which looks like dev, wants
+    4.5."""
     true_cfg: float | None = None
     """Scale of classifier-free guidance against --negative, at twice the time. Default: 1.5 for a small base, which
     draws more of what is asked so; 4 for FLUX.2 klein's base models, as their authors use; 1, which is none, for any
@@ -77,6 +77,12 @@ class Options:
     """WIDTHxHEIGHT in pixels. Default: the image's, shrunk to the base's usual area."""
     num: int = 1
     """How many pictures."""
+    strength: float = 1.0
+    """Below 1, start from the --image with noise on it, and take only this share of the steps. Without a --task the
+    base does so alone."""
+    crop_padding: int | None = None
+    """Inpainting: generate only the part around the hole, with so many pixels of padding, at full size, and put the
+    hole back into the image."""
     paste_known: bool = False
     """Inpainting: put the image's own pixels back around the hole."""
     device: str = "auto"
@@ -88,7 +94,8 @@ class Options:
 
     def __post_init__(self) -> None:
         require_range(self, "num", "steps", least=1)
-        require_range(self, "stage", "guidance", least=0)
+        require_range(self, "stage", "guidance", "crop_padding", least=0)
+        require_range(self, "strength", above=0, most=1)
         require_range(self, "true_cfg", least=1)
         require_range(self, "seed", least=0, most=_LAST_SEED - self.num)
         require_device(self, kinds=("cpu", "cuda", "mps", "xpu"))
@@ -120,12 +127,21 @@ class Options:
             raise ValueError('--true-cfg above 1 leads away from a --negative: say which ("" is one)')
         if self.paste_known and self.mask is None:
             raise ValueError("--paste-known keeps what is around a hole: give the --mask of one")
+        if self.crop_padding is not None and (self.mask is None or len(self.image) > 1):
+            raise ValueError("--crop-padding is for the hole in one --image: give that and its --mask")
 
     def _refuse_lacking(self) -> None:
         """Refuse a call that lacks what its task needs, or gives what it does not take."""
         task = None if self.task is None else task_named(self.task)
-        if task is None and self.image:
-            raise ValueError(f"say what the --image is for: --task is one of {', '.join(TASKS)}")
+        if self.strength < 1 and not self.image:
+            raise ValueError("--strength starts from an --image: give one")
+        if self.strength < 1 and task is not None and not task.resembles:
+            raise ValueError(f"--strength is for results that resemble the --image: --task {task.name} takes none")
+        if task is None and self.image and self.strength == 1:
+            raise ValueError(
+                f"say what the --image is for: --task is one of {', '.join(TASKS)}, or a --strength below 1 starts "
+                "from it"
+            )
         if task is not None and not self.image:
             raise ValueError(f"--task {task.name} needs an --image")
         if task is not None and task.masked and self.mask is None:
@@ -140,7 +156,7 @@ class Options:
         """The adapter that is given, or the bundled one where the bundled base draws from a picture."""
         if self.adapter is not None or self.bare or self.base is not None or self.weights is not None:
             return self.adapter
-        return packaged_adapter(self.preset) if self.image else None
+        return packaged_adapter(self.preset) if self.task is not None else None
 
     @property
     def chosen_stage(self) -> int | None:
@@ -177,6 +193,8 @@ def _generate(options: Options) -> int:
     """Read what is given, draw, and say where the pictures are."""
     images = [_open(path) for path in options.image]
     mask = None if options.mask is None else _open(options.mask)
+    if options.base is not None:
+        options = replace(options, base=fetched_base(options.base))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     pipeline = _pipeline(options)
     width, height = options.width_and_height
@@ -194,13 +212,16 @@ def _generate(options: Options) -> int:
         num_inference_steps=options.steps,
         num_images_per_prompt=options.num,
         generator=[torch.Generator().manual_seed(options.seed + number) for number in range(options.num)],
+        strength=options.strength,
+        padding_mask_crop=options.crop_padding,
         paste_known=options.paste_known,
         return_dict=False,
     )
     for number, picture in enumerate(pictures[0]):
         path = options.out if options.num == 1 else options.out.with_stem(f"{options.out.stem}-{number}")
         picture.save(path)
-        asked = f", {width}x{height} made to fit the base" if options.size and picture.size != (width, height) else ""
+        fitted = options.size and options.crop_padding is None and picture.size != (width, height)
+        asked = f", {width}x{height} made to fit the base" if fitted else ""
         CONSOLE.print(f"wrote {path} ({picture.width}x{picture.height}{asked})")
     return 0
 
@@ -217,7 +238,7 @@ def _pipeline(options: Options) -> CoLoGenPipeline:
     if spec.adapter is not None:
         which = "the bundled adapter" if options.adapter is None else f"adapter {spec.adapter}"
         CONSOLE.print(f"{which}, experts 0 to {pipeline.transformer.num_experts - 1}")
-    elif options.image:
+    elif options.task is not None:
         CONSOLE.print("No adapter: nothing has been learned about the picture, and the base alone looks at it.")
     return pipeline
 

@@ -160,6 +160,6 @@ def test_known_pixels_come_back_around_the_hole_of_every_draw():
     mask[:, :5] = 1
     image, drawn = picture(32, 32), torch.zeros(4, 3, 32, 32)
     shown = conditions(read_given(TASKS["inpaint"], image, mask, None), SQUARE, 16)
-    pasted = with_known(drawn, shown)
+    pasted = with_known(drawn, shown.whole, shown.mask)
     assert torch.equal(pasted[..., :5], drawn[..., :5])
     assert torch.equal(pasted[3, ..., 5:], image[..., 5:] * 2 - 1)

@@ -7,11 +7,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
-from cologen.model.opening import PipelineSpec, fingerprint
+from cologen.model.opening import PipelineSpec, fetched_base, fingerprint
 from cologen.model.world_base import packaged_adapter, packaged_base
 
 WEIGHTS, SCHEDULER = "transformer/model.safetensors", "scheduler/scheduler_config.json"
@@ -62,3 +64,26 @@ def test_a_damaged_file_is_named(content: bytes, base: Path) -> None:
     (base / WEIGHTS).write_bytes(content)
     with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
         fingerprint(PipelineSpec(base=str(base)))
+
+
+@pytest.mark.parametrize(("kind", "fetched"), [("Flux2KleinPipeline", True), ("FluxPipeline", False)])
+def test_of_names_on_the_hub_flux_2_is_fetched_whole(
+    kind: str, fetched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FLUX.1's stays a name. The hub is not asked here: what is fetched from it is in a folder."""
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": kind}))
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda name, file: str(tmp_path / file))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **given: str(tmp_path))
+    assert fetched_base("someone/base") == (str(tmp_path) if fetched else "someone/base")
+    assert fetched_base(str(tmp_path)) == str(tmp_path)
+
+
+def test_a_base_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, file: str) -> str:
+        raise LocalEntryNotFoundError("offline")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    with pytest.raises(FileNotFoundError, match=r"no folder someone/base, and the hub did not give such a base: off"):
+        fetched_base("someone/base")
+    with pytest.raises(FileNotFoundError, match=r"no FLUX folder at \./base"):
+        fetched_base("./base")

@@ -329,6 +329,24 @@ def test_stages_are_switched_and_left_without_reading_again(fresh: CoLoGenPipeli
     assert torch.equal(edited(ours), bare)
 
 
+def test_of_adapters_one_after_the_other_the_last_is_there_alone(fresh: CoLoGenPipeline, tmp_path: Path):
+    """Of another size, at another strength and stage: nothing of the first is left, nor of both once unloaded."""
+    for number, name in ((3, "first"), (2, "second")):
+        model = transformer_of(number, rank=number)
+        train_at_random(model, number)
+        save_adapter(model, tmp_path / name)
+    ours, alone = (around(fresh, transformer_of(0)) for _ in range(2))
+    bare = edited(ours)
+    ours.load_adapter(tmp_path / "first")
+    ours.set_strength(0.5)
+    ours.load_adapter(tmp_path / "second")
+    alone.load_adapter(tmp_path / "second")
+    assert torch.equal(edited(ours), edited(alone))
+    assert torch.equal(ours.routing.probability, alone.routing.probability)
+    ours.unload_adapter()
+    assert torch.equal(edited(ours), bare)
+
+
 def test_strength_scales_what_experts_add(fresh: CoLoGenPipeline):
     ours = around(fresh, transformer_of())
     whole, bare = edited(ours), edited(around(fresh, transformer_of(0)))

@@ -77,6 +77,25 @@ def test_a_hole_is_filled_and_the_rest_can_stay(image: Path, tmp_path: Path) -> 
     assert opened(out).getpixel((3, 3)) != (255, 0, 0)
 
 
+def test_a_hole_is_filled_at_full_size_and_a_start_needs_no_task(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = Image.new("L", (32, 24))
+    mask.paste(255, (4, 4, 10, 10))
+    mask.save(tmp_path / "mask.png")
+    out = tmp_path / "out.png"
+    command = ["--task", "inpaint", "--image", str(image), "--mask", str(tmp_path / "mask.png"), "--out", str(out)]
+    assert main([*command, *QUICK, "--crop-padding", "2", "--size", "16x12"]) == 0
+    assert "wrote " in capsys.readouterr().out
+    made = opened(out)
+    assert made.size == (32, 24)
+    assert all(made.getpixel(at) == (255, 0, 0) for at in ((3, 3), (10, 10), (31, 23)))
+    assert made.getpixel((6, 6)) != (255, 0, 0)
+    command = ["--image", str(image), "--prompt", "a red ball", "--strength", "0.5", "--out", str(out)]
+    assert main([*command, "--steps", "4", "--device", "cpu"]) == 0
+    assert "adapter" not in capsys.readouterr().out  # the base alone draws, and nothing is missing
+
+
 def test_a_flux_folder_is_a_base_and_words_alone_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base, out = write_flux(tmp_path / "flux"), tmp_path / "out.jpg"
     assert main(["--base", str(base), "--prompt", "a red cat", "--size", "33x17", "--out", str(out), *QUICK]) == 0
@@ -142,6 +161,10 @@ def test_what_went_wrong_is_one_message(
         (["--task", "inpaint"], "--task inpaint needs a --mask"),
         (["--mask", "mask.png"], "--mask is for --task inpaint"),
         (["--paste-known"], "give the --mask of one"),
+        (["--crop-padding", "8"], "--crop-padding is for the hole in one --image"),
+        (["--crop-padding", "-1"], "--crop-padding must be at least 0"),
+        (["--strength", "0"], "--strength must be above 0 and at most 1"),
+        (["--task", "control", "--strength", "0.5"], "--task control takes none"),
         (["--base", "flux", "--weights", "base.safetensors"], "a --base brings its own"),
         (["--out", "out.xyz"], "end it in .png"),
         (["--out", "out"], "end it in .png"),
@@ -180,6 +203,7 @@ def test_a_small_base_is_guided_unless_one_says_otherwise_and_a_flux_base_is_not
     [
         (["--prompt", "a cat", "--image", "in.png"], "say what the --image is for"),
         (["--prompt", "a cat", "--task", "edit"], "--task editing needs an --image"),
+        (["--prompt", "a cat", "--strength", "0.5"], "--strength starts from an --image"),
         ([], "say with --prompt what is to be drawn"),
     ],
 )

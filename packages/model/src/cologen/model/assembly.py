@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+from diffusers.loaders.lora_pipeline import Flux2LoraLoaderMixin
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from torch import nn
@@ -59,7 +61,13 @@ class AssembledPipeline(FluxPipeline):
         transformer: WovenTransformer | FluxTransformer2DModel | None,
         image_encoder: CLIPVisionModelWithProjection | None = None,
         feature_extractor: CLIPImageProcessor | None = None,
+        usual_guidance: float | None = None,
     ) -> None:
+        """The modules are those of FLUX's pipeline.
+
+        ``usual_guidance`` is the default of ``guidance_scale`` where it is not that of dev or Fill: Krea's is 4.5, and
+        nothing in its folder says so. Kontext's, 2.5, is known by the class that its folder's index names.
+        """
         if isinstance(transformer, FluxTransformer2DModel) and not isinstance(transformer, WovenTransformer):
             transformer = CoLoGenTransformer2DModel.of(transformer)
         stock: Any = super().__init__  # its annotations lack the None of what may be missing
@@ -74,6 +82,8 @@ class AssembledPipeline(FluxPipeline):
             image_encoder,
             feature_extractor,
         )
+        if usual_guidance is not None:  # else a saved folder would be none of FLUX's own
+            self.register_to_config(usual_guidance=usual_guidance)
         self._bundle: Bundle | None = None
         self._adapter: Adapter | None = None
         self._routing: Routing | None = None
@@ -84,9 +94,11 @@ class AssembledPipeline(FluxPipeline):
         config: Any = super().load_config(*args, **kwargs)
         if str(config.get("_class_name", "")).startswith("Flux2"):
             raise ValueError(
-                "this is a folder of FLUX.2: klein opens with open_pipeline(PipelineSpec(base=FOLDER)) of "
+                "this is a folder of FLUX.2: klein opens with open_pipeline(PipelineSpec(base=FOLDER OR NAME)) of "
                 "cologen.model.opening"
             )
+        if _is_kontext(config.get("_class_name", "")):
+            config = {"usual_guidance": PRESETS["flux-kontext"].guidance, **config}
         return {**config, "transformer": [_MODULE, CoLoGenTransformer2DModel.__name__]}
 
     @classmethod
@@ -99,6 +111,8 @@ class AssembledPipeline(FluxPipeline):
         kwargs.setdefault("transformer", pipeline.transformer)
         if not {"dtype", "torch_dtype"} & kwargs.keys():
             kwargs["dtype"] = pipeline.dtype
+        if _is_kontext(type(pipeline).__name__):
+            kwargs.setdefault("usual_guidance", PRESETS["flux-kontext"].guidance)
         made = super().from_pipe(pipeline, **kwargs)
         made._bundle, made._adapter = getattr(pipeline, "_bundle", None), getattr(pipeline, "_adapter", None)
         return made
@@ -120,6 +134,20 @@ class AssembledPipeline(FluxPipeline):
             names = (_MODULE, CoLoGenTransformer2DModel.__name__)
         self.register_to_config(transformer=names)
         super().save_pretrained(save_directory, *args, **kwargs)
+
+    def load_lora_weights(  # pyright: ignore[reportIncompatibleMethodOverride], whose arguments these are
+        self, pretrained_model_name_or_path_or_dict: Any, adapter_name: str | None = None, **kwargs: Any
+    ) -> None:
+        """As in FLUX's pipeline; a base of FLUX.2 takes the LoRAs that FLUX.2's own pipelines take."""
+        if unwrapped(self.transformer).base_kind == "flux.1":
+            super().load_lora_weights(pretrained_model_name_or_path_or_dict, adapter_name, **kwargs)
+            return
+        hotswap = kwargs.pop("hotswap", False)
+        read: Any = Flux2LoraLoaderMixin.lora_state_dict
+        layers, metadata = read(pretrained_model_name_or_path_or_dict, return_lora_metadata=True, **kwargs)
+        self.transformer.load_lora_adapter(
+            layers, adapter_name=adapter_name, metadata=metadata, _pipeline=self, hotswap=hotswap
+        )
 
     def load_ip_adapter(self, *args: Any, **kwargs: Any) -> Any:
         """Refused, with a ValueError: it would replace the attention that sees a source."""
@@ -236,8 +264,16 @@ class AssembledPipeline(FluxPipeline):
         if self._bundle is not None:
             return self._bundle.preset
         if Layout.of(self.transformer, self._codec).fill:
-            return PRESETS["flux-fill"]
-        return PRESETS["flux-dev" if self.transformer.config.guidance_embeds else "flux-schnell"]
+            usual = PRESETS["flux-fill"]
+        else:
+            usual = PRESETS["flux-dev" if self.transformer.config.guidance_embeds else "flux-schnell"]
+        guidance = self.config.get("usual_guidance")
+        return usual if guidance is None else replace(usual, guidance=guidance)
+
+
+def _is_kontext(pipeline_class: str) -> bool:
+    """Whether it is one of diffusers' pipelines for FLUX.1 Kontext, whose transformer has the configuration of dev."""
+    return pipeline_class.startswith("FluxKontext")
 
 
 def _folder_of(adapter: str, revision: str | None) -> Path:

@@ -31,19 +31,27 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The pictures of a call as given: one sample for all prompts, or one for each."""
+    """The pictures of a call as given: one sample for all prompts, or one for each.
 
-    task: Task
+    Without a task the picture is where denoising starts, and no source.
+    """
+
+    task: Task | None
     images: list[list[Rgb]]
     masks: list[Mask] | None
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the pictures match the result pixel by pixel."""
+        return self.task is None or self.task.aligned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """The model's inputs for a result of ``size``, RGB in [-1, 1]; empty where no image was given.
 
-    ``sources[k]`` is the k-th source of every sample, ``whole`` the first one without its hole, ``mask`` 1 in the hole.
-    A batch of one serves all samples.
+    ``sources[k]`` is the k-th source of every sample, ``whole`` its first picture without a hole, ``mask`` 1 in the
+    hole. A batch of one serves all samples.
     """
 
     size: Size
@@ -52,15 +60,22 @@ class Conditions:
     mask: Float[Tensor, "_ 1 height width"] | None = None
 
 
-def task_for(name: str | None, image: Pictures | None, mask: Pictures | None) -> Task | None:
-    """The task of that name, if its inputs are given; None for text-to-image.
+def task_for(name: str | None, image: Pictures | None, mask: Pictures | None, strength: float = 1.0) -> Task | None:
+    """The task of that name, if its inputs are given; None for text-to-image, and for image-to-image without a source.
 
     Raises:
         ValueError: there is no such task, an input of it is missing, or an input is given that it does not use.
     """
+    if not 0 < strength <= 1:
+        raise ValueError(f"strength must be above 0 and at most 1, got {strength}")
+    if strength < 1 and image is None:
+        raise ValueError("a strength below 1 starts from an image: give one")
     if name is None:
-        if image is not None:
-            raise ValueError(f"say what the image is for: task is one of {', '.join(TASKS)}")
+        if image is not None and strength == 1:
+            raise ValueError(
+                f"say what the image is for: task is one of {', '.join(TASKS)}, or give a strength below 1 to start "
+                "from it"
+            )
         if mask is not None:
             raise ValueError("a mask needs an image, and task='inpaint'")
         return None
@@ -71,17 +86,22 @@ def task_for(name: str | None, image: Pictures | None, mask: Pictures | None) ->
         raise ValueError(f"the task {task.name} needs a mask beside the image")
     if not task.masked and mask is not None:
         raise ValueError(f"the task {task.name} takes no mask")
+    if strength < 1 and not task.resembles:
+        known = ", ".join(each.name for each in TASKS.values() if each.resembles)
+        raise ValueError(f"strength is for results that resemble the image ({known}): the task {task.name} takes none")
     return task
 
 
-def read_given(task: Task, image: Pictures, mask: Pictures | None, num_prompts: int | None) -> Given:
+def read_given(task: Task | None, image: Pictures, mask: Pictures | None, num_prompts: int | None) -> Given:
     """The pictures in tensors; ``num_prompts`` as in ``by_sample``.
 
     Raises:
-        ValueError: one is of a wrong shape or range, there is not one for each prompt, or a mask is not of its image's
-            size.
+        ValueError: one is of a wrong shape or range, there is not one for each prompt, there are several without a
+            task, or a mask is not of its image's size.
     """
     images = [[to_rgb(each) for each in sample] for sample in by_sample(image, num_prompts)]
+    if task is None and len(images[0]) != 1:
+        raise ValueError(f"image-to-image starts from one image: got {len(images[0])} for a prompt")
     if mask is None:
         return Given(task=task, images=images, masks=None)
     masks = by_sample(mask, num_prompts)
@@ -94,7 +114,7 @@ def read_given(task: Task, image: Pictures, mask: Pictures | None, num_prompts: 
 
 def usual_size(given: Given | None, side: int) -> Size:
     """The first image's size, shrunk to an area of at most ``side²``, if the task is aligned; else that square."""
-    if given is None or not given.task.aligned:
+    if given is None or not given.aligned:
         return Size(height=side, width=side)
     height, width = given.images[0][0].shape[1:]
     scale = min(1.0, side / (height * width) ** 0.5)
@@ -104,7 +124,7 @@ def usual_size(given: Given | None, side: int) -> Size:
 def chosen_size(given: Given | None, side: int, height: int | None, width: int | None) -> Size:
     """The size asked for; a side that is left out keeps the image's proportions, or is that of ``usual_size``."""
     usual = usual_size(given, side)
-    if given is not None and given.task.aligned:
+    if given is not None and given.aligned:
         if height is not None and width is None:
             width = round(usual.width * height / usual.height)
         elif width is not None and height is None:
@@ -136,10 +156,12 @@ def conditions(given: Given | None, size: Size, multiple: int) -> Conditions:
     """
     if given is None:
         return Conditions(size=size)
-    if given.task.aligned:
+    if given.aligned:
         _check_proportions(given, size)
     sources = [_batch(given, number, size, multiple) for number in range(len(given.images[0]))]
     whole = sources[0]
+    if given.task is None:
+        return Conditions(size=size, whole=whole)
     if given.masks is None:
         return Conditions(size=size, sources=tuple(sources), whole=whole)
     mask = torch.stack([resized_mask(each, size.height, size.width) for each in given.masks])
@@ -158,20 +180,19 @@ def hole_in(shown: Conditions) -> tuple[Float[Tensor, "_ 3 height width"], Float
 
 
 def with_known(
-    pixels: Float[Tensor, "draws 3 height width"], shown: Conditions
+    pixels: Float[Tensor, "draws 3 height width"],
+    whole: Float[Tensor, "_ 3 height width"],
+    mask: Float[Tensor, "_ 1 height width"],
 ) -> Float[Tensor, "draws 3 height width"]:
-    """``pixels`` inside the hole, and the given picture's pixels around it."""
-    if shown.whole is None or shown.mask is None:
-        return pixels
-    whole, mask = (
-        each.to(pixels).repeat_interleave(len(pixels) // len(each), dim=0) for each in (shown.whole, shown.mask)
-    )
+    """``pixels`` in the hole, and around it those of the ``whole`` picture, whose float32 no half precision rounds."""
+    pixels = pixels.float()
+    whole, mask = (each.to(pixels.device).repeat_interleave(len(pixels) // len(each), dim=0) for each in (whole, mask))
     return torch.where(mask > 0, pixels, whole)
 
 
 def _batch(given: Given, number: int, size: Size, multiple: int) -> Float[Tensor, "batch 3 _ _"]:
     pictures = [sample[number] for sample in given.images]
-    sizes = [size if given.task.aligned else _fitting(picture, size, multiple) for picture in pictures]
+    sizes = [size if given.aligned else _fitting(picture, size, multiple) for picture in pictures]
     if len(set(sizes)) > 1:
         shapes = ", ".join(f"{each.width} x {each.height}" for each in sizes)
         raise ValueError(

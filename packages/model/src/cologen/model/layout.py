@@ -109,6 +109,10 @@ class Layout:
         rows, columns = (side // self.patch for side in latents.shape[2:])
         return SourceTokens(tokens, self.grid_ids(rows, columns, source=number, target=grid).to(like.device))
 
+    def encoded(self, codec: Codec, picture: Float[Tensor, "_ 3 height width"], like: Tensor) -> Float[Tensor, "_ _ _"]:
+        """A picture's tokens, on the device and in the precision of ``like``."""
+        return pack(codec.encode(picture.to(like.device)), self.patch).to(like)
+
     def beside(
         self,
         codec: Codec,
@@ -117,6 +121,5 @@ class Layout:
         like: Float[Tensor, "draws tokens dim"],
     ) -> Float[Tensor, "draws tokens beside_dim"]:
         """A Fill base's inputs beside the noisy latent: the picture with its hole in grey, and the mask."""
-        tokens = pack(codec.encode(masked.to(like.device)), self.patch).to(like)
-        parts = tokens, pack_mask(mask.to(like), self.downscale, self.patch)
+        parts = self.encoded(codec, masked, like), pack_mask(mask.to(like), self.downscale, self.patch)
         return torch.cat([part.repeat_interleave(len(like) // len(part), dim=0) for part in parts], dim=2)

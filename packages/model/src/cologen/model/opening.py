@@ -20,9 +20,9 @@ Offload = Literal["none", "model", "sequential"]
 class PipelineSpec:
     """Which pipeline: plain values, so that it can be written to a file and sent to another process.
 
-    ``base`` is a folder of FLUX.1 or FLUX.2 klein as diffusers writes it, or FLUX.1's name on the hub; None: a model
-    trained on the synthetic dataset, of ``preset``, with ``weights`` (None: the bundled ones). ``device`` is torch's
-    name of one.
+    ``base`` is a folder of FLUX.1 or FLUX.2 klein as diffusers writes it, or its name on the hub; None: a model trained
+    on the synthetic dataset, of ``preset``, with ``weights`` (None: the bundled ones). ``device`` is torch's name of
+    one.
     """
 
     base: str | None = None
@@ -88,6 +88,33 @@ _LONGEST_HEADER = 100_000_000
 """Bytes, as safetensors itself has it."""
 
 
+def fetched_base(base: str) -> str:
+    """A base's folder. A name on the hub becomes the folder of its cache where it is FLUX.2's, whose folder decides how
+    it is opened and guided; FLUX.1's stays a name, which diffusers itself fetches.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or the hub does not give it.
+    """
+    if Path(base).exists():
+        return base
+    if not is_hub_name(base):  # any other that does not exist is a folder that was mistyped
+        raise FileNotFoundError(f"no FLUX folder at {base}")
+    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        index = json.loads(Path(hf_hub_download(base, "model_index.json")).read_text())
+        if not str(index.get("_class_name")).startswith("Flux2"):
+            return base
+        return snapshot_download(base, allow_patterns=list(_PARTS_OF_A_FOLDER))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise FileNotFoundError(f"no folder {base}, and the hub did not give such a base: {error}") from error
+
+
+_PARTS_OF_A_FOLDER = ("*.json", "scheduler/*", "text_encoder/*", "tokenizer/*", "transformer/*", "vae/*")
+"""Beside which FLUX.2's repositories hold the transformer once more, in one file."""
+
+
 def open_pipeline(spec: PipelineSpec) -> Any:
     """The ``CoLoGenPipeline``, with its adapter, on its device.
 
@@ -108,14 +135,12 @@ def open_pipeline(spec: PipelineSpec) -> Any:
         model = build(preset(spec.preset), weights=spec.weights or packaged_base(spec.preset), dtype=dtype)
         pipeline = CoLoGenPipeline.from_bundle(model)
     else:
-        # Any other that does not exist is a folder that was mistyped.
-        if not Path(spec.base).exists() and not is_hub_name(spec.base):
-            raise FileNotFoundError(f"no FLUX folder at {spec.base}")
-        if base_kind_of(Path(spec.base)) == "flux.2":
-            bundle = load(preset_of(Path(spec.base)), Path(spec.base), dtype=dtype)
+        base = fetched_base(spec.base)
+        if base_kind_of(Path(base)) == "flux.2":
+            bundle = load(preset_of(Path(base)), Path(base), dtype=dtype)
             pipeline = CoLoGenPipeline.from_bundle(bundle)
         else:
-            pipeline = CoLoGenPipeline.from_pretrained(spec.base, dtype=dtype)
+            pipeline = CoLoGenPipeline.from_pretrained(base, dtype=dtype)
     if spec.adapter is not None:
         pipeline.load_adapter(spec.adapter, spec.stage)
     if spec.offload == "model":

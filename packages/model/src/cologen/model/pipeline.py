@@ -23,7 +23,6 @@ from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
 from jaxtyping import Float
 from torch import Tensor
 
-from cologen.model.assembly import AssembledPipeline, on_device
 from cologen.model.conditions import (
     Conditions,
     chosen_size,
@@ -34,14 +33,16 @@ from cologen.model.conditions import (
     task_for,
     with_known,
 )
+from cologen.model.crops import Crop
 from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.hooks import unwrapped
 from cologen.model.layout import Layout
 from cologen.model.pictures import Pictures
+from cologen.model.prompting import PromptedPipeline, check_against, for_each, no_channels, num_given
 from cologen.model.routing import Routing
-from cologen.model.sampling import CallSource, Denoiser, Words, denoise, starting_noise
+from cologen.model.sampling import CallSource, Denoiser, Words, denoise
+from cologen.model.starting import first_step, noised, starting_noise
 from cologen.model.steps import SchedulerStep, step_times
-from cologen.model.text import TextEncoder
 
 # A folder's index names a module and a class in it. diffusers also looks in that module for the base class, which says
 # how to load it. So the index names this module for the transformer, which has both.
@@ -51,12 +52,12 @@ OnStepEnd = Callable[[Any, int, Tensor, dict[str, Any]], dict[str, Any] | None]
 """(pipeline, step, timestep, tensors) to the tensors that are to be replaced, if any."""
 
 
-class CoLoGenPipeline(AssembledPipeline):
-    """FLUX's pipeline with CoLoGen's transformer: LoRAs (FLUX.1's), offloading, VAE tiling and callbacks work.
+class CoLoGenPipeline(PromptedPipeline):
+    """FLUX's pipeline with CoLoGen's transformer: LoRAs, offloading, VAE tiling and callbacks work.
 
-    ``from_pretrained`` takes any folder or hub name of FLUX.1 dev, Fill or schnell. A pipeline of a bundle uses the
-    bundle's codec and text encoder instead of FLUX's, on the pipeline's device. A stock transformer, passed in or found
-    by ``from_pipe`` in another pipeline, is converted without a copy. The way back is
+    ``from_pretrained`` takes any folder or hub name of FLUX.1 dev, Fill, schnell, Kontext or Krea. A pipeline of a
+    bundle uses the bundle's codec and text encoder instead of FLUX's, on the pipeline's device. A stock transformer,
+    passed in or found by ``from_pipe`` in another pipeline, is converted without a copy. The way back is
     ``FluxPipeline.from_pipe(pipe, transformer=pipe.transformer)``: by itself, diffusers passes on only modules of
     exactly the expected class.
     """
@@ -90,7 +91,10 @@ class CoLoGenPipeline(AssembledPipeline):
         *,
         image: Pictures | None = None,
         mask: Pictures | None = None,
+        mask_image: Pictures | None = None,
         task: str | None = None,
+        strength: float = 1.0,
+        padding_mask_crop: int | None = None,
         paste_known: bool = False,
     ) -> FluxPipelineOutput | tuple[Any]:
         """Generate images. Arguments not explained here are those of ``FluxPipeline``.
@@ -101,8 +105,8 @@ class CoLoGenPipeline(AssembledPipeline):
                 size, shrunk to the area of the base's usual square; without an image, or with a subject's, that square.
                 Where only one side is given, the other keeps the image's proportions.
             num_inference_steps: default: what the base's authors use (dev 28, Fill 50, schnell 4).
-            guidance_scale: an input of bases that were distilled with guidance. Default: dev 3.5, Fill 30. Kontext and
-                Krea, which have dev's shape, take 2.5 and 4.5.
+            guidance_scale: an input of bases that were distilled with guidance. Default: dev 3.5, Fill 30, Kontext 2.5.
+                Krea, whose folder cannot be told from dev's, takes 4.5: give ``usual_guidance`` when it is opened.
             true_cfg_scale: above 1 and with a negative prompt, the scale of classifier-free guidance, at twice the
                 cost. Default: none; of FLUX.2 klein's base models 4, against the empty prompt if there is no other.
             latents: the noise to begin with, in tokens.
@@ -111,7 +115,15 @@ class CoLoGenPipeline(AssembledPipeline):
                 All but subjects are resized to the result's size, and have to be of the same proportions; subjects
                 keep theirs.
             mask: white where the hole is, in the image's size; for the task "inpaint", and needed there.
-            task: "inpaint", "grounding", "control", "customized" or "editing"; needed with an image.
+            mask_image: diffusers' name of ``mask``.
+            task: "inpaint", "grounding", "control", "customized" or "editing"; needed with an image, unless it is only
+                the start (``strength``).
+            strength: below 1, denoising starts from the (first) image with noise on it, at the step where diffusers'
+                image-to-image starts, and leaves out the steps before. The task's source is seen as ever; for "inpaint"
+                the start is the image as given, also in the hole. Without a task there is no source: image-to-image
+                with the base alone. ``latents`` are the noise.
+            padding_mask_crop: generate only the part around the hole, with so many pixels of padding, at full size, and
+                put the hole back into the image. The result has the image's size and its pixels around the hole.
             paste_known: put the image's own pixels back around the hole. Off by default: the model paints them too,
                 from what it sees, without a seam.
 
@@ -133,11 +145,14 @@ class CoLoGenPipeline(AssembledPipeline):
             if true_cfg_scale > 1 and negative_prompt is None and negative_prompt_embeds is None:
                 negative_prompt = ""
         if not unwrapped(self.transformer).reads_pooled_text:
-            pooled_prompt_embeds = _no_channels(prompt_embeds)
-            negative_pooled_prompt_embeds = _no_channels(negative_prompt_embeds)
+            pooled_prompt_embeds = no_channels(prompt_embeds)
+            negative_pooled_prompt_embeds = no_channels(negative_prompt_embeds)
         self._joint_attention_kwargs = joint_attention_kwargs or {}
         self._current_timestep, self._interrupt = None, False
-        layout, chosen = Layout.of(self.transformer, codec), task_for(task, image, mask)
+        if mask is not None and mask_image is not None:
+            raise ValueError("mask and mask_image are two names of one argument: give one of them")
+        mask = mask_image if mask is None else mask
+        layout, chosen = Layout.of(self.transformer, codec), task_for(task, image, mask, strength)
         if prompt == []:
             raise ValueError("prompt is an empty list: give at least one prompt")
         if negative_prompt == []:
@@ -158,42 +173,42 @@ class CoLoGenPipeline(AssembledPipeline):
             callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
             max_sequence_length=max_sequence_length,
         )
-        if paste_known and (mask is None or output_type == "latent"):
-            raise ValueError("paste_known needs a mask, and a result in pixels")
+        for name, asked in (("paste_known", paste_known), ("padding_mask_crop", padding_mask_crop is not None)):
+            if asked and (mask is None or output_type == "latent"):
+                raise ValueError(f"{name} needs a mask, and a result in pixels")
         if num_images_per_prompt < 1:
             raise ValueError(f"num_images_per_prompt must be at least 1, got {num_images_per_prompt}")
-        num_prompts = None if isinstance(prompt, str) else _count(prompt, prompt_embeds)
-        given = None if chosen is None or image is None else read_given(chosen, image, mask, num_prompts)
+        num_prompts = None if isinstance(prompt, str) else num_given(prompt, prompt_embeds)
+        given, crop = None if image is None else read_given(chosen, image, mask, num_prompts), None
         size = rounded(chosen_size(given, usual.side, height, width), layout.multiple)
+        if given is not None and padding_mask_crop is not None:
+            crop = Crop.around_hole(given, size, padding_mask_crop)
+            given = crop.of(given)
         shown = conditions(given, size, layout.multiple)
 
         words_of = partial(self._words, max_sequence_length=max_sequence_length or usual.text_tokens)
         words, against = words_of(prompt, prompt_2, prompt_embeds, pooled_prompt_embeds), None
         if true_cfg_scale > 1 and (negative_prompt is not None or negative_prompt_embeds is not None):
             batch = len(words.embeds)
-            against = words_of(
-                _for_each(negative_prompt, batch),
-                _for_each(negative_prompt_2, batch),
-                negative_prompt_embeds,
-                negative_pooled_prompt_embeds,
-            )
-            if len(against.embeds) != batch:
-                found = len(against.embeds)
-                raise ValueError(f"{found} negative prompts for {batch} prompts: give one for all, or one for each")
-            if against.embeds.shape != words.embeds.shape:
-                found, expected = tuple(against.embeds.shape), tuple(words.embeds.shape)
-                raise ValueError(f"negative_prompt_embeds are {found}, expected {expected}, as the prompt's are")
+            negative, negative_2 = for_each(negative_prompt, batch), for_each(negative_prompt_2, batch)
+            against = words_of(negative, negative_2, negative_prompt_embeds, negative_pooled_prompt_embeds)
+            check_against(against, words)
 
         num_draws = len(words.embeds) * num_images_per_prompt
         latents = starting_noise(layout, size, num_draws, generator, latents, like=words.embeds)
         denoiser = self._denoiser(layout, shown, words, latents, true_cfg_scale)
         num_steps = usual.num_steps if num_inference_steps is None else num_inference_steps
+        timesteps = step_times(self.scheduler, num_steps, sigmas, latents, layout.base_kind)
+        order: int = self.scheduler.order  # how many timesteps make a step
+        begin = order * first_step(math.ceil(len(timesteps) / order), strength)
+        if strength < 1 and shown.whole is not None:
+            latents = noised(layout, codec, shown.whole, latents, self.scheduler.sigmas[begin])
         called_back = None
         if callback_on_step_end is not None:
             called_back = partial(self._called_back, callback_on_step_end, callback_on_step_end_tensor_inputs)
         latents = denoise(
             denoiser,
-            self._steps(step_times(self.scheduler, num_steps, sigmas, latents, layout.base_kind)),
+            self._steps(timesteps, begin),
             latents,
             words.repeated(num_images_per_prompt),
             None if against is None else against.repeated(num_images_per_prompt),
@@ -203,7 +218,10 @@ class CoLoGenPipeline(AssembledPipeline):
         images: Any = latents
         if output_type != "latent":
             pixels = codec.decode(layout.latents(latents, size))
-            pixels = with_known(pixels, shown) if paste_known else pixels
+            if crop is not None:
+                pixels = crop.pasted(pixels)
+            elif paste_known and shown.whole is not None and shown.mask is not None:
+                pixels = with_known(pixels, shown.whole, shown.mask)
             images = self.image_processor.postprocess(pixels, output_type=output_type)
         self.maybe_free_model_hooks()
         return FluxPipelineOutput(images=images) if return_dict else (images,)
@@ -218,64 +236,6 @@ class CoLoGenPipeline(AssembledPipeline):
         """What the routers chose in the last call, for each sample of each source in turn, block by block; None: it had
         no source, or there are no experts."""
         return self._routing
-
-    def encode_prompt(
-        self,
-        prompt: str | list[str] | None,
-        prompt_2: str | list[str] | None = None,
-        device: torch.device | None = None,
-        num_images_per_prompt: int = 1,
-        prompt_embeds: Tensor | None = None,
-        pooled_prompt_embeds: Tensor | None = None,
-        max_sequence_length: int = 512,
-        lora_scale: float | None = None,
-    ) -> Any:
-        """As ``FluxPipeline``'s; a bundle's text encoder gives as many tokens as it always does."""
-        if self._bundle is None:
-            stock: Any = super().encode_prompt  # its annotations lack the None of their defaults
-            return stock(
-                prompt, prompt_2, device, num_images_per_prompt, prompt_embeds, pooled_prompt_embeds,
-                max_sequence_length, lora_scale,
-            )  # fmt: skip
-        like = torch.empty(0, device=device or self._execution_device, dtype=self.transformer.dtype)
-        if prompt_embeds is None or pooled_prompt_embeds is None:
-            text: TextEncoder = on_device(self._bundle.text, like.device)
-            prompts = text.encode([prompt] if isinstance(prompt, str) else prompt or [])
-            prompt_embeds, pooled_prompt_embeds = prompts.embeds, prompts.pooled
-        ids = Layout.of(self.transformer, self._codec).text_ids(prompt_embeds.shape[1]).to(like.device)
-        words = Words(embeds=prompt_embeds.to(like), pooled=pooled_prompt_embeds.to(like), ids=ids)
-        words = words.repeated(num_images_per_prompt)
-        return words.embeds, words.pooled, ids
-
-    def _words(
-        self,
-        prompt: str | list[str] | None,
-        prompt_2: str | list[str] | None,
-        embeds: Tensor | None,
-        pooled: Tensor | None,
-        max_sequence_length: int,
-    ) -> Words:
-        if embeds is None and self._bundle is None:
-            needed = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-            if absent := [name for name in needed if getattr(self, name, None) is None]:
-                raise ValueError(
-                    f"the pipeline has no {', '.join(absent)}: load them, or give prompt_embeds and "
-                    "pooled_prompt_embeds (and negative ones for guidance)"
-                )
-        if isinstance(prompt, list) and isinstance(prompt_2, list) and len(prompt_2) != len(prompt):
-            raise ValueError(f"{len(prompt_2)} second prompts for {len(prompt)} prompts: give one for each")
-        if embeds is not None and pooled is not None and len(embeds) != len(pooled):
-            raise ValueError(f"{len(pooled)} pooled embeddings for {len(embeds)} prompts: give one for each")
-        encoded: tuple[Tensor, Tensor, Tensor] = self.encode_prompt(
-            prompt,
-            prompt_2,
-            device=self._execution_device,
-            prompt_embeds=embeds,
-            pooled_prompt_embeds=pooled,
-            max_sequence_length=max_sequence_length,
-            lora_scale=self._joint_attention_kwargs.get("scale"),
-        )
-        return Words(embeds=encoded[0], pooled=encoded[1], ids=encoded[2])
 
     def _denoiser(
         self,
@@ -308,10 +268,11 @@ class CoLoGenPipeline(AssembledPipeline):
             attention_kwargs=self._joint_attention_kwargs,
         )
 
-    def _steps(self, timesteps: Float[Tensor, "steps"]) -> Generator[SchedulerStep, None, None]:
-        """The scheduler's steps, until the call is interrupted, with FLUX's bar over them."""
+    def _steps(self, timesteps: Float[Tensor, "steps"], begin: int) -> Generator[SchedulerStep, None, None]:
+        """The scheduler's steps from number ``begin`` on, until the call is interrupted, with FLUX's bar over them."""
+        timesteps = timesteps[begin:]
         self._num_timesteps = len(timesteps)
-        self.scheduler.set_begin_index(0)
+        self.scheduler.set_begin_index(begin)
         progress: Any = self.progress_bar
         with progress(total=len(timesteps)) as bar:
             for timestep in timesteps:
@@ -331,21 +292,6 @@ class CoLoGenPipeline(AssembledPipeline):
         changed = on_step_end(self, number, timestep, wanted) or {}
         embeds = changed.get("prompt_embeds", words.embeds)
         return changed.get("latents", latents), replace(words, embeds=embeds)
-
-
-def _count(prompts: list[str] | None, embeds: Tensor | None) -> int:
-    if prompts is not None:
-        return len(prompts)
-    return 0 if embeds is None else len(embeds)
-
-
-def _no_channels(embeds: Tensor | None) -> Tensor | None:
-    """The pooled embeddings of a base that reads none."""
-    return None if embeds is None else embeds.new_zeros(len(embeds), 0)
-
-
-def _for_each(prompt: str | list[str] | None, batch: int) -> list[str] | None:
-    return [prompt] * batch if isinstance(prompt, str) else prompt
 
 
 # ``DiffusionPipeline.from_pretrained`` looks up the class that a folder names among diffusers' own, and nowhere else.

@@ -10,16 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float
 from torch import Tensor
 
-from cologen.model.conditions import Size
-from cologen.model.layout import Layout
 from cologen.model.routing import Routing
 from cologen.model.source import SourceCache, SourceTokens
 from cologen.model.steps import Step
-from cologen.model.tokens import pack
 from cologen.model.transformer import WovenTransformer
 
 
@@ -158,34 +154,6 @@ def denoise(
         if on_step is not None:
             latents, words = on_step(number, latents, words)
     return latents
-
-
-def starting_noise(
-    layout: Layout,
-    size: Size,
-    num_draws: int,
-    generator: torch.Generator | list[torch.Generator] | None,
-    given: Float[Tensor, "_ _ _"] | None,
-    *,
-    like: Tensor,
-) -> Float[Tensor, "draws tokens dim"]:
-    """The initial latents, drawn as FLUX's pipeline draws them, or ``given`` in tokens; device and dtype of ``like``.
-
-    Raises:
-        ValueError: generators are not one for each picture, or ``given`` has another shape or is not finite.
-    """
-    shape = layout.latent_shape(num_draws, size)
-    if isinstance(generator, list) and len(generator) != num_draws:
-        raise ValueError(f"{len(generator)} generators for {num_draws} pictures: give one, or one for each")
-    if given is None:
-        draws: Any = randn_tensor(shape, generator=generator, device=like.device, dtype=like.dtype)
-        return pack(draws, layout.patch)
-    expected = pack(torch.empty(shape, device="meta"), layout.patch).shape
-    if given.shape != expected:
-        raise ValueError(f"latents are {tuple(given.shape)}, expected {tuple(expected)}: (pictures, tokens, channels)")
-    if not given.isfinite().all():
-        raise ValueError("latents hold a value that is not finite")
-    return given.to(like)
 
 
 def _each_repeated(heads: Tensor, times: int) -> Tensor:

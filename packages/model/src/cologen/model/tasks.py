@@ -19,13 +19,15 @@ class Task:
 
     ``masked`` tasks take a mask, and see their picture with the hole in grey. ``wordless`` tasks can go without a
     prompt. ``aligned`` tasks have a source that matches the result pixel by pixel, and so is brought to the
-    result's size; the others show a subject, which keeps its proportions.
+    result's size; the others show a subject, which keeps its proportions. Where the result
+    ``resembles`` the source, denoising can start from it; a condition and a subject are pictures of another kind.
     """
 
     name: TaskName
     masked: bool = False
     wordless: bool = False
     aligned: bool = True
+    resembles: bool = True
 
 
 TASKS: Mapping[str, Task] = MappingProxyType(
@@ -34,8 +36,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         for task in (
             Task(name="inpaint", masked=True, wordless=True),
             Task(name="grounding"),
-            Task(name="control"),
-            Task(name="customized", aligned=False),
+            Task(name="control", resembles=False),
+            Task(name="customized", aligned=False, resembles=False),
             Task(name="editing"),
         )
     }
