@@ -148,7 +148,7 @@ def _adapter(run: Path) -> Any:
 
 def _kept(folder: Path) -> Any:
     pictures = torch.rand(2, 3, 16, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    text = KeptText(WorldTextEncoder(8), folder / "text").encode(["a red ball", "", "a dog on the left"])
+    text = KeptText.of(WorldTextEncoder(8), folder / "text").encode(["a red ball", "", "a dog on the left"])
     return [
         each.numpy().tobytes()
         for each in (text.embeds, text.pooled, KeptLatents(WorldCodec(), folder).encode(pictures))

@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from cologen.model.gpus import gpu_named
+from cologen.model.presets import preset
 from cologen.trainer.dry_run.disk import Disk, disk, lacking
+from cologen.trainer.dry_run.estimates import Setup, memory
+from cologen.trainer.dry_run.missing import from_stored_text
+from cologen.trainer.loop.kept_files import Kept
 from cologen.trainer.recipes.paper import cologen_flux
-from cologen.trainer.recipes.world import world
+from cologen.trainer.recipes.world import world, world_base
 from tests.trainer import small_runs
 
 
@@ -61,3 +66,23 @@ def test_too_little_room_says_what_helps(tmp_path: Path, monkeypatch: pytest.Mon
     assert "keep_last" not in line
     apart = replace(plan, rows=2e10, one_disk=False)
     assert "COLOGEN_CACHE" in lacking(apart, recipe, tmp_path)[0]
+
+
+def test_stored_text_takes_what_it_takes_and_no_gpu_memory(tmp_path: Path):
+    recipe = cologen_flux().replace(stored_text=True)
+    kept = Kept(tmp_path)
+    assert disk(recipe, [0], tmp_path, rows={}, builds_data=False).stored_text is None
+    assert from_stored_text(kept)[0].startswith(f"the text embeddings {tmp_path}: `python -m pipelines.encode_text`")
+    size = kept.put("ab12", {"embeds": torch.rand(64, 64)})
+    found = disk(recipe, [0], tmp_path, rows={}, builds_data=False, stored_text=kept)
+    assert (found.stored_text, found.text) == (size, None)
+    assert from_stored_text(kept) == []
+    setup = Setup(gpu=gpu_named("h100"), num_gpus=1, sharded=False, utilization=0.45)
+    text, codec = preset(recipe.preset).encoders
+    live = cologen_flux().replace(offload_text=False)
+    assert memory(live, 0, setup).encoders - memory(recipe, 0, setup).encoders == 2 * text
+    assert memory(recipe, 0, setup).encoders == 2 * codec
+    with pytest.raises(ValueError, match="set cache_text to false"):
+        recipe.replace(cache_text=True)
+    with pytest.raises(ValueError, match="draws scenes and captions while it trains"):
+        world_base().replace(stored_text=True)

@@ -31,11 +31,11 @@ def test_prompts_first_met_and_met_again_are_what_the_encoder_says(tmp_path: Pat
     encoder = WorldTextEncoder(8).to(torch.bfloat16)
     plain = encoder.encode(PROMPTS)
     for _ in range(2):
-        found = KeptText(encoder, tmp_path).encode(PROMPTS)
+        found = KeptText.of(encoder, tmp_path).encode(PROMPTS)
         assert torch.equal(found.embeds, plain.embeds) and found.embeds.dtype == torch.bfloat16
         assert torch.equal(found.pooled, plain.pooled)
     assert num_files(tmp_path) == 4
-    assert isinstance(KeptText(encoder, tmp_path), TextEncoder)
+    assert isinstance(KeptText.of(encoder, tmp_path), TextEncoder)
 
 
 def test_latents_first_met_and_met_again_are_the_codec_s(tmp_path: Path):
@@ -54,7 +54,7 @@ def test_latents_first_met_and_met_again_are_the_codec_s(tmp_path: Path):
 
 
 def test_what_is_kept_is_read_and_not_made_again(tmp_path: Path):
-    kept = KeptText(WorldTextEncoder(8), tmp_path)
+    kept = KeptText.of(WorldTextEncoder(8), tmp_path)
     kept.encode(["a dog"])
     (path,) = tmp_path.rglob("*.safetensors")
     before = path.stat().st_mtime_ns
@@ -85,7 +85,7 @@ class Counting(WorldTextEncoder):
 
 def test_what_is_not_kept_is_encoded_in_one_call_and_once(tmp_path: Path):
     encoder = Counting()
-    kept = KeptText(encoder, tmp_path)
+    kept = KeptText.of(encoder, tmp_path)
     kept.encode(["a dog"])
     kept.encode(["a cat", "a dog", "a bird", "a cat"])
     assert encoder.calls == [["a dog"], ["a cat", "a bird"]]
@@ -93,8 +93,8 @@ def test_what_is_not_kept_is_encoded_in_one_call_and_once(tmp_path: Path):
 
 def test_what_is_read_ahead_is_found_and_what_was_not_there_yet_too(tmp_path: Path):
     encoder = Counting()
-    KeptText(encoder, tmp_path).encode(["a dog", "a cat"])
-    kept = KeptText(encoder, tmp_path)
+    KeptText.of(encoder, tmp_path).encode(["a dog", "a cat"])
+    kept = KeptText.of(encoder, tmp_path)
     kept.ahead(["a dog", "a bird"])
     kept.encode(["a cat", "a bird"])
     kept.ahead(["a cat"])
@@ -103,7 +103,7 @@ def test_what_is_read_ahead_is_found_and_what_was_not_there_yet_too(tmp_path: Pa
 
 
 def test_a_flipped_bit_is_never_trained_on(tmp_path: Path):
-    text, codec = KeptText(WorldTextEncoder(8), tmp_path / "text"), KeptLatents(WorldCodec(), tmp_path / "latents")
+    text, codec = KeptText.of(WorldTextEncoder(8), tmp_path / "text"), KeptLatents(WorldCodec(), tmp_path / "latents")
     embeds, latents = text.encode(PROMPTS).embeds, codec.encode(pictures())
     for path in tmp_path.rglob("*.safetensors"):
         damaged = bytearray(path.read_bytes())
@@ -116,7 +116,7 @@ def test_a_flipped_bit_is_never_trained_on(tmp_path: Path):
 
 def test_at_the_bound_all_else_is_encoded_again(tmp_path: Path):
     encoder = WorldTextEncoder(8)
-    kept = KeptText(encoder, tmp_path, limit=40_000)
+    kept = KeptText.of(encoder, tmp_path, limit=40_000)
     prompts = [f"a picture of {number} red balls" for number in range(40)]
     for _ in range(2):
         assert torch.equal(kept.encode(prompts).embeds, encoder.encode(prompts).embeds)
@@ -125,7 +125,7 @@ def test_at_the_bound_all_else_is_encoded_again(tmp_path: Path):
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 100])
 def test_a_damaged_file_is_made_again(tmp_path: Path, content: bytes):
-    kept = KeptText(WorldTextEncoder(8), tmp_path)
+    kept = KeptText.of(WorldTextEncoder(8), tmp_path)
     plain = kept.encode(["a dog"])
     (path,) = tmp_path.rglob("*.safetensors")
     whole = path.read_bytes()
@@ -147,6 +147,6 @@ def test_nothing_is_kept_on_a_disk_that_is_nearly_full(tmp_path: Path, monkeypat
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     (tmp_path / "file").write_text("in the way")
     encoder = WorldTextEncoder(8)
-    found = KeptText(encoder, tmp_path / "file").encode(["a dog", "a cat"])
+    found = KeptText.of(encoder, tmp_path / "file").encode(["a dog", "a cat"])
     assert torch.equal(found.embeds, encoder.encode(["a dog", "a cat"]).embeds)
     assert caplog.text.count("nothing more is kept") == 1

@@ -72,7 +72,7 @@ def test_the_bound_holds_over_all_that_write(tmp_path: Path, caplog: pytest.LogC
             kept.write(f"{number:02}{place}", {"value": random(100, 10) + number})
         assert on_disk(tmp_path) <= limit
     assert on_disk(tmp_path) > 0.8 * limit
-    assert caplog.text.count("reached its bound of 0.0001 GB (cache_gb)") == 3  # each says it once
+    assert caplog.text.count("reached its bound of 0.0001 GB (cache_gb;") == 3  # each says it once
     assert several[0].read("000") is not None
     later = Kept(tmp_path / "one", tmp_path, limit)
     later.write("990", {"value": random(100, 10)})

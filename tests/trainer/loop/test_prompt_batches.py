@@ -58,7 +58,7 @@ def test_padding_of_flux_is_kept_exactly_and_in_less_space(flux: FluxTextEncoder
     encoder = FixedBatches(FluxTextEncoder(flux.clip, flux.clip_tokenizer, flux.t5, flux.t5_tokenizer, num_tokens=512))
     plain = encoder.encode(["a red cat"])
     for _ in range(2):
-        assert torch.equal(KeptText(encoder, tmp_path).encode(["a red cat"]).embeds, plain.embeds)
+        assert torch.equal(KeptText.of(encoder, tmp_path).encode(["a red cat"]).embeds, plain.embeds)
     (path,) = tmp_path.rglob("*.safetensors")
     assert path.stat().st_size < 0.75 * plain.embeds.nbytes
 

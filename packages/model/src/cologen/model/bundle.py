@@ -92,8 +92,12 @@ def load(
     dtype: torch.dtype = torch.bfloat16,
     tiling: bool = False,
     slicing: bool = False,
+    text: TextEncoder | None = None,
 ) -> Bundle:
     """A base without experts, from a folder as diffusers writes it; nothing is fetched.
+
+    Args:
+        text: what encodes prompts in place of the folder's text encoders, which then are not read.
 
     Raises:
         FileNotFoundError: the folder lacks one of its parts.
@@ -105,13 +109,27 @@ def load(
         raise FileNotFoundError(f"{folder} has no transformer/config.json: not a whole folder of a base")
     _check_shape(preset, folder / "transformer")
     # Small parts first, so that a missing one is reported before 24 GB are read.
-    codec_kind, text_kind, transformer_kind = _PARTS[preset.base]
+    codec_kind, _, transformer_kind = _PARTS[preset.base]
     codec = codec_kind.from_folder(folder, dtype=dtype, tiling=tiling, slicing=slicing)
-    text = text_kind.from_folder(folder, dtype=dtype, num_tokens=preset.text_tokens)
+    encoder: TextEncoder = load_text(preset, folder, dtype=dtype).to(device) if text is None else text
     rank = preset.transformer["rank"]
     transformer = read_whole(transformer_kind, folder / "transformer", torch_dtype=dtype, rank=rank)
     nn.Module.to(transformer, device)
-    return Bundle(preset=preset, transformer=transformer, codec=codec.to(device), text=text.to(device))
+    return Bundle(preset=preset, transformer=transformer, codec=codec.to(device), text=encoder)
+
+
+def load_text(preset: Preset, folder: Path, *, dtype: torch.dtype = torch.bfloat16) -> Any:
+    """The text encoders alone of a base's folder: ``text.TextEncoder``, and a torch module.
+
+    Raises:
+        FileNotFoundError, ValueError: as ``load``.
+    """
+    return _PARTS[preset.base][1].from_folder(folder, dtype=dtype, num_tokens=preset.text_tokens)
+
+
+def text_folders(preset: Preset) -> tuple[str, ...]:
+    """The names of the folders that text encoders and tokenizers are read from, in a base's folder."""
+    return _PARTS[preset.base][1].folders
 
 
 _PARTS: Mapping[BaseKind, tuple[Any, Any, type[WovenTransformer]]] = MappingProxyType(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from diffusers.utils.torch_utils import get_module_execution_device
@@ -24,6 +24,9 @@ class Flux2TextEncoder(nn.Module):
     As in FLUX.2 klein, padding is not attended to inside Qwen3, and is attended to by the transformer. The model is
     frozen; results are on its device and in its dtype.
     """
+
+    folders: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer")
+    """What it is read from in a base's folder."""
 
     def __init__(
         self,
@@ -46,7 +49,7 @@ class Flux2TextEncoder(nn.Module):
         Raises:
             FileNotFoundError: one of the two is not there, or the tokenizer has no chat template.
         """
-        parts = {name: folder / name for name in ("text_encoder", "tokenizer")}
+        parts = {name: folder / name for name in cls.folders}
         if missing := [name for name, path in parts.items() if not path.is_dir()]:
             raise FileNotFoundError(f"{folder} has no {', '.join(missing)}: not a whole FLUX.2 folder")
         tokenizer = AutoTokenizer.from_pretrained(parts["tokenizer"], local_files_only=True)

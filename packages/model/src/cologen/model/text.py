@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -38,6 +38,9 @@ class FluxTextEncoder(nn.Module):
     As in FLUX, padding is attended to. Both models are frozen; results are on the device and in the dtype of each.
     """
 
+    folders: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+    """What it is read from in a base's folder."""
+
     def __init__(
         self,
         clip: CLIPTextModel,
@@ -64,7 +67,7 @@ class FluxTextEncoder(nn.Module):
         Raises:
             FileNotFoundError: one of the four is not there.
         """
-        parts = {name: folder / name for name in ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")}
+        parts = {name: folder / name for name in cls.folders}
         missing = [name for name, path in parts.items() if not path.is_dir()]
         if missing:
             raise FileNotFoundError(f"{folder} has no {', '.join(missing)}: not a whole FLUX folder")

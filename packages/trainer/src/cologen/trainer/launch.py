@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 from cologen.datagen.engine.cluster import Cluster
 from cologen.model.gpus import gpu_named
+from cologen.model.text import TextEncoder
 from cologen.reports.printable import console
 from cologen.trainer.branching import Branch, branch, branch_off, branched_from
 from cologen.trainer.data.held_out import HeldOutRows, open_held_out
 from cologen.trainer.data.loading import Loading, StageSamples, open_stage
 from cologen.trainer.data.online import OnlineControl
+from cologen.trainer.data.prompts import prompts_of
 from cologen.trainer.data.world import WORLD, ensure_manifests
 from cologen.trainer.distributed import Processes, joined
 from cologen.trainer.dry_run.estimates import Setup
@@ -25,6 +28,7 @@ from cologen.trainer.loop.measures import measures_of
 from cologen.trainer.loop.run import Run
 from cologen.trainer.loop.stage import train_stage
 from cologen.trainer.loop.stopping import stopped_by_signals
+from cologen.trainer.loop.stored_text import reader, require_stored, stored_text
 from cologen.trainer.loop.watcher import Watcher, Watchers
 from cologen.trainer.options import TrainOptions
 from cologen.trainer.recipes.catalog import load_recipe
@@ -157,7 +161,8 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
     if not numbers:
         _say(processes, f"Nothing is left to train: {folder / REPORT} shows what was.")
         return 0
-    bundle, fingerprint = open_base(recipe, options.base, processes.device)
+    text = _text_made_ahead(options, recipe, numbers, processes)
+    bundle, fingerprint = open_base(recipe, options.base, processes.device, text)
     if not options.fresh:
         refuse_other_base(folder, fingerprint)
     stopping = stack.enter_context(stopped_by_signals())
@@ -203,6 +208,21 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
     made = BASE if recipe.stages[0].trains_base else ADAPTER
     _say(processes, f"Done. {folder / REPORT} shows the run, {folder / made} is what it made.")
     return 0
+
+
+def _text_made_ahead(
+    options: TrainOptions, recipe: Recipe, numbers: Sequence[int], processes: Processes
+) -> TextEncoder | None:
+    """What reads the stored text embeddings, where the recipe asks for them; every prompt is looked for first."""
+    if not recipe.stored_text:
+        return None
+    kept = stored_text(recipe, options.base, options.data)
+
+    def look() -> None:
+        require_stored(kept, prompts_of(recipe, numbers, options.data, roots=options.roots))
+
+    processes.first_does(look, "looking for the stored text embeddings")
+    return reader(kept, processes.device)
 
 
 def _say(processes: Processes, line: str) -> None:

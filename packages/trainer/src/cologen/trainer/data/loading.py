@@ -75,7 +75,7 @@ class StageSamples:
             ValueError: the global batch cannot be shared among the processes, all candidates for a place fail, or
                 worker processes die over and over.
         """
-        stage, micro_batch = self.recipe.stages[self.number], self.recipe.micro_batch
+        recipe, stage, micro_batch = self.recipe, self.recipe.stages[self.number], self.recipe.micro_batch
         share = self.schedule.slice_for(processes.rank, processes.size, micro_batch)
         per_step = (share.stop - share.start) // micro_batch
         logged = set[str]()
@@ -92,7 +92,7 @@ class StageSamples:
                     micro_batches=tuple(each.batch for each in ready),
                     num_failed=len(failures),
                     waited=waited,
-                    next_prompts=self._prompts(step + 1, share) if self.recipe.cache_text else (),
+                    next_prompts=self._prompts(step + 1, share) if recipe.cache_text or recipe.stored_text else (),
                 )
 
     def _prompts(self, step: int, share: slice) -> tuple[str, ...]:

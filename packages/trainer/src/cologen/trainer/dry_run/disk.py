@@ -11,6 +11,7 @@ from cologen.datagen import cache
 from cologen.model import costs
 from cologen.model.presets import preset
 from cologen.trainer.dry_run.estimates import num_latents, shape_of, trained_parameters
+from cologen.trainer.loop.kept_files import Kept
 from cologen.trainer.recipes.curriculum import Recipe
 
 _BYTES_PER_ROW = 500
@@ -37,6 +38,8 @@ class Disk:
     text: float | None
     """At most; None: none is kept."""
     latents: float | None
+    stored_text: float | None
+    """Text embeddings made ahead, as they are now; None: none are used."""
     free: float = field(compare=False)
     """Where the run is written."""
     free_for_cache: float = field(compare=False)
@@ -54,15 +57,24 @@ class Disk:
         return self.rows + (self.text or 0.0) + (self.latents or 0.0)
 
 
-def disk(recipe: Recipe, stages: Sequence[int], folder: Path, *, rows: Mapping[str, int], builds_data: bool) -> Disk:
+def disk(
+    recipe: Recipe,
+    stages: Sequence[int],
+    folder: Path,
+    *,
+    rows: Mapping[str, int],
+    builds_data: bool,
+    stored_text: Kept | None = None,
+) -> Disk:
     """What these stages write into ``folder`` and into the cache, whose size is bounded.
 
     Args:
         rows: of the manifests that are there; text is counted once for each row.
+        stored_text: the text embeddings that were made ahead; None: none are used.
     """
     known = all(name in rows for number in stages for name in recipe.stages[number].manifests)
     total, bound = sum(rows.values()), recipe.cache_gb * 1e9
-    text = float(_bytes_of_prompt(recipe) * total)
+    text = float(bytes_of_prompt(recipe) * total)
     latents = 2.0 * num_latents(recipe) * _width(recipe) * _samples(recipe, stages)
     ends = max(len(stages) - 1, 0)
     home, there = _existing(folder), _existing(cache.folder())
@@ -74,6 +86,7 @@ def disk(recipe: Recipe, stages: Sequence[int], folder: Path, *, rows: Mapping[s
         rows=float(_BYTES_PER_ROW * total),
         text=(min(bound, text) if known else bound) if recipe.cache_text else None,
         latents=min(bound, latents) if recipe.cache_latents else None,
+        stored_text=None if stored_text is None else float(sum(stored_text.sizes().values())),
         free=float(shutil.disk_usage(home).free),
         free_for_cache=float(shutil.disk_usage(there).free),
         one_disk=home.stat().st_dev == there.stat().st_dev,
@@ -123,8 +136,8 @@ def _samples(recipe: Recipe, stages: Sequence[int]) -> int:
     return sum(recipe.stages[number].iterations * recipe.stages[number].global_batch for number in stages)
 
 
-def _bytes_of_prompt(recipe: Recipe) -> int:
-    """Before compression, which depends on the encoder."""
+def bytes_of_prompt(recipe: Recipe) -> int:
+    """Of one prompt's embeddings before compression, which depends on the encoder."""
     base, shape = preset(recipe.preset), shape_of(recipe, 0)
     return _width(recipe) * (base.text_tokens * shape.joint_attention_dim + shape.pooled_projection_dim)
 

@@ -118,8 +118,8 @@ def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
 
     Experts, gradients, AdamW's two averages (a byte each if in 8 bits) and the EMA are in float32, and so is a base
     that trains. FSDP shares all of these out, and has two blocks gathered at a time; activations and encoders are each
-    GPU's own. Offloaded text encoders count for what they take beyond the activations; of an offloaded base, two
-    blocks and what is outside of the blocks.
+    GPU's own. Offloaded text encoders count for what they take beyond the activations, and where text is stored there
+    are none; of an offloaded base, two blocks and what is outside of the blocks count.
     """
     stage, shape = recipe.stages[stage_number], shape_of(recipe, stage_number)
     found = costs.parameters(shape)
@@ -131,7 +131,7 @@ def memory(recipe: Recipe, stage_number: int, setup: Setup) -> Memory:
     kept = kept_by_autograd(recipe, stage_number)
     num_text, num_codec = preset(recipe.preset).encoders
     activations = kept * recipe.micro_batch * _bytes_of_activations(recipe, stage)
-    text = 2.0 * num_text
+    text = 0.0 if recipe.stored_text else 2.0 * num_text
     if recipe.offload_text:  # they are on the GPU before the activations, and use the same memory
         text = max(0.0, text - activations)
     return Memory(

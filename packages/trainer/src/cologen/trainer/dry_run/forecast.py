@@ -26,6 +26,8 @@ from cologen.trainer.dry_run.estimates import (
     trained_parameters,
 )
 from cologen.trainer.dry_run.validating import validating_operations
+from cologen.trainer.loop.kept_files import Kept
+from cologen.trainer.loop.stored_text import stored_text
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.schedule.plan import Component, Plan
@@ -124,7 +126,9 @@ def forecast_run(
     lines += missing.from_base(recipe, base) + missing.from_stages_before(recipe, stages, parent or folder)
     lines += missing.from_packages(recipe, wandb=wandb) + missing.from_measures(recipe)
     rows = {name: manifest.rows for name, manifest in found.items()}
-    needed = disk(recipe, stages, folder, rows=rows, builds_data=bool(to_build))
+    kept = _stored_text(recipe, base, data)
+    lines += [] if kept is None else missing.from_stored_text(kept)
+    needed = disk(recipe, stages, folder, rows=rows, builds_data=bool(to_build), stored_text=kept)
     problems = [*_problems(recipe, planned, setup), *_wrong_tasks(recipe, stages, found)]
     problems += [*lacking(needed, recipe, folder), *refusals]
     return RunForecast(
@@ -136,6 +140,16 @@ def forecast_run(
         missing=tuple(dict.fromkeys(lines)),
         problems=tuple(dict.fromkeys(problems)),
     )
+
+
+def _stored_text(recipe: Recipe, base: Path | None, data: str | Path) -> Kept | None:
+    """The text embeddings that are read in place of encoders; None: none are, or the base is among what is missing."""
+    if not recipe.stored_text:
+        return None
+    try:
+        return stored_text(recipe, base, Path(data))
+    except FileNotFoundError:
+        return None
 
 
 def _is_built_first(recipe: Recipe, name: str, path: str) -> bool:

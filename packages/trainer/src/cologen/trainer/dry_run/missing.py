@@ -26,7 +26,9 @@ from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
 from cologen.trainer.loop.bases import missing_packages
 from cologen.trainer.loop.checkpoint import ADAPTER
+from cologen.trainer.loop.kept_files import Kept
 from cologen.trainer.loop.measures import measures_of
+from cologen.trainer.loop.stored_text import MAKE_IT
 from cologen.trainer.recipes.curriculum import Recipe
 
 _NUM_PARTS, _ROWS_PER_PART = 3, 16
@@ -173,6 +175,11 @@ def from_base(recipe: Recipe, base: Path | None) -> list[str]:
     if kind == "flux.2" and not _has_chat_template(base / "tokenizer"):
         lines.append(f"{base / 'tokenizer' / 'chat_template.jinja'}")
     return lines + [line for part, name in weights.items() for line in _missing_weights(base / part, name)]
+
+
+def from_stored_text(kept: Kept) -> list[str]:
+    """The text embeddings that were to be made ahead, if there are none; a run looks for each prompt's."""
+    return [] if kept.sizes() else [f"the text embeddings {kept.folder}: {MAKE_IT}"]
 
 
 def _has_chat_template(folder: Path) -> bool:

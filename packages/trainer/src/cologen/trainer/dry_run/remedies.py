@@ -63,6 +63,7 @@ def _attempts(now: _Attempt) -> Iterator[_Attempt]:
         "fsdp",
         "fp8",
         "eight_bit",
+        "stored_text",
         "nf4",
         "offload_base",
     )
@@ -97,6 +98,10 @@ def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
         if recipe.optimizer.eight_bit or recipe.optimizer.kind != "adamw":
             return
         found = found.changed("--set optimizer.eight_bit=true", optimizer=recipe.optimizer.replace(eight_bit=True))
+    if "stored_text" in names:
+        if "offload_text" in names or not _can_store_text(recipe):
+            return
+        found = found.changed("--set stored_text=true", stored_text=True)
     if "fsdp" in names:
         if setup.sharded or setup.num_gpus == 1:
             return
@@ -114,6 +119,11 @@ def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
 def _base_is_settled(recipe: Recipe) -> bool:
     """Whether it trains, or is kept smaller already."""
     return recipe.stages[0].trains_base or smaller_base(recipe) is not None
+
+
+def _can_store_text(recipe: Recipe) -> bool:
+    """Whether text embeddings can be made ahead, and are not yet."""
+    return not (recipe.stored_text or recipe.cache_text or any(stage.scenes is not None for stage in recipe.stages))
 
 
 def conflicts(recipe: Recipe, setup: Setup) -> list[str]:

@@ -89,7 +89,7 @@ def _samples(plan: RunForecast) -> Table:
 
 
 def _disk(plan: RunForecast) -> Table:
-    needed = plan.disk
+    recipe, needed = plan.recipe, plan.disk
     table = _table("disk", "GB", "")
     checkpoints = f"{needed.num_checkpoints} × {needed.checkpoint / 1e9:.2f}"
     for name, size, note in (
@@ -102,6 +102,7 @@ def _disk(plan: RunForecast) -> Table:
             f"{needed.free_for_cache / 1e9:,.0f} GB are free for the cache",
         ),
         ("cache: text", needed.text, "at most (cache_gb)" if needed.text is not None else "off (cache_text)"),
+        ("stored text", needed.stored_text, "made ahead" if recipe.stored_text else "off (stored_text)"),
         ("cache: latents", needed.latents, "at most (cache_gb)" if needed.latents is not None else "off"),
     ):
         table.add_row(name, "–" if size is None else f"{size / 1e9:,.2f}", note)

@@ -11,21 +11,26 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cologen.model.bundle import Bundle, build, load
+from cologen.model.bundle import Bundle, build, load, load_text
 from cologen.model.presets import preset
+from cologen.model.text import TextEncoder
 from cologen.model.world_base import packaged_base
+from cologen.model.world_text import WorldTextEncoder
 from cologen.trainer.loop.kept import some_values
 from cologen.trainer.loop.offloaded_blocks import offload_blocks
 from cologen.trainer.loop.prompt_batches import FixedBatches, Offloaded
 from cologen.trainer.recipes.curriculum import Recipe
 
 
-def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[Bundle, str]:
+def open_base(
+    recipe: Recipe, base: Path | None, device: torch.device, text: TextEncoder | None = None
+) -> tuple[Bundle, str]:
     """The model of a recipe without experts, and a fingerprint of its base.
 
     Args:
         base: a FLUX folder, or a file of weights for a ``world-…`` preset. None: the bundled base; or, for recipes that
             train a base from nothing, weights drawn from the seed.
+        text: what encodes prompts in place of the base's own text encoders, which then are never loaded.
 
     Raises:
         FileNotFoundError: the base is missing, or none is bundled for this preset.
@@ -34,26 +39,26 @@ def open_base(recipe: Recipe, base: Path | None, device: torch.device) -> tuple[
     require_packages(recipe)
     chosen = preset(recipe.preset)
     makes_base = recipe.stages[0].trains_base
-    # A base that trains is kept in float32: an optimizer's small steps are lost in half precision.
-    dtype = torch.bfloat16 if recipe.precision == "bf16" and not makes_base else torch.float32
+    dtype = _dtype(recipe)
     if recipe.continues_base and base is None:
         raise FileNotFoundError(f"{recipe.name} continues a base: give the file of its weights with --base")
     if chosen.family == "world":
         weights = base or (None if makes_base else packaged_base(recipe.preset))
         bundle = build(chosen, seed=recipe.seed, weights=weights, device=device, dtype=dtype)
-    elif base is None:
-        raise FileNotFoundError(f"{recipe.name} stands on {recipe.preset}: give the folder of its weights with --base")
+        bundle = replace(bundle, text=text or bundle.text)
     else:
+        folder = given_folder(recipe, base)
         # So that the device never has to hold the whole base before it is quantized.
         elsewhere = recipe.quantize_base != "none" or recipe.offload_text or recipe.offload_base
-        bundle = load(chosen, base, device="cpu" if elsewhere else device, dtype=dtype)
+        bundle = load(chosen, folder, device="cpu" if elsewhere else device, dtype=dtype, text=text)
     fingerprint = _fingerprint(bundle.transformer)
     if recipe.quantize_base != "none":
         _quantize(bundle.transformer, recipe.quantize_base, device)
     if recipe.offload_base:
         offload_blocks(bundle.transformer.blocks, device)
     if chosen.family == "flux":
-        bundle = _placed(bundle, device, offload_text=recipe.offload_text)
+        bundle = _placed(bundle, device)
+        bundle = replace(bundle, text=text or _in_training(bundle.text, recipe, device))
     bundle.transformer.rebuild(
         0,
         rank=recipe.rank,
@@ -74,13 +79,49 @@ def _fingerprint(transformer: nn.Module) -> str:
     return found.hexdigest()[:32]
 
 
-def _placed(bundle: Bundle, device: torch.device, *, offload_text: bool) -> Bundle:
-    """Moves all of FLUX to the device; offloaded text encoders are there only while they encode."""
-    assert isinstance(bundle.text, nn.Module) and isinstance(bundle.codec, nn.Module)
+def open_text(recipe: Recipe, base: Path | None, device: torch.device) -> TextEncoder:
+    """The text encoders alone, as ``open_base`` gives them: a prompt's embeddings are the same to the bit.
+
+    Raises:
+        FileNotFoundError, ValueError: the base is not given, or not whole.
+    """
+    chosen = preset(recipe.preset)
+    if chosen.family == "world":
+        return WorldTextEncoder(chosen.text_tokens).to(device, _dtype(recipe))
+    return _in_training(load_text(chosen, given_folder(recipe, base), dtype=_dtype(recipe)), recipe, device)
+
+
+def given_folder(recipe: Recipe, base: Path | None) -> Path:
+    """The folder of a FLUX base.
+
+    Raises:
+        FileNotFoundError: none is given.
+    """
+    if base is None:
+        raise FileNotFoundError(f"{recipe.name} stands on {recipe.preset}: give the folder of its weights with --base")
+    return base
+
+
+def _dtype(recipe: Recipe) -> torch.dtype:
+    """Of the base and its encoders. A base that trains is kept in float32: an optimizer's small steps are lost in half
+    precision."""
+    halved = recipe.precision == "bf16" and not recipe.stages[0].trains_base
+    return torch.bfloat16 if halved else torch.float32
+
+
+def _placed(bundle: Bundle, device: torch.device) -> Bundle:
+    """FLUX's transformer and codec on the device."""
+    assert isinstance(bundle.codec, nn.Module)
     nn.Module.to(bundle.transformer, device)
     nn.Module.to(bundle.codec, device)
-    text = FixedBatches(bundle.text)
-    return replace(bundle, text=Offloaded(text, device) if offload_text else text.to(device))
+    return bundle
+
+
+def _in_training(text: TextEncoder, recipe: Recipe, device: torch.device) -> TextEncoder:
+    """FLUX's text encoders in batches of one size; offloaded ones are on the device only while they encode."""
+    assert isinstance(text, nn.Module)
+    fixed = FixedBatches(text)
+    return Offloaded(fixed, device) if recipe.offload_text else fixed.to(device)
 
 
 def require_packages(recipe: Recipe) -> None:

@@ -69,7 +69,7 @@ class Encoder:
         """For a recipe's runs: ``cache_text`` and ``cache_latents`` keep what was encoded in the cache folder."""
         limit = round(recipe.cache_gb * 1e9)
         if recipe.cache_text:
-            bundle = replace(bundle, text=KeptText(bundle.text, limit=limit))
+            bundle = replace(bundle, text=KeptText.of(bundle.text, limit=limit))
         if recipe.cache_latents:
             bundle = replace(bundle, codec=KeptLatents(bundle.codec, limit=limit))
         return cls(bundle=bundle)

@@ -30,17 +30,27 @@ class KeptText:
     """A text encoder whose results are kept: ``text.TextEncoder``.
 
     Args:
-        folder: of all encoders' text; each has a folder of its own in it.
-        limit: bytes that ``folder`` may take; see ``kept_files.Kept``.
+        encoder: encodes what is not kept yet.
+        kept: what it has encoded before.
+        device: of what is returned.
     """
 
-    def __init__(self, encoder: TextEncoder, folder: Path | None = None, *, limit: int | None = None) -> None:
-        folder = folder or cache.folder() / "text"
-        self._encoder, self._device = encoder, _device_of(encoder)
-        self._kept = Kept(folder / identity(encoder), folder, limit)
+    def __init__(self, encoder: TextEncoder, kept: Kept, device: torch.device) -> None:
+        self._encoder, self._kept, self._device = encoder, kept, device
         self._readers = ThreadPoolExecutor(_READERS, "kept-text")
         self._now: dict[str, Future[_Found]] = {}
         self._next: dict[str, Future[_Found]] = {}
+
+    @classmethod
+    def of(cls, encoder: TextEncoder, folder: Path | None = None, *, limit: int | None = None) -> KeptText:
+        """In a folder of the encoder's own.
+
+        Args:
+            folder: of all encoders' text. Default: in the cache folder.
+            limit: bytes that ``folder`` may take; see ``kept_files.Kept``.
+        """
+        folder = folder or cache.folder() / "text"
+        return cls(encoder, Kept(folder / identity(encoder), folder, limit), _device_of(encoder))
 
     def ahead(self, prompts: Sequence[str]) -> None:
         """Begin to read prompts that will be asked for next; those of the call before the last are dropped."""
@@ -52,7 +62,7 @@ class KeptText:
         found, absent = dict[str, dict[str, Tensor]](), list[str]()
         for prompt, reading in {prompt: self._begun(prompt) for prompt in dict.fromkeys(prompts)}.items():
             # Prompts that were missing when they were read ahead may have been encoded since.
-            if (kept := reading.result() or self._kept.read(_key(prompt))) is None:
+            if (kept := reading.result() or self._kept.read(prompt_key(prompt))) is None:
                 absent.append(prompt)
             else:
                 found[prompt] = kept
@@ -61,7 +71,9 @@ class KeptText:
         return Prompts(embeds.to(self._device), pooled.to(self._device))
 
     def _begun(self, prompt: str) -> Future[_Found]:
-        return self._now.get(prompt) or self._next.get(prompt) or self._readers.submit(self._kept.read, _key(prompt))
+        return (
+            self._now.get(prompt) or self._next.get(prompt) or self._readers.submit(self._kept.read, prompt_key(prompt))
+        )
 
     def _encoded(self, prompts: list[str]) -> dict[str, dict[str, Tensor]]:
         if not prompts:
@@ -70,7 +82,7 @@ class KeptText:
         embeds, pooled = encoded.embeds.cpu().split(1), encoded.pooled.cpu().split(1)
         made = {prompt: {"embeds": embeds[number], "pooled": pooled[number]} for number, prompt in enumerate(prompts)}
         for prompt, tensors in made.items():
-            self._kept.write(_key(prompt), tensors)
+            self._kept.write(prompt_key(prompt), tensors)
         return made
 
 
@@ -155,7 +167,8 @@ def some_values(tensor: Tensor) -> Tensor:
     return values[:: max(1, len(values) // _NUM_VALUES)]
 
 
-def _key(prompt: str) -> str:
+def prompt_key(prompt: str) -> str:
+    """The key that a prompt's embeddings are kept under."""
     return hashlib.sha256(prompt.encode()).hexdigest()
 
 

@@ -43,6 +43,7 @@ _INTEGERS = {
     4: (torch.int32, np.uint32),
     8: (torch.int64, np.uint64),
 }
+_SUFFIX = ".safetensors"
 _USED = ".used"
 _BLOCK = 4096
 
@@ -67,7 +68,7 @@ class Kept:
 
     def read(self, key: str) -> dict[str, Tensor] | None:
         """The tensors of a key, on the CPU; None: not kept, or damaged, which is logged once."""
-        path = self._path(key)
+        path = self.path(key)
         try:
             return _unpacked(key, path.read_bytes())
         except FileNotFoundError:
@@ -80,14 +81,14 @@ class Kept:
 
     def has(self, key: str) -> bool:
         """Whether there is a file of this key, damaged or not."""
-        return self._path(key).is_file()
+        return self.path(key).is_file()
 
     def write(self, key: str, tensors: Mapping[str, Tensor]) -> None:
-        """Keep them if there is room; the file appears at once. Why nothing more is kept is logged once."""
+        """Keep them if there is room. Why nothing more is kept is logged once."""
         if not self._writable:
             return
         try:
-            self._write(self._path(key), _packed(key, tensors))
+            self.put(key, tensors)
         except OSError as error:
             self._writable = False
             _LOG.warning(
@@ -95,6 +96,26 @@ class Kept:
                 self.folder,
                 error.strerror or error,
             )
+
+    def put(self, key: str, tensors: Mapping[str, Tensor]) -> int:
+        """Keep them, and return the bytes that they take on disk; the file appears at once.
+
+        Raises:
+            OSError: there is no room, or the folder cannot be written.
+        """
+        data = _packed(key, tensors)
+        self._write(self.path(key), data)
+        return _on_disk(len(data))
+
+    def sizes(self) -> dict[str, int]:
+        """The bytes on disk of each key."""
+        found = self.folder.glob(f"??/[!.]*{_SUFFIX}")
+        return {path.name.removesuffix(_SUFFIX): _on_disk(path.stat().st_size) for path in found}
+
+    def sweep(self) -> None:
+        """Delete the incomplete files of killed processes; no other process may write meanwhile."""
+        for path in self.folder.glob(f"??/.*{_SUFFIX}.*"):
+            path.unlink(missing_ok=True)
 
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,15 +139,16 @@ class Kept:
             if grown > limit:
                 raise OSError(
                     errno.EDQUOT,
-                    f"{bounded} has reached its bound of {limit / 1e9:g} GB (cache_gb); delete it or raise the "
-                    "bound to keep more",
+                    f"{bounded} has reached its bound of {limit / 1e9:g} GB (cache_gb; of stored text "
+                    "--max-gb); delete it or raise the bound to keep more",
                 )
             write_atomically(path, data, durable=False)
             file.truncate(0)
             file.write(str(grown))
 
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.safetensors"
+    def path(self, key: str) -> Path:
+        """Where a key's tensors are, if they are kept."""
+        return self.folder / key[:2] / f"{key}{_SUFFIX}"
 
 
 class _DamagedError(Exception):

@@ -45,7 +45,7 @@ class Resolution(RecipePart):
 class Recipe(RecipePart):
     """Everything that decides a run, except the paths of files and the number of processes."""
 
-    later: ClassVar[tuple[str, ...]] = (HELD_OUT, "continues_base", "offload_base")
+    later: ClassVar[tuple[str, ...]] = (HELD_OUT, "continues_base", "offload_base", "stored_text")
 
     name: Free[str] = Field(pattern=r"^[\w+-][\w.+-]*$")
     preset: Shape[str]
@@ -81,6 +81,8 @@ class Recipe(RecipePart):
     """Compile the transformer's blocks: minutes at the beginning of each stage, and faster steps."""
     cache_text: Free[bool] = False
     """Keep text embeddings on disk."""
+    stored_text: Free[bool] = False
+    """Read the text embeddings that ``python -m pipelines.encode_text`` has made; text encoders are never loaded."""
     cache_latents: Free[bool] = False
     """Keep latents of pictures on disk."""
     cache_gb: Free[float] = Field(default=50.0, gt=0, allow_inf_nan=False)
@@ -119,8 +121,7 @@ class Recipe(RecipePart):
             raise ValueError("continues_base is for a text-to-image recipe: in others the base is frozen")
         if self.quantize_base != "none" and self.stages[0].trains_base:
             raise ValueError(f"a base that trains cannot be quantized: quantize_base is {self.quantize_base}, not none")
-        if self.offload_base:
-            self._check_offloading()
+        self._check_what_saves_memory()
         for number, stage in enumerate(self.stages):
             if stage.global_batch % self.micro_batch:
                 raise ValueError(
@@ -139,7 +140,13 @@ class Recipe(RecipePart):
                 raise ValueError(f"{both[0]} is held out, and stages.{stage.task}.manifests would train on it")
         return self
 
-    def _check_offloading(self) -> None:
+    def _check_what_saves_memory(self) -> None:
+        if self.stored_text and self.cache_text:
+            raise ValueError("stored_text has every prompt on disk: set cache_text to false")
+        if self.stored_text and (drawn := [stage.task for stage in self.stages if stage.scenes is not None]):
+            raise ValueError(f"stages.{drawn[0]} draws scenes and captions while it trains: set stored_text to false")
+        if not self.offload_base:
+            return
         if self.stages[0].trains_base:
             raise ValueError("offload_base keeps frozen blocks on the CPU, and here the base trains: set it to false")
         if not self.gradient_checkpointing:
