@@ -1,10 +1,13 @@
 """Tiny manifests of every task, as the builders make them of the synthetic dataset, without the engine."""
 
+import json
 import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
 
 from cologen.datagen.control.policy import ConditionMix, ControlPolicy
@@ -18,6 +21,7 @@ from cologen.datagen.passes.grounding import GroundingPass, GroundingRecipe
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.pairs import PairPass, PairRecipe
 from cologen.datagen.passes.reading import Reader
+from cologen.datagen.randomness import generator
 from cologen.datagen.records import Image
 from cologen.datagen.world.formats import World, ensure
 from cologen.trainer.data.world import HELD_OUT_TASKS
@@ -55,6 +59,25 @@ def data(built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, with the rows' copies in a cache folder of the tests' own."""
     monkeypatch.setenv("COLOGEN_CACHE", str(built.parent / "cache"))
     return built
+
+
+@pytest.fixture
+def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with ``editing-triplets`` of a user's own 12 pairs in parts of 8, all of 64 x 48, of which each
+    third one (the second, the fifth and so on) has two source pictures."""
+    monkeypatch.setenv("COLOGEN_CACHE", str(tmp_path / "cache"))
+    root, lines = tmp_path / "own", list[str]()
+    root.mkdir()
+    for number in range(12):
+        pixels = generator(number, "several").integers(0, 256, (3, HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8)
+        names = [f"{number}-{role}.png" for role in ("first", "second", "target")]
+        for name, small in zip(names, pixels, strict=True):
+            PIL.Image.fromarray(small.repeat(8, axis=0).repeat(8, axis=1)).save(root / name)
+        source = names[:2] if number % 3 == 1 else names[0]
+        lines.append(json.dumps({"source": source, "target": names[2], "instruction": f"change {number}"}))
+    (root / "train.jsonl").write_text("\n".join(lines))
+    _build(_editing(root, Folder.open(tmp_path / "data" / "editing-triplets")))
+    return tmp_path / "data"
 
 
 def _build(pass_: Pass) -> None:

@@ -57,7 +57,7 @@ def test_who_knows_the_velocity_loses_nothing(bundle: Bundle):
     if (exponent := bundle.preset.shift_exponent(model.velocity.shape[1])) is not None:
         time = flow.shift(time, exponent)
     assert model.asked["timestep"].equal(time)
-    assert model.asked["source"].tokens.shape == model.asked["hidden_states"].shape
+    assert model.asked["source"][0].tokens.shape == model.asked["hidden_states"].shape
 
 
 def test_who_says_nothing_loses_the_velocity_s_square(bundle: Bundle):
@@ -77,7 +77,7 @@ def test_the_model_is_told_what_the_pipeline_tells_it():
     assert model.asked["guidance"].tolist() == [1.0, 1.0, 1.0]
     side = 16 // distilled.codec.downscale // distilled.preset.patch
     places = [[1, row, column] for row in range(side) for column in range(side)]
-    assert model.asked["source"].ids.tolist() == places
+    assert model.asked["source"][0].ids.tolist() == places
     assert model.asked["img_ids"].tolist() == [[0, row, column] for _, row, column in places]
 
 

@@ -22,7 +22,7 @@ class Pair:
     blank, one at least.
 
     ``subject`` names what both pictures show, where that is all they share. ``mask_uri`` is the source with the region
-    that was edited erased (alpha 0).
+    that was edited erased (alpha 0). ``more_source_uris`` name further sources, each a whole picture of any size.
     """
 
     pair_id: str
@@ -39,6 +39,7 @@ class Pair:
     edit_type: str | None = None
     subject: str | None = None
     scores: Scores = ()
+    more_source_uris: tuple[str, ...] = ()
 
     @property
     def instruction(self) -> str:

@@ -20,6 +20,7 @@ from cologen.datagen.grounding import marks
 from cologen.datagen.images import Picture
 from cologen.datagen.manifest import maps
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest.schemas import more_sources
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.records import Reason, RejectedError
 from cologen.datagen.rle import Mask
@@ -29,6 +30,8 @@ from cologen.pictures.masks import HOLE_GREY
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One training sample in pixels: RGB in [0, 255].
+
+    ``more_sources`` follow ``source`` where a sample has several, each in a size of its own.
 
     ``mask`` is 1 where the target has to be generated; None for tasks without a mask.
 
@@ -42,6 +45,7 @@ class Sample:
     prompt: str
     mask: Mask | None = None
     online: ConditionKind | None = None
+    more_sources: tuple[Picture, ...] = ()
 
 
 def render(row: Mapping[str, Any], root: Path, folder: Folder | None = None) -> Sample:
@@ -103,8 +107,9 @@ def _map(row: Mapping[str, Any], root: Path, folder: Folder | None) -> bytes:
 
 
 def _pair(row: Mapping[str, Any], root: Path) -> Sample:
-    """The two pictures of a pair, each cut from its image where the row has a box for it."""
-    uris = dict.fromkeys((row["source_uri"], row["target_uri"]))  # one image may hold both
+    """The pictures of a pair, source and target cut from their images where the row has boxes for them."""
+    more = more_sources(row)
+    uris = dict.fromkeys((row["source_uri"], row["target_uri"], *more))  # one image may hold several
     whole = {uri: images.decode(images.read_bytes(root, uri)) for uri in uris}
     source = _cut(whole[row["source_uri"]], row["source_box"])
     target = _cut(whole[row["target_uri"]], row["target_box"])
@@ -112,7 +117,7 @@ def _pair(row: Mapping[str, Any], root: Path) -> Sample:
     if (width, height) != (row["width"], row["height"]):
         detail = f"the row says {row['width']}x{row['height']}, its target is {width}x{height}"
         raise RejectedError(Reason.SIZE_MISMATCH, detail)
-    return Sample(source=source, target=target, prompt=row["caption"])
+    return Sample(source=source, target=target, prompt=row["caption"], more_sources=tuple(whole[uri] for uri in more))
 
 
 def _cut(picture: Picture, box: Sequence[float] | None) -> Picture:

@@ -16,7 +16,7 @@ from torch import Tensor
 from cologen.model.routing import Routing
 from cologen.model.source import SourceCache, SourceTokens
 from cologen.model.steps import Step
-from cologen.model.transformer import WovenTransformer
+from cologen.model.transformer import Sources, WovenTransformer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class Denoiser:
     guidance: Float[Tensor, "draws"] | None
     cfg_scale: float
     beside: Float[Tensor, "draws tokens beside_dim"] | None
-    source: CallSource | SourceTokens | None
+    source: CallSource | SourceTokens | Sequence[SourceTokens] | None
     attention_kwargs: dict[str, Any]
 
     def velocity(
@@ -117,9 +117,7 @@ class Denoiser:
         away = self._ask("uncond", hidden, time, against, source)
         return away + self.cfg_scale * (toward - away)
 
-    def _ask(
-        self, branch: str, hidden: Tensor, time: Tensor, words: Words, source: SourceCache | SourceTokens | None
-    ) -> Tensor:
+    def _ask(self, branch: str, hidden: Tensor, time: Tensor, words: Words, source: Sources) -> Tensor:
         # The names of the branches are those that step caches of diffusers know.
         with self.transformer.cache_context(branch):
             return self.transformer(

@@ -4,18 +4,21 @@ The list of a split is either JSON lines, ``train.jsonl`` (``val.jsonl``), with 
 
     {"source": "before/0001.jpg", "target": "after/0001.jpg", "instruction": "Make the sky pink.", "edit_type": "color"}
     {"source": "a.tar#0002-in.png", "target": "a.tar#0002-out.png", "instruction": ["Add a dog.", "Put a dog in."]}
+    {"source": ["room.jpg", "lamp.jpg"], "target": "c.jpg", "instruction": "Put the lamp of image 2 into the room."}
 
 or Parquet, ``train.parquet`` or ``train-00000-of-00008.parquet`` … (``val…``), at the root or in its folder ``data``,
 with the same columns; ``source`` and ``target`` are paths there too, or the encoded pictures themselves (binary, or
 the struct of ``bytes`` and ``path`` that public image datasets have).
 
-Paths are relative to the folder and stay inside it. An ``instruction`` is a string or a list of phrasings;
+Paths are relative to the folder and stay inside it. A ``source`` of several pictures is a list of paths, in JSON lines
+alone; the first is the one that is compared with the target. An ``instruction`` is a string or a list of phrasings;
 ``edit_type`` may be left out. A line or row that cannot be used is counted with its reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -71,7 +74,17 @@ def _open_parquet(root: Path, split: str) -> Dataset[Pair]:
 
 
 def _of_line(root: Path, split: str, key: str, payload: bytes) -> Reading[Pair]:
-    return _of_row(root, split, ("source", "target"), key, fields.parse_record(payload))
+    row = fields.parse_record(payload)
+    if not isinstance(row.get("source"), list):
+        return _of_row(root, split, ("source", "target"), key, row)
+    if not row["source"]:
+        raise RejectedError(Reason.MALFORMED_RECORD, "source is a list without a picture")
+    first, *more = ({**row, "source": each} for each in row["source"])
+    reading = _of_row(root, split, ("source", "target"), key, first)
+    uris = tuple(addresses.tidied(fields.text(each, "source")) for each in more)
+    for uri in uris:
+        images.probe(root, uri)
+    return replace(reading, item=reading.item and replace(reading.item, more_source_uris=uris))
 
 
 def _of_row(root: Path, split: str, paths: Sequence[str], key: str, row: fields.Record) -> Reading[Pair]:

@@ -21,7 +21,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cologen.datagen.faults import attempt
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.manifest.schemas import MIX_COLUMNS, REJECTED_SCHEMA, SCHEMAS, Task
+from cologen.datagen.manifest.schemas import (
+    MIX_COLUMNS,
+    MORE_SOURCES,
+    REJECTED_SCHEMA,
+    SCHEMAS,
+    Task,
+    more_sources,
+    schema_of,
+)
 from cologen.datagen.records import RejectedError, Rejection
 
 _REPORT_KEY = b"cologen.report"
@@ -39,7 +47,10 @@ class PartContent:
     @classmethod
     def of(cls, task: Task, rows: Sequence[dict[str, Any]], rejections: list[Rejection]) -> PartContent:
         """Content from rows that each hold every column of the task's schema."""
-        return cls(task, {name: [row[name] for row in rows] for name in SCHEMAS[task].names}, rejections)
+        columns = {name: [row[name] for row in rows] for name in SCHEMAS[task].names}
+        if any(map(more_sources, rows)):
+            columns[MORE_SOURCES.name] = list(map(more_sources, rows))
+        return cls(task, columns, rejections)
 
 
 class PartReport(BaseModel):
@@ -139,7 +150,7 @@ def read_part(folder: Folder, file: str, columns: Sequence[str] | None = None) -
 
 def _stored(content: PartContent) -> tuple[pa.Table, list[Rejection]]:
     """The rows as a table of the task's schema, and a rejection for each row that does not fit into it."""
-    schema = SCHEMAS[content.task]
+    schema = schema_of(content.task, content.columns)
     whole = attempt(partial(pa.table, content.columns, schema=schema))
     if not isinstance(whole, RejectedError):
         return whole, []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -100,6 +101,35 @@ SCHEMAS: dict[Task, pa.Schema] = {
     ),
     "editing": pa.schema([*_COMMON, *_PAIR, pa.field("edit_type", pa.string(), nullable=False)]),
 }
+MORE_SOURCES = pa.field("more_source_uris", pa.list_(pa.string()), nullable=False)
+"""The pictures that follow the first source of a pair, each taken whole. A part has this column only where one of its
+rows has such pictures, so a manifest without them has the same bytes as before there was this column."""
+
+_WITH_MORE_SOURCES = ("customized", "editing")
+
+
+def more_sources(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The addresses of a row's sources after the first one."""
+    return tuple(row.get(MORE_SOURCES.name) or ())
+
+
+def schema_of(task: Task, columns: Collection[str]) -> pa.Schema:
+    """The schema of a part that has these columns."""
+    return whole_schema(task) if MORE_SOURCES.name in columns else SCHEMAS[task]
+
+
+def whole_schema(task: Task) -> pa.Schema:
+    """All columns that a part of the task may have."""
+    return SCHEMAS[task].append(MORE_SOURCES) if task in _WITH_MORE_SOURCES else SCHEMAS[task]
+
+
+def completed(table: pa.Table, task: Task) -> pa.Table:
+    """A part's rows with all columns that a part of the task may have."""
+    if table.num_columns == len(whole_schema(task)):
+        return table
+    return table.append_column(MORE_SOURCES, pa.array([[]] * len(table), MORE_SOURCES.type))
+
+
 MIX_COLUMNS: dict[Task, str | None] = {
     "inpaint": "mask_kind",
     "grounding": "referring",

@@ -21,6 +21,7 @@ from cologen.datagen.faults import attempt
 from cologen.datagen.images import Picture
 from cologen.datagen.images.glance import REDUCTION, glance
 from cologen.datagen.manifest import PartContent
+from cologen.datagen.manifest.schemas import MORE_SOURCES
 from cologen.datagen.pair_records import Pair
 from cologen.datagen.pairs.filters import PairPolicy, check_change, check_scores, check_sizes
 from cologen.datagen.pairs.likeness import Likeness, likeness
@@ -112,12 +113,14 @@ def cropped_likeness(small: Picture, box: Box | None) -> Likeness:
 
 
 def _checked(pair: Pair, policy: PairPolicy, look: _Look) -> tuple[Likeness, Likeness]:
-    """Source and target of a pair that passes."""
+    """Source and target of a pair that passes; its further sources only have to be readable."""
     check_scores(pair.scores, policy)
     check_sizes(pair, policy)
     source = cropped_likeness(look(pair.source_uri), pair.source_box)
     target = cropped_likeness(look(pair.target_uri), pair.target_box)
     check_change(source, target, policy)
+    for uri in pair.more_source_uris:
+        look(uri)
     return source, target
 
 
@@ -132,6 +135,7 @@ def _row(recipe: PairRecipe, sample_id: str, pair: Pair, source_hash: int, targe
         "target_hash": target_hash,
         "instruction": words,
         "scores": [{"name": name, "value": value} for name, value in pair.scores],
+        MORE_SOURCES.name: pair.more_source_uris,
     }
     if recipe.task == "editing":
         return row | {"edit_type": pair.edit_type or UNNAMED}

@@ -11,7 +11,7 @@ from cologen.datagen import images
 from cologen.datagen.datasets.files import fields
 from cologen.datagen.manifest import maps
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.manifest.schemas import Task
+from cologen.datagen.manifest.schemas import Task, more_sources
 from cologen.datagen.passes.recipes import Recipe
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import RejectedError
@@ -92,6 +92,11 @@ def _map_problems(row: Mapping[str, Any], folder: Folder) -> Iterator[str]:
 
 
 def _pair_picture_problems(row: Mapping[str, Any], root: Path) -> Iterator[str]:
+    for number, uri in enumerate(more_sources(row), 2):
+        try:
+            images.probe(root, uri)
+        except RejectedError as error:
+            yield f"its source {number} cannot be used: {error}"
     for role in ("source", "target"):
         try:
             size = images.probe(root, row[f"{role}_uri"])

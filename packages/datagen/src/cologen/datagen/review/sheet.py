@@ -69,7 +69,8 @@ def tiles_of(row: Mapping[str, Any], root: Path, folder: Folder | None = None) -
         tiles = {"picture": picture, "objects": _with_concepts(picture, row)}
     else:
         sample = render(row, root, folder)
-        tiles = {"source": sample.source, "target": sample.target}
+        more = {f"source {number}": picture for number, picture in enumerate(sample.more_sources, 2)}
+        tiles = {"source": sample.source, **more, "target": sample.target}
         if sample.online:
             tiles["source"] = _labelled(fitted(sample.source, TILE_SIDE), f"{sample.online}: extracted online")
         if sample.mask is not None:

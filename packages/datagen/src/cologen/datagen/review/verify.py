@@ -26,7 +26,7 @@ from cologen.datagen.faults import attempt
 from cologen.datagen.manifest import MANIFEST_NAME, Manifest, PartReport, inspect_manifest, read_part, recipe_hash
 from cologen.datagen.manifest import maps as control_maps
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.manifest.schemas import MIX_COLUMNS, REJECTED_SCHEMA, SCHEMAS
+from cologen.datagen.manifest.schemas import MIX_COLUMNS, REJECTED_SCHEMA, schema_of
 from cologen.datagen.passes.pairs import PairRecipe
 from cologen.datagen.passes.recipes import Recipe, recipe_of
 from cologen.datagen.records import Reason, RejectedError
@@ -159,7 +159,7 @@ def _file_problems(folder: Folder, manifest: Manifest, part: PartReport) -> Iter
 
 
 def _table_problems(table: pa.Table, file: str, manifest: Manifest, part: PartReport) -> Iterator[str]:
-    schema = SCHEMAS[manifest.task] if file == part.file else REJECTED_SCHEMA
+    schema = schema_of(manifest.task, table.schema.names) if file == part.file else REJECTED_SCHEMA
     if not table.schema.equals(schema):
         yield f"columns are {table.schema.names}, expected {schema.names} and their types"
     elif file == part.rejected_file:

@@ -25,7 +25,7 @@ class Batch:
 
     ``source`` is None where a base is trained on text alone. ``mask`` is 1 where the target has to be generated:
     everywhere in tasks without a mask. ``places`` are the samples' positions in the stage's endless sequence, by which
-    their random numbers are keyed.
+    their random numbers are keyed. ``more_sources`` are each sample's second source, third one and so on.
     """
 
     source: Pictures | None
@@ -34,6 +34,12 @@ class Batch:
     prompts: tuple[str, ...]
     tasks: tuple[str, ...]
     places: tuple[int, ...]
+    more_sources: tuple[Pictures, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Pictures, ...]:
+        """All sources, the first one first."""
+        return () if self.source is None else (self.source, *self.more_sources)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -46,17 +52,24 @@ class Batch:
             prompts=self.prompts[part],
             tasks=self.tasks[part],
             places=self.places[part],
+            more_sources=tuple(each[part] for each in self.more_sources),
         )
 
     def to(self, device: torch.device) -> Batch:
         """The same with its pictures on ``device``."""
         source = None if self.source is None else self.source.to(device, non_blocking=True)
         target, mask = (each.to(device, non_blocking=True) for each in (self.target, self.mask))
-        return replace(self, source=source, target=target, mask=mask)
+        more = tuple(each.to(device, non_blocking=True) for each in self.more_sources)
+        return replace(self, source=source, target=target, mask=mask, more_sources=more)
+
+
+def named_sources(batch: Batch) -> dict[str, Pictures]:
+    """The sources as a grid shows them: "source", "source 2" and so on."""
+    return {f"source {number}" if number > 1 else "source": each for number, each in enumerate(batch.sources, 1)}
 
 
 def together(batches: Sequence[Batch]) -> Batch:
-    """The samples of several batches, all of one size, as one."""
+    """The samples of several batches, all of one size and one number of sources, as one."""
     sources = [batch.source for batch in batches if batch.source is not None]
     return Batch(
         source=torch.cat(sources) if sources else None,
@@ -65,6 +78,7 @@ def together(batches: Sequence[Batch]) -> Batch:
         prompts=tuple(prompt for batch in batches for prompt in batch.prompts),
         tasks=tuple(task for batch in batches for task in batch.tasks),
         places=tuple(place for batch in batches for place in batch.places),
+        more_sources=tuple(map(torch.cat, zip(*(batch.more_sources for batch in batches), strict=True))),
     )
 
 

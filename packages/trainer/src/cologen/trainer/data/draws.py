@@ -18,11 +18,14 @@ from cologen.datagen.randomness import generator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Randomness:
-    """Standard normal numbers for a micro batch: of the latents' shape, one per time, and one per router logit."""
+    """Standard normal numbers for a micro batch: of the latents' shape, one per time, and one per router logit.
+
+    ``routing`` has the logits of all samples' first sources, then those of their second ones and so on.
+    """
 
     noise: Float[Tensor, "batch channels rows columns"]
     time: Float[Tensor, "batch"]
-    routing: Float[Tensor, "batch blocks *tokens experts"]
+    routing: Float[Tensor, "sources_by_batch blocks *tokens experts"]
 
 
 def draw(
@@ -33,15 +36,18 @@ def draw(
     latent: Sequence[int],
     routing: Sequence[int],
     device: torch.device,
+    num_sources: int = 1,
 ) -> Randomness:
-    """The random numbers of the samples at ``places``; ``latent`` and ``routing`` are the shapes for one sample."""
+    """The random numbers of the samples at ``places``; ``latent`` is the shape for one sample, ``routing`` for one
+    source."""
     noise, time, logits = [], [], []
     for place in places:
         rng = generator(seed, "training", stage, place)
         time.append(np.float32(rng.standard_normal(dtype=np.float32)))  # a single draw is a Python float
-        logits.append(rng.standard_normal(tuple(routing), dtype=np.float32))
+        logits.append(rng.standard_normal((num_sources, *routing), dtype=np.float32))
         noise.append(rng.standard_normal(tuple(latent), dtype=np.float32))
-    numbers = (torch.from_numpy(np.stack(each)).to(device) for each in (noise, time, logits))
+    by_source = np.concatenate(np.stack(logits, axis=1))
+    numbers = (torch.from_numpy(each).to(device) for each in (np.stack(noise), np.stack(time), by_source))
     return Randomness(**dict(zip(("noise", "time", "routing"), numbers, strict=True)))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from cologen.datagen.images import addresses
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest.schemas import more_sources
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.randomness import derived_seed
 from cologen.datagen.records import RejectedError
@@ -51,7 +52,7 @@ class OpenedComponent:
         names = ["image_uri", "source_uri", "target_uri"]
         if row.get("map_hash") is None:  # else it is beside the manifest, and its hash is compared
             names.append("condition_uri")
-        for address in filter(None, map(row.get, names)):
+        for address in filter(None, [*map(row.get, names), *more_sources(row)]):
             path, _ = addresses.locate(self.rows.root, address)
             if Path(path).stat().st_mtime > self.built:
                 return address
@@ -105,7 +106,8 @@ class Fetcher:
         paired = any(self.components[each.component].paired for each in work.assignments)
         sourced = paired or self.task != "text-to-image"
         masked = sourced and any(each.masked for each in self.components)
-        pixels = Pixels.blank(len(work.assignments), work.size, sourced=sourced, masked=masked)
+        num_more = work.num_sources - 1 if sourced else 0
+        pixels = Pixels.blank(len(work.assignments), work.size, sourced=sourced, masked=masked, num_more=num_more)
         failures, changed = list[Failure](), dict[tuple[str, str], None]()
         labels = [self._sample(*numbered, pixels, failures, changed) for numbered in enumerate(work.assignments)]
         places = tuple(one.place for one in work.assignments)
@@ -161,6 +163,8 @@ class Fetcher:
             pixels.source[number] = pixels.target[number]
         else:
             fit(sample.source, pixels.source[number], at, row.get("condition"))
+        for picture, into in zip(sample.more_sources, pixels.more_sources, strict=True):
+            fit(picture, into[number], at)
         if pixels.mask is not None:
             if sample.mask is None:
                 pixels.mask[number] = 1

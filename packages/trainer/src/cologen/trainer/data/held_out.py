@@ -17,6 +17,7 @@ import torch
 
 from cologen.datagen.manifest import recipe_hash
 from cologen.datagen.manifest.folder import Folder
+from cologen.datagen.manifest.schemas import more_sources
 from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.randomness import derived_seed
 from cologen.trainer.data.batch import Batch
@@ -76,7 +77,9 @@ class HeldOutRows:
     def _work(self, number: int) -> Work:
         row = self.rows[number]
         place = derived_seed(self.seed, "held_out", row.sample_id)
-        return Work(self.sizes[number], (Assignment(place, row.component, (row.row,)),))
+        columns = self.fetcher.components[row.component].rows.row(row.row)
+        assignment = Assignment(place, row.component, (row.row,))
+        return Work(self.sizes[number], (assignment,), num_sources=1 + len(more_sources(columns)))
 
 
 def open_held_out(

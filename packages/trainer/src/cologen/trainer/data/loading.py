@@ -25,7 +25,7 @@ from cologen.datagen.pair_records import ConditionKind
 from cologen.trainer.data.batch import Batch, LoadedStep, Mask, Pictures
 from cologen.trainer.data.draws import with_captions_dropped
 from cologen.trainer.data.fetching import Failure, Fetched, Fetcher, OpenedComponent
-from cologen.trainer.data.manifests import ManifestRows, open_manifest, read_columns
+from cologen.trainer.data.manifests import ManifestRows, open_manifest, read_columns, source_counts
 from cologen.trainer.data.online import OnlineControl, Prepared, drawn, kinds_wanted
 from cologen.trainer.data.scenes import SceneRows
 from cologen.trainer.data.workers import in_order
@@ -144,8 +144,8 @@ def open_stage(
     if stage.scenes is not None:
         weights = stage.scenes.shares
         opened = {name: SceneRows(stage.scenes, paired=name != stage.scenes.name) for name in weights}
-    planned = (Component(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
-    plan = Plan(recipe.seed, tuple(planned), stage.global_batch)
+    drawn_from = (Component(name, rows.num_rows, weights[name], rows.fingerprint) for name, rows in opened.items())
+    plan = Plan(recipe.seed, tuple(drawn_from), stage.global_batch)
     _log_repeats(plan)
     manifests = {name: rows for name, rows in opened.items() if isinstance(rows, ManifestRows)}
     squares = len(bucket_sizes(recipe.resolution)) == 1
@@ -157,12 +157,18 @@ def open_stage(
         for name, rows in opened.items()
     )
     kinds = frozenset[ConditionKind]().union(*map(kinds_wanted, manifests.values()))
+    planned = (
+        one_component_a_step(plan, bucket_sizes(recipe.resolution)[0])
+        if stage.scenes is not None
+        else schedule(plan, recipe.resolution, sizes, [source_counts(rows) for rows in manifests.values()])
+    )
+    for bucket in planned.buckets:
+        if bucket.num_sources > 1 and bucket.plan is not plan:
+            _log_repeats(bucket.plan)
     return StageSamples(
         recipe=recipe,
         number=number,
-        schedule=one_component_a_step(plan, bucket_sizes(recipe.resolution)[0])
-        if stage.scenes is not None
-        else schedule(plan, recipe.resolution, sizes),
+        schedule=planned,
         fetcher=Fetcher(components=components, seed=recipe.seed, task=stage.task),
         loading=loading or Loading(),
         online_kinds=frozenset() if stage.trains_base else kinds,
@@ -213,6 +219,7 @@ def _on_device(fetched: Fetched, device: torch.device) -> Prepared:
         prompts=tuple(one.prompt for one in labels),
         tasks=tuple(one.task for one in labels),
         places=fetched.places,
+        more_sources=tuple(_planes(each, device) for each in pixels.more_sources),
     )
     return Prepared(batch=batch, online=tuple(one.online for one in labels), failures=fetched.failures)
 

@@ -14,13 +14,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from jaxtyping import Int64
 
 from cologen.datagen import cache, images
 from cologen.datagen.manifest import MANIFEST_NAME, Manifest, PartReport, load_manifest, recipe_hash
 from cologen.datagen.manifest.folder import Folder
-from cologen.datagen.manifest.schemas import SCHEMAS
+from cologen.datagen.manifest.schemas import MORE_SOURCES, Task, completed, schema_of, whole_schema
 
 _ROWS_FILE = "rows.arrow"
 _ROWS_PER_BATCH = 8192
@@ -129,6 +132,17 @@ def read_columns(rows: ManifestRows, names: Sequence[str]) -> pa.Table:
         return pa.ipc.open_file(file, options=options).read_all().select(list(names))
 
 
+def source_counts(rows: ManifestRows) -> Int64[np.ndarray, "rows"]:
+    """How many source pictures each row has."""
+    with pa.memory_map(str(rows.file)) as file:
+        names = pa.ipc.open_file(file).schema.names
+    if MORE_SOURCES.name not in names:
+        return np.ones(rows.num_rows, np.int64)
+    compute: Any = pc  # whose functions are made when it is imported
+    more = compute.list_value_length(read_columns(rows, [MORE_SOURCES.name])[MORE_SOURCES.name])
+    return 1 + more.to_numpy().astype(np.int64)
+
+
 def _refuse_unusable(folder: Folder, manifest: Manifest, tasks: tuple[str, ...]) -> None:
     if manifest.task not in tasks:
         raise ValueError(f"{folder} holds samples of task {manifest.task}, expected {' or '.join(tasks)}")
@@ -160,10 +174,10 @@ def _fingerprint(manifest: Manifest) -> str:
 
 def _copy_rows(folder: Folder, manifest: Manifest, into: Path, progress: RowsCopied) -> None:
     """Write all rows in batches of one length, so that a row's batch is a division away."""
-    path, schema = into / _ROWS_FILE, SCHEMAS[manifest.task]
+    path, schema = into / _ROWS_FILE, whole_schema(manifest.task)
     try:
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-            for batch in _even_batches(_part_rows(folder, part, schema, progress) for part in manifest.parts):
+            for batch in _even_batches(_part_rows(folder, part, manifest.task, progress) for part in manifest.parts):
                 writer.write_table(batch)
     except OSError as error:
         path.unlink(missing_ok=True)  # on a full disk the partial copy only takes space
@@ -187,13 +201,13 @@ def _even_batches(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield rest.combine_chunks()
 
 
-def _part_rows(folder: Folder, part: PartReport, schema: pa.Schema, progress: RowsCopied) -> pa.Table:
-    """One part's rows, after comparing its bytes with the recorded hash."""
+def _part_rows(folder: Folder, part: PartReport, task: Task, progress: RowsCopied) -> pa.Table:
+    """One part's rows with all columns of the task, after comparing its bytes with the recorded hash."""
     data = folder.read(part.file)
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise ValueError(f"{folder}/{part.file} is damaged: its bytes are not those that were written. {_VERIFY}")
     table = pq.read_table(pa.BufferReader(data))
-    if len(table) != part.rows or not table.schema.equals(schema):
+    if len(table) != part.rows or not table.schema.equals(schema_of(task, table.schema.names)):
         raise ValueError(f"{folder}/{part.file} holds other rows or columns than {MANIFEST_NAME} says. {_VERIFY}")
     progress(len(table))
-    return table
+    return completed(table, task)

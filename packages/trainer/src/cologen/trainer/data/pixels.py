@@ -27,21 +27,23 @@ class Pixels:
     """A micro batch: RGB in [0, 255].
 
     ``source`` is None where a base is trained on text alone. ``mask`` is 1 where the target has to be generated; None
-    means everywhere.
+    means everywhere. ``more_sources`` are each sample's further source pictures, as many for all of them.
     """
 
     source: UInt8[np.ndarray, "batch height width 3"] | None
     target: UInt8[np.ndarray, "batch height width 3"]
     mask: UInt8[np.ndarray, "batch height width"] | None
+    more_sources: tuple[UInt8[np.ndarray, "batch height width 3"], ...] = ()
 
     @classmethod
-    def blank(cls, num_samples: int, size: Size, *, sourced: bool, masked: bool) -> Pixels:
+    def blank(cls, num_samples: int, size: Size, *, sourced: bool, masked: bool, num_more: int = 0) -> Pixels:
         """Memory for some samples, to be filled."""
         shape = (num_samples, size[1], size[0])
         return cls(
             source=slots.empty((*shape, 3)) if sourced else None,
             target=slots.empty((*shape, 3)),
             mask=slots.empty(shape) if masked else None,
+            more_sources=tuple(slots.empty((*shape, 3)) for _ in range(num_more)),
         )
 
 

@@ -30,6 +30,12 @@ class Latents:
     """A picture that the base draws together with the target, at position 1 of the pictures."""
     given: Bool[Tensor, "batch"] | None = None
     """The samples whose second picture is there without noise, and is not drawn; None: none is."""
+    more_sources: tuple[Float[Tensor, "batch channels _ _"], ...] = ()
+
+    @property
+    def sources(self) -> tuple[Float[Tensor, "batch channels _ _"], ...]:
+        """All sources, the first one first."""
+        return () if self.source is None else (self.source, *self.more_sources)
 
     @property
     def drawn(self) -> tuple[int, ...]:
@@ -48,7 +54,8 @@ def encode(bundle: Bundle, batch: Batch) -> Latents:
     codec = bundle.codec
     masked = codec.encode(holed(batch)) if Layout.of(bundle.transformer, codec).fill else None
     source = None if batch.source is None else codec.encode(signed(batch.source))
-    return Latents(target=codec.encode(signed(batch.target)), source=source, masked=masked)
+    more = tuple(codec.encode(signed(each)) for each in batch.more_sources)
+    return Latents(target=codec.encode(signed(batch.target)), source=source, masked=masked, more_sources=more)
 
 
 class Encoder:

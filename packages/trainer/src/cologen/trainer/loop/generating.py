@@ -41,15 +41,19 @@ def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Made
 
 
 def _denoiser(bundle: Bundle, layout: Layout, batch: Batch, size: Size, like: Tensor) -> Denoiser:
-    """The model with what it reads at every step: the source, and for a Fill base the target with its hole in grey."""
-    source, scale = batch.source, bundle.preset.guidance
+    """The model with what it reads at every step: the sources, and for a Fill base the target with its hole in grey."""
+    scale = bundle.preset.guidance
+    sources = [
+        layout.source(bundle.codec, signed(each), number, size, len(batch), like)
+        for number, each in enumerate(batch.sources, 1)
+    ]
     return Denoiser(
         transformer=bundle.transformer,
         ids=layout.ids(size).to(like.device),
         guidance=None if scale is None else torch.full_like(like[:, 0, 0], scale),
         cfg_scale=1.0,
         beside=layout.beside(bundle.codec, holed(batch), batch.mask.float(), like) if layout.fill else None,
-        source=None if source is None else layout.source(bundle.codec, signed(source), 1, size, len(batch), like),
+        source=sources or None,
         attention_kwargs={},
     )
 

@@ -61,7 +61,7 @@ def losses_at(
     prompts: Prompts,
     time: Float[Tensor, "batch"],
     noise: Float[Tensor, "batch channels rows columns"],
-    routing: Float[Tensor, "batch blocks *tokens experts"] | None,
+    routing: Float[Tensor, "sources_by_batch blocks *tokens experts"] | None,
     task_experts: Int[Tensor, "batch"] | None = None,
 ) -> Losses:
     """The losses at given times in (0, 1], with given noise; ``routing`` is that of the routers, None: they have none.
@@ -89,7 +89,7 @@ def losses_at(
     if latents.masked is not None:
         hole = pack_mask(mask.float(), layout.downscale, layout.patch)
         hidden = fill_target(hidden, pack(latents.masked, layout.patch).to(dtype), hole.to(dtype))
-    source = None if latents.source is None else layout.source_of(latents.source, 1, (rows, columns), hidden)
+    sources = [layout.source_of(each, k, (rows, columns), hidden) for k, each in enumerate(latents.sources, 1)]
     output = model(
         hidden_states=hidden,
         encoder_hidden_states=prompts.embeds,
@@ -98,8 +98,8 @@ def losses_at(
         img_ids=ids.to(hidden.device),
         txt_ids=layout.text_ids(prompts.embeds.shape[1]).to(hidden.device),
         guidance=_guidance(bundle, hidden),
-        source=source,
-        routing_noise=routing if source is not None else None,
+        source=sources or None,
+        routing_noise=routing if sources else None,
         task_experts=task_experts,
     )
     error = F.mse_loss(output.sample.float(), flow.velocity(target, noise), reduction="none")

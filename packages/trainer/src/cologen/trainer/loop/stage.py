@@ -129,6 +129,7 @@ def _micro_loss(run: Run, learner: Learner, encoder: Encoder, stage: Stage, batc
             latent=latents.drawn,
             routing=_routing_shape(run.bundle, latents),
             device=run.processes.device,
+            num_sources=max(1, len(latents.sources)),
         )
         task_experts = _task_experts(run, stage, batch)
         found = losses(learner.model, run.bundle, moved, latents, prompts, draws, task_experts)
@@ -154,7 +155,7 @@ def _given(run: Run, stage: Stage, batch: Batch) -> Tensor | None:
 
 
 def _routing_shape(bundle: Bundle, latents: Latents) -> tuple[int, ...]:
-    """The shape of one sample's ε of eq. 2."""
+    """The shape of one source's ε of eq. 2."""
     model: Any = bundle.transformer
     if latents.source is None:
         return (0, 0)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from cologen.datagen.randomness import generator
 from cologen.model.text import Prompts
-from cologen.trainer.data.batch import Batch, Mask, together
+from cologen.trainer.data.batch import Batch, Mask, named_sources, together
 from cologen.trainer.data.held_out import HeldOutRows
 from cologen.trainer.distributed import loaded_into, resharded
 from cologen.trainer.loop.encoding import Encoder, Latents
@@ -139,10 +139,10 @@ class Validator:
         )
 
     def _drawn(self) -> tuple[HeldOutSample, ...]:
-        """The samples of the grid, in batches of one size."""
+        """The samples of the grid, in batches of one size and one number of sources."""
         found: list[HeldOutSample] = []
         numbered = zip(self._shown, self._samples, strict=True)
-        for _, group in groupby(numbered, key=lambda each: each[1].target.shape):
+        for _, group in groupby(numbered, key=lambda each: (each[1].target.shape, len(each[1].sources))):
             numbers, batches = zip(*group, strict=True)
             batch = together(batches).to(self._run.processes.device)
             made = generate(
@@ -152,8 +152,8 @@ class Validator:
         return tuple(found)
 
     def _described(self, numbers: Sequence[int], batch: Batch, made: UInt8[Tensor, "..."]) -> list[HeldOutSample]:
-        columns = {"source": batch.source, "target": batch.target, "generated": made}
-        shown = {name: each.permute(0, 2, 3, 1).cpu().numpy() for name, each in columns.items() if each is not None}
+        columns = {**named_sources(batch), "target": batch.target, "generated": made}
+        shown = {name: each.permute(0, 2, 3, 1).cpu().numpy() for name, each in columns.items()}
         masks = batch.mask[:, 0].cpu().numpy()
         return [
             HeldOutSample(
@@ -200,7 +200,8 @@ def _moved(latents: Latents, device: torch.device, count: int = 1) -> Latents:
         for each in (latents.target, latents.source, latents.masked)
     )
     assert target is not None
-    return Latents(target=target, source=source, masked=masked)
+    more = tuple(_repeated(each, count, device) for each in latents.more_sources)
+    return Latents(target=target, source=source, masked=masked, more_sources=more)
 
 
 def _spread(tasks: Sequence[str], count: int) -> list[int]:

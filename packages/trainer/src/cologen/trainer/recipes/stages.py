@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from math import cos, isclose, pi
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.model.tasks import TASK_NAMES, TaskName
@@ -71,6 +71,17 @@ class Stage(RecipePart):
     newcomer_bias: Numbers[Float32] = Field(default=NEWCOMER_BIAS, le=0)
     """What is added to a new expert's router logit at first, so that it changes the function little (see
     docs/design.md)."""
+
+    @field_validator("task_shares", mode="before")
+    @classmethod
+    def _need_sources(cls, shares: object) -> object:
+        if isinstance(shares, Mapping) and "text-to-image" in shares:
+            raise ValueError(
+                "text-to-image has no share in a stage that trains experts: they work on a source alone, so a row "
+                "without one trains nothing, and without a source the frozen base draws as it did. Leave it out, or "
+                "train the base in a stage of task text-to-image"
+            )
+        return shares
 
     @model_validator(mode="after")
     def _agrees(self) -> Stage:

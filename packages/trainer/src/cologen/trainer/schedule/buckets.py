@@ -1,8 +1,9 @@
-"""Size buckets: one size per global batch, and its rows, in closed form at any step.
+"""Buckets: one size and one number of sources per global batch, and its rows, in closed form at any step.
 
-Every row belongs to the bucket whose proportions are nearest to its own. Steps are a mix of buckets as samples are of
-components (``mixing``), each bucket by the weight of its rows. The steps of a bucket come from its own plan over its
-rows, so training state stays one integer. With a single bucket, that plan is ``Plan`` over all rows.
+Every row belongs to the bucket of its number of sources whose proportions are nearest to its own. Steps are a mix of
+buckets as samples are of components (``mixing``), each bucket by the weight of its rows. The steps of a bucket come
+from its own plan over its rows, so training state stays one integer. With a single bucket, that plan is ``Plan`` over
+all rows.
 
 The law of shares: a bucket's steps are within ``max_deviation`` of its share of all steps at every prefix, and within
 a bucket every component is within its plan's ``max_deviation`` of its share of the bucket's samples. A component's
@@ -42,13 +43,14 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Samples to be made together, all of one size (width and height in pixels)."""
+    """Samples to be made together, all of one size (width and height in pixels) and one number of sources."""
 
     size: Size
     assignments: tuple[Assignment, ...]
+    num_sources: int = 1
 
     def __getitem__(self, part: slice) -> Work:
-        return Work(self.size, self.assignments[part])
+        return replace(self, assignments=self.assignments[part])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,8 @@ class Bucket:
     rows: tuple[Int64[np.ndarray, "_rows"] | None, ...]
     name: str = ""
     """What tells it from another bucket of its size."""
+    num_sources: int = 1
+    """Of each of its rows."""
 
     def work(self, step: int, first_place: int) -> Work:
         """The samples of the bucket's own ``step``, in the stage's places from ``first_place`` on."""
@@ -75,7 +79,7 @@ class Bucket:
                 found[draws.component == number] = rows[found[draws.component == number]]
         drawn = enumerate(zip(draws.component.tolist(), found.tolist(), strict=True), first_place)
         assignments = (Assignment(place, self.components[number], tuple(rows)) for place, (number, rows) in drawn)
-        return Work(self.size, tuple(assignments))
+        return Work(self.size, tuple(assignments), self.num_sources)
 
     def _spares(self, draws: Draws) -> Int64[np.ndarray, "attempts draws"]:
         """Rows that stand in for one that fails, spread evenly: attempt k permutes the rows anew, keyed by k.
@@ -154,22 +158,49 @@ def schedule(
     plan: Plan,
     resolution: Resolution,
     sizes_of: Sequence[tuple[Int64[np.ndarray, "_rows"], Int64[np.ndarray, "_rows"]]],
+    sources_of: Sequence[Int64[np.ndarray, "_rows"]] = (),
 ) -> Schedule:
-    """The schedule of a plan's components; ``sizes_of`` holds their rows' widths and heights, unused for one size.
+    """The schedule of a plan's components; ``sizes_of`` holds their rows' widths and heights, unused for one size, and
+    ``sources_of`` how many sources each row has, empty where all have one.
 
-    Rows of a bucket that cannot fill a global batch go to the nearest one that can; if none can, all to the largest.
+    Rows of a bucket that cannot fill a global batch go to the nearest of as many sources that can; if none can, all to
+    the largest.
     """
     sizes = bucket_sizes(resolution)
+    sources_of = sources_of or [np.ones(each.num_rows, np.int64) for each in plan.components]
+    counts: list[int] = np.unique(np.concatenate(sources_of)).tolist()
+    if len(sizes) == len(counts) == 1:
+        everything = tuple(range(len(plan.components)))
+        return Schedule((Bucket(sizes[0], plan, everything, (None,) * len(everything), num_sources=counts[0]),))
+    by_count = {count: [np.flatnonzero(each == count) for each in sources_of] for count in counts}
+    return Schedule(
+        tuple(
+            replace(bucket, num_sources=count, name=f" {count} sources" if count > 1 else "")
+            for count, rows in by_count.items()
+            for bucket in _sized(plan, sizes, sizes_of, rows)
+        )
+    )
+
+
+def _sized(
+    plan: Plan,
+    sizes: Sequence[Size],
+    sizes_of: Sequence[tuple[Int64[np.ndarray, "_rows"], Int64[np.ndarray, "_rows"]]],
+    rows: Sequence[Int64[np.ndarray, "_some"]],
+) -> list[Bucket]:
+    """The buckets of some rows of each component."""
     if len(sizes) == 1:
-        everything = range(len(plan.components))
-        return Schedule((Bucket(sizes[0], plan, tuple(everything), tuple(None for _ in everything)),))
-    counts = [np.bincount(nearest_bucket(*each, sizes), minlength=len(sizes)) for each in sizes_of]
+        return [_bucket(plan, sizes[0], rows)]
+    shapes = [(widths[some], heights[some]) for (widths, heights), some in zip(sizes_of, rows, strict=True)]
+    counts = [np.bincount(nearest_bucket(*each, sizes), minlength=len(sizes)) for each in shapes]
     totals: list[int] = np.sum(counts, axis=0).tolist()
     enough = min(plan.global_batch, max(totals))
     kept = [size for size, total in zip(sizes, totals, strict=True) if total >= enough]
-    numbers = [nearest_bucket(*each, kept) for each in sizes_of]
-    rows = [[np.flatnonzero(each == bucket) for each in numbers] for bucket in range(len(kept))]
-    return Schedule(tuple(_bucket(plan, size, each) for size, each in zip(kept, rows, strict=True)))
+    numbers = [nearest_bucket(*each, kept) for each in shapes]
+    return [
+        _bucket(plan, size, [some[each == bucket] for some, each in zip(rows, numbers, strict=True)])
+        for bucket, size in enumerate(kept)
+    ]
 
 
 def one_component_a_step(plan: Plan, size: Size) -> Schedule:

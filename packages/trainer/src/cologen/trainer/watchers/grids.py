@@ -18,7 +18,7 @@ from safetensors.torch import save
 from cologen.model.bundle import Bundle
 from cologen.model.files import write_atomically
 from cologen.reports.contact_sheet import Row, contact_sheet, png
-from cologen.trainer.data.batch import Batch, LoadedStep, together
+from cologen.trainer.data.batch import Batch, LoadedStep, named_sources, together
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.generating import Made, generate, in_bytes
 from cologen.trainer.loop.learner import StepReport
@@ -73,8 +73,8 @@ def grid_path(run: Path, recipe: Recipe, number: int) -> Path:
 
 
 def _rows(batch: Batch, made: Made) -> list[Row]:
-    columns = {"source": batch.source, "target": batch.target, "generated": in_bytes(made)}
-    shown = {name: each.permute(0, 2, 3, 1).cpu().numpy() for name, each in columns.items() if each is not None}
+    columns = {**named_sources(batch), "target": batch.target, "generated": in_bytes(made)}
+    shown = {name: each.permute(0, 2, 3, 1).cpu().numpy() for name, each in columns.items()}
     return [
         Row({name: pictures[number] for name, pictures in shown.items()}, (prompt or "(no prompt)",))
         for number, prompt in enumerate(batch.prompts)
@@ -87,9 +87,7 @@ def _first(micro_batches: Sequence[Batch], num_samples: int) -> Batch:
 
 
 def _write(path: Path, batch: Batch) -> None:
-    tensors = {"target": batch.target, "mask": batch.mask}
-    if batch.source is not None:
-        tensors["source"] = batch.source
+    tensors = {"target": batch.target, "mask": batch.mask, **named_sources(batch)}
     words = {"prompts": batch.prompts, "tasks": batch.tasks, "places": batch.places}
     metadata = {name: json.dumps(values) for name, values in words.items()}
     write_atomically(path, save({name: each.contiguous() for name, each in tensors.items()}, metadata))
@@ -99,4 +97,6 @@ def _read(path: Path) -> Batch:
     with safe_open(path, framework="pt") as file:
         words: dict[str, Any] = {name: tuple(json.loads(values)) for name, values in file.metadata().items()}
         pictures: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no dictionary
-    return Batch(source=pictures.pop("source", None), **pictures, **words)
+    target, mask = pictures.pop("target"), pictures.pop("mask")
+    source, *more = [pictures[name] for name in sorted(pictures, key=lambda name: (len(name), name))] or [None]
+    return Batch(source=source, target=target, mask=mask, more_sources=tuple(more), **words)
