@@ -17,6 +17,7 @@ from cologen.datagen.manifest.folder import Folder
 from cologen.datagen.pair_records import Condition, ConditionKind, Pair
 from cologen.datagen.pairs.filters import PairPolicy
 from cologen.datagen.passes.control import ControlPass, ControlRecipe
+from cologen.datagen.passes.distinct import DistinctPass
 from cologen.datagen.passes.grounding import GroundingPass, GroundingRecipe
 from cologen.datagen.passes.inpaint import InpaintRecipe, MaskPass
 from cologen.datagen.passes.pairs import PairPass, PairRecipe
@@ -63,20 +64,25 @@ def data(built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder with ``editing-triplets`` of a user's own 12 pairs in parts of 8, all of 64 x 48, of which each
-    third one (the second, the fifth and so on) has two source pictures."""
+    """A data folder with ``editing-triplets`` of a user's own 12 pairs in parts of 8, all of 64 x 48, as the command
+    builds it. Rows 1, 3, 5 and 7 have two source pictures, so the second part has no column for them. A thirteenth pair
+    is rejected, whose second source is its target."""
     monkeypatch.setenv("COLOGEN_CACHE", str(tmp_path / "cache"))
     root, lines = tmp_path / "own", list[str]()
     root.mkdir()
-    for number in range(12):
+    for number in range(13):
         pixels = generator(number, "several").integers(0, 256, (3, HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8)
         names = [f"{number}-{role}.png" for role in ("first", "second", "target")]
         for name, small in zip(names, pixels, strict=True):
             PIL.Image.fromarray(small.repeat(8, axis=0).repeat(8, axis=1)).save(root / name)
-        source = names[:2] if number % 3 == 1 else names[0]
+        source = names[::2] if number == 12 else names[:2] if number in (1, 3, 5, 7) else names[0]
         lines.append(json.dumps({"source": source, "target": names[2], "instruction": f"change {number}"}))
     (root / "train.jsonl").write_text("\n".join(lines))
-    _build(_editing(root, Folder.open(tmp_path / "data" / "editing-triplets")))
+    reader = Reader.of(Pair, "triplets", root, "train", 8, None)
+    recipe = PairRecipe(task="editing", source=reader.recipe, policy=_SMALL)
+    distinct = DistinctPass.over(reader, recipe, Folder.open(tmp_path / "data" / "editing-triplets"))
+    _build(distinct.candidates)
+    _build(distinct)
     return tmp_path / "data"
 
 

@@ -80,6 +80,25 @@ def test_every_bad_line_is_counted_and_takes_no_other_with_it(root: Path) -> Non
     assert sum(pairs.read(i).item is not None for i in range(len(pairs))) == 2
 
 
+def test_a_source_may_be_a_list_of_pictures(root: Path) -> None:
+    pairs = lines(
+        root,
+        {**LINE, "source": ["a.jpg", "./b//b.jpg", "a.jpg"]},
+        {**LINE, "source": ["a.jpg"]},
+        {**LINE, "source": []},
+        {**LINE, "source": ["a.jpg", "gone.jpg"]},
+        {**LINE, "source": ["a.jpg", 7]},
+    )
+    several, one = (pairs.read(i).item for i in range(2))
+    assert several and (several.source_uri, several.more_source_uris) == ("a.jpg", ("b/b.jpg", "a.jpg"))
+    assert one and (one.source_uri, one.more_source_uris) == ("a.jpg", ())
+    assert [reason for _, reason in rejections(pairs)] == [
+        Reason.MALFORMED_RECORD,
+        Reason.MISSING_IMAGE,
+        Reason.MALFORMED_RECORD,
+    ]
+
+
 def test_tables_hold_paths_bytes_or_structs(root: Path) -> None:
     data = {name: (root / name).read_bytes() for name in ("a.jpg", "b/b.jpg")}
     forms: list[tuple[Any, Any]] = [

@@ -136,6 +136,7 @@ def test_what_float32_cannot_hold_is_refused_where_it_would_vanish_or_overflow(m
         ({"router_rate": 0.0}, "greater than 0"),
         ({"task": "text-to-image"}, "new_expert = false"),
         ({"task": "text-to-image", "new_expert": False, "alpha": 0.0, "router_rate": 2.0}, "and router_rate = 1"),
+        ({"task": "mixed", "task_shares": {"inpaint": 1.0, "text-to-image": 1.0}}, "a row without one trains nothing"),
         ({"manifests": {"a": math.inf}}, "finite number"),
         ({"task": "mixed", "task_shares": {"inpaint": math.inf}}, "finite number"),
         ({"rho": 1.5}, "less than or equal to 1"),

@@ -103,6 +103,37 @@ def test_all_rows_of_a_source_come_equally_often():
         assert max(counts) < 1.2 * expected
 
 
+def test_a_step_has_rows_of_one_number_of_sources_and_each_row_is_in_one_bucket():
+    sizes_of, sources_of = [shapes(60, 0), shapes(24, 1)], [np.arange(60) % 2 + 1, np.ones(24, np.int64)]
+    found = schedule(plan(), WIDE, sizes_of, sources_of)
+    assert len(found.facts()) == len(found.buckets) > len(mixed().buckets)
+    held = Counter(
+        (component, row)
+        for bucket in found.buckets
+        for component, rows in zip(bucket.components, bucket.rows, strict=True)
+        if rows is not None
+        for row in rows.tolist()
+    )
+    assert len(held) == 84 and set(held.values()) == {1}
+    for work in map(found.work, range(40)):
+        assert {int(sources_of[a.component][row]) for a in work.assignments for row in a.candidates} == {
+            work.num_sources
+        }
+        assert work[:2].num_sources == work.num_sources
+    weights = {bucket: sum(each.weight for each in bucket.plan.components) for bucket in found.buckets}
+    assert sum(weights.values()) == pytest.approx(4.0)
+    assert sum(weights[each] for each in weights if each.num_sources == 2) == pytest.approx(1.5)
+
+
+def test_rows_of_one_number_of_sources_are_planned_as_rows_of_one_source():
+    sources_of = [np.full(60, 3), np.full(24, 3)]
+    for resolution, sizes_of in ((WIDE, [shapes(60, 0), shapes(24, 1)]), (SQUARE, [])):
+        plain, found = (schedule(plan(), resolution, sizes_of, of) for of in ([], sources_of))
+        for step in range(20):
+            assert found.work(step).assignments == plain.work(step).assignments
+            assert (plain.work(step).num_sources, found.work(step).num_sources) == (1, 3)
+
+
 def test_rows_of_a_bucket_too_small_for_a_batch_go_to_the_nearest_one():
     found = mixed(global_batch=16)
     assert all(sum(component.num_rows for component in bucket.plan.components) >= 16 for bucket in found.buckets)

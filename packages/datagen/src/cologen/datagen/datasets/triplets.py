@@ -4,7 +4,7 @@ The list of a split is either JSON lines, ``train.jsonl`` (``val.jsonl``), with 
 
     {"source": "before/0001.jpg", "target": "after/0001.jpg", "instruction": "Make the sky pink.", "edit_type": "color"}
     {"source": "a.tar#0002-in.png", "target": "a.tar#0002-out.png", "instruction": ["Add a dog.", "Put a dog in."]}
-    {"source": ["room.jpg", "lamp.jpg"], "target": "c.jpg", "instruction": "Put the lamp of image 2 into the room."}
+    {"source": ["desk.jpg", "lamp.jpg"], "target": "c.jpg", "instruction": "Put the lamp of image 2 on the desk."}
 
 or Parquet, ``train.parquet`` or ``train-00000-of-00008.parquet`` … (``val…``), at the root or in its folder ``data``,
 with the same columns; ``source`` and ``target`` are paths there too, or the encoded pictures themselves (binary, or

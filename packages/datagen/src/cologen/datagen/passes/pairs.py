@@ -28,7 +28,7 @@ from cologen.datagen.pairs.likeness import Likeness, likeness
 from cologen.datagen.passes.reading import Reader, image_key, read_items
 from cologen.datagen.passes.rows import common_columns
 from cologen.datagen.randomness import generator
-from cologen.datagen.records import Box, RejectedError, Rejection
+from cologen.datagen.records import Box, Reason, RejectedError, Rejection
 
 PairTask = Literal["customized", "editing"]
 """The tasks whose datasets are pairs of pictures."""
@@ -119,6 +119,8 @@ def _checked(pair: Pair, policy: PairPolicy, look: _Look) -> tuple[Likeness, Lik
     source = cropped_likeness(look(pair.source_uri), pair.source_box)
     target = cropped_likeness(look(pair.target_uri), pair.target_box)
     check_change(source, target, policy)
+    if pair.target_uri in pair.more_source_uris:
+        raise RejectedError(Reason.IDENTICAL_PAIR, "a further source is the target's picture")
     for uri in pair.more_source_uris:
         look(uri)
     return source, target

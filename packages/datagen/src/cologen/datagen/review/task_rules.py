@@ -12,7 +12,7 @@ from cologen.datagen.control.alignment import stretch
 from cologen.datagen.control.policy import KINDS, ONLINE
 from cologen.datagen.grounding.palette import PALETTE
 from cologen.datagen.grounding.policy import REFERRINGS
-from cologen.datagen.manifest.schemas import Task
+from cologen.datagen.manifest.schemas import Task, more_sources
 from cologen.datagen.masks.policy import MaskPolicy
 from cologen.datagen.pairs.filters import check_scores
 from cologen.datagen.passes.control import ControlRecipe
@@ -123,6 +123,8 @@ def _pair_problems(row: Mapping[str, Any], recipe: PairRecipe) -> Iterator[str]:
         yield "its source and its target are the same pixels, or share some"
     elif recipe.task == "customized" and row["direction"] != direction_of(row["source_box"], row["target_box"]):
         yield f"its direction {row['direction']!r} is not that of its boxes"
+    if row["target_uri"] in more_sources(row):
+        yield "a further source is its target's picture"
     for role in ("source", "target"):
         left, top, right, bottom = row[f"{role}_box"] or (0, 0, 1, 1)
         if not (0 <= left < right and 0 <= top < bottom):
