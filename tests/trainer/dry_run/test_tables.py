@@ -24,6 +24,7 @@ def test_everything_is_said(tmp_path: Path):
         "200,000",
         "12.35 B",
         "4 editing",
+        "learning rate",
         "activations",
         "4 × 8 × 8",
         "s per step",

@@ -1,5 +1,6 @@
 """Stages and recipes hold together, or say which two values do not."""
 
+import itertools
 import math
 from typing import Any
 
@@ -224,6 +225,54 @@ def test_the_learning_rate_falls_to_nothing_along_half_a_cosine_where_it_decays(
     assert 0.0 < rates[99] < 0.01
     middle = (rates[89] + rates[90]) / 2
     assert middle == pytest.approx(0.5, abs=0.01)
+
+
+def test_without_a_form_and_a_floor_the_learning_rate_is_what_it_was():
+    for recipe in ("world", "world-base", "world-small", "cologen-flux"):
+        for stage in load_recipe(recipe).stages:
+            decay = round(stage.decay_share * stage.iterations) + 1
+            for step in range(0, stage.iterations, 7):
+                left = (stage.iterations - step) / decay
+                warm = min(1.0, (step + 1) / (stage.warmup_steps + 1))
+                falling = 0.5 - 0.5 * math.cos(math.pi * left) if left < 1 else 1.0
+                assert stage.learning_rate_at(step) == stage.learning_rate * warm * falling
+
+
+@pytest.mark.parametrize("form", ["cosine", "linear", "1-sqrt"])
+@pytest.mark.parametrize("share", [0.2, 1.0])
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+def test_the_learning_rate_falls_from_its_value_to_its_floor_without_a_jump(form: str, share: float, floor: float):
+    stage = STAGE.replace(
+        iterations=10_000, warmup_steps=0, decay_share=share, decay_form=form, decay_floor=floor, learning_rate=0.5
+    )
+    rates = [stage.learning_rate_at(step) / 0.5 for step in range(10_001)]
+    begin = round((1 - share) * 10_000)
+    assert rates[: begin + 1] == pytest.approx([1.0] * (begin + 1), abs=0.03) and rates[0] == pytest.approx(1, abs=0.02)
+    assert rates[10_000] == pytest.approx(floor)
+    assert rates[:-1] == sorted(rates[:-1], reverse=True)
+    # the root falls fastest in its first step, by 1 / √2001 of its height where the decay has 2000 steps
+    assert max(one - other for one, other in itertools.pairwise(rates)) < 0.03
+
+
+def test_forms_differ_in_the_middle_and_a_cosine_over_all_steps_is_the_usual_schedule():
+    stage = STAGE.replace(iterations=999, warmup_steps=0, decay_share=1.0, learning_rate=1.0)
+    halfway = {form: stage.replace(decay_form=form).learning_rate_at(499) for form in ("cosine", "linear", "1-sqrt")}
+    assert halfway == pytest.approx({"cosine": 0.5, "linear": 0.5, "1-sqrt": 1 - math.sqrt(0.5)}, abs=1e-3)
+    quarter = stage.replace(decay_floor=0.2).learning_rate_at(249)
+    assert quarter == pytest.approx(0.2 + 0.8 * (0.5 + 0.5 * math.cos(math.pi / 4)), abs=1e-3)
+
+
+@pytest.mark.parametrize("wrong", [{"decay_form": "linear"}, {"decay_floor": 0.1}])
+def test_what_says_how_the_learning_rate_falls_needs_a_share_in_which_it_does(wrong: dict[str, object]):
+    with pytest.raises(ValueError, match="with decay_share 0 it does not: set decay_share too"):
+        STAGE.replace(**wrong)
+
+
+def test_the_learning_rate_in_words():
+    stage = STAGE.replace(decay_share=0.2, decay_form="1-sqrt", decay_floor=0.1)
+    assert stage.learning_rate_words == "0.0001, last 20 % 1-sqrt to 10 %"
+    assert STAGE.replace(decay_share=1.0).learning_rate_words == "0.0001, cosine to 0"
+    assert STAGE.learning_rate_words == "0.0001"
 
 
 def test_scenes_take_the_place_of_manifests_in_a_base_of_squares_alone():

@@ -31,13 +31,14 @@ def rendered(plan: RunForecast) -> RenderableType:
 
 
 def _stages(plan: RunForecast) -> Table:
-    table = _table("stage", "steps", "batch", "samples", "parameters", "trained")
+    table = _table("stage", "steps", "batch", "samples", "learning rate", "parameters", "trained")
     for each in plan.stages:
         table.add_row(
             _name(each),
             f"{each.stage.iterations:,}",
             f"{each.stage.global_batch:,}",
             f"{each.stage.iterations * each.stage.global_batch:,}",
+            each.stage.learning_rate_words,
             _short(each.parameters),
             _short(each.trained),
         )

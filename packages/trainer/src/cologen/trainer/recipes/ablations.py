@@ -46,6 +46,8 @@ def co_training(base: Recipe) -> Recipe:
         learning_rate=last.learning_rate,
         warmup_steps=last.warmup_steps,
         decay_share=last.decay_share,
+        decay_form=last.decay_form,
+        decay_floor=last.decay_floor,
         rho=1.0,
         alpha=0.0,
         new_expert=True,

@@ -6,13 +6,14 @@ Table 1 and section 3.1 of the paper give five stages; the built-in recipes hold
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import cos, isclose, pi
+from math import isclose
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cologen.model.newcomer import NEWCOMER_BIAS
 from cologen.model.tasks import TASK_NAMES, TaskName
+from cologen.trainer.recipes.decay import DecayForm, described, remaining
 from cologen.trainer.recipes.effects import Numbers, RecipePart, Remedy, Shape
 from cologen.trainer.recipes.optimizer import Float32
 from cologen.trainer.recipes.scenes import Scenes
@@ -36,7 +37,14 @@ class Stage(RecipePart):
     captions and pictures of inpainting manifests or of ``scenes``, without a source.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("scenes", "router_rate", "decay_share", "gate_per_task")
+    later: ClassVar[tuple[str, ...]] = (
+        "scenes",
+        "router_rate",
+        "decay_share",
+        "decay_form",
+        "decay_floor",
+        "gate_per_task",
+    )
 
     task: Shape[StageTask]
     manifests: Numbers[dict[str, Weight]] = Field(default={})
@@ -57,7 +65,12 @@ class Stage(RecipePart):
     warmup_steps: Numbers[int] = Field(ge=0)
     """Steps in which the learning rate rises to its value and the newcomer's bias to 0."""
     decay_share: Numbers[float] = Field(default=0.0, ge=0, le=1)
-    """The share of the iterations, at the end, in which the learning rate falls to 0, along half a cosine."""
+    """The share of the iterations, at the end, in which the learning rate falls: 0 is a constant rate, 1 the cosine
+    schedule, and a share between them is warm-up–stable–decay."""
+    decay_form: Numbers[DecayForm] = "cosine"
+    """Along what the learning rate falls: half a cosine, a line, or 1 − √x of the share x of the decay that is done."""
+    decay_floor: Numbers[float] = Field(default=0.0, ge=0, lt=1)
+    """What it falls to, as a share of ``learning_rate``."""
     rho: Numbers[float] = Field(ge=0, le=1)
     """ρ of eq. 9: the routing density asked of the newest expert, as a share of all choices; with ``gate_per_task``
     also the share of the samples that are of the stage's own task."""
@@ -91,6 +104,11 @@ class Stage(RecipePart):
             raise ValueError("scenes take the place of manifests, in a text-to-image stage alone")
         if self.scenes is None and len({weight == "by size" for weight in self.manifests.values()}) != 1:
             raise ValueError(f"manifests are one or more, weighted all by numbers or all 'by size': {self.manifests}")
+        if not self.decay_share and (self.decay_floor or self.decay_form != "cosine"):
+            raise ValueError(
+                f"decay_form {self.decay_form} and decay_floor {self.decay_floor:g} say how the learning rate falls, "
+                "and with decay_share 0 it does not: set decay_share too, or leave them out"
+            )
         mixed = self.task == "mixed"
         if mixed and not self.task_shares:
             raise ValueError("a mixed stage has task_shares, and there are none")
@@ -168,10 +186,16 @@ class Stage(RecipePart):
         scales = {str(task): share / totals[task] for task, share in self.task_shares.items()}
         return {name: weight * scales[found[name][0]] for name, weight in plain.items()}
 
+    @property
+    def learning_rate_words(self) -> str:
+        """The learning rate and how it falls, in a few words."""
+        return f"{self.learning_rate:g}{described(self.decay_share, self.decay_form, self.decay_floor)}"
+
     def learning_rate_at(self, step: int) -> float:
-        """The learning rate of ``step`` (from 0): rising in a line over the warm-up, falling in the last steps."""
+        """The learning rate of ``step`` (from 0): rising in a line over the warm-up, falling in the last steps; after
+        the last one it would be at its floor."""
         left = (self.iterations - step) / (round(self.decay_share * self.iterations) + 1)
-        falling = 0.5 - 0.5 * cos(pi * left) if left < 1 else 1.0
+        falling = remaining(self.decay_form, left, self.decay_floor) if left < 1 else 1.0
         return self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1)) * falling
 
     def newcomer_bias_at(self, step: int) -> float:

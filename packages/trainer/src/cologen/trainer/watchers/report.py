@@ -189,7 +189,7 @@ def _curriculum(recipe: Recipe) -> Markup:
             ", ".join(stage.sources),
             f"{stage.iterations:,}",
             f"{stage.global_batch:,}",
-            f"{stage.learning_rate:g}" + (f" (routers × {stage.router_rate:g})" if stage.router_rate != 1 else ""),
+            stage.learning_rate_words + (f" (routers × {stage.router_rate:g})" if stage.router_rate != 1 else ""),
             f"{stage.rho:g}",
             f"{stage.alpha:g}" + (" (a gate for each task, with ρ = 1)" if stage.gate_per_task else ""),
             "new" if stage.new_expert else "the one before" if not stage.trains_base else "none",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
 from cologen.reports.page import joined
 from cologen.trainer.recipes.curriculum import Recipe
+from cologen.trainer.recipes.decay import DecayForm
+from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.watchers.metrics import HeldOutMetrics
 
 
@@ -17,7 +19,7 @@ def notes(recipe: Recipe, number: int, validations: Sequence[HeldOutMetrics], *,
     if any(task not in stage.own_tasks for each in validations for task in each.per_task):
         found.append(_EARLIER)
     if stage.decay_share:
-        found.append(_DECAY.format(100 * stage.decay_share))
+        found.append(_DECAY.format(100 * stage.decay_share, floor=_floor(stage), form=_FORMS[stage.decay_form]))
     if stage.new_expert and stage.alpha and recipe.num_experts(number) > 1:
         found.append(_GATE.format(bias=stage.newcomer_bias, steps=stage.warmup_steps, rho=stage.gate_rho))
     if with_maps:
@@ -25,6 +27,11 @@ def notes(recipe: Recipe, number: int, validations: Sequence[HeldOutMetrics], *,
     return joined([Markup("<p><small>{}</small></p>").format(each) for each in found])
 
 
+def _floor(stage: Stage) -> str:
+    return f"{100 * stage.decay_floor:.3g} %" if stage.decay_floor else "0"
+
+
+_FORMS: Mapping[DecayForm, str] = {"cosine": "half a cosine", "linear": "a line", "1-sqrt": "1 − √x"}
 _LOSS = Markup(
     "L_task is the squared error of the predicted velocity. It stays above 0: near t = 1 the picture is not yet "
     "decided, near t = 0 its grain cannot be told from noise, and no model knows either. It scatters, since each step "
@@ -35,8 +42,8 @@ _EARLIER = Markup(
     "A curve of a task learned before shows what this stage does to it: where it rises, the task is being forgotten."
 )
 _DECAY = Markup(
-    "In the last {:g} % of the steps the learning rate falls to 0, along half a cosine: losses scatter less there, and "
-    "often fall once more."
+    "In the last {:.3g} % of the steps the learning rate falls to {floor}, along {form}: losses scatter less there, "
+    "and often fall once more."
 )
 _GATE = Markup(
     "U_t (eq. 8) is the share of choices that the newest expert gets; each block chooses for each sample. The gate's "
