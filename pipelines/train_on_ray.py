@@ -76,7 +76,7 @@ def _refuse(arguments: Sequence[str]) -> None:
     recipe = load_recipe(options.recipe, options.set)
     if options.stage is not None:
         recipe.stage(options.stage)
-    if options.dry_run:
+    if options.forecast.dry_run:
         raise ValueError("--dry-run trains nothing: give it to train itself, without Ray")
 
 

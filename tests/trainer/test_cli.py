@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from tests.trainer.small_runs import arguments, recipe
 
 def test_without_arguments_it_is_the_world():
     options = parsed([])
-    assert (options.recipe, options.data, options.out, options.stage) == ("world", Path("data"), None, None)
+    assert (options.recipe, options.data.folder, options.run.out, options.stage) == ("world", Path("data"), None, None)
     assert (loading(options).num_workers, loading(options).online.num_actors) == (2, 0)
 
 
@@ -34,8 +35,32 @@ def test_options_say_who_makes_the_batches_and_where_pictures_lie():
     options = parsed([*makers, "--root", "a=/b", "--root", "c=/d=e"])
     online = loading(options).online
     assert (loading(options).num_workers, online.num_actors, online.gpus_per_actor) == (8, 2, 0.5)
-    assert options.roots == {"a": Path("/b"), "c": Path("/d=e")}
+    assert options.data.roots == {"a": Path("/b"), "c": Path("/d=e")}
     assert parsed(["--set", "a=1", "--set", "b=2"]).set == ("a=1", "b=2")
+
+
+def test_the_help_is_grouped_and_has_every_option_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as ended:
+        parsed(["--help"])
+    assert ended.value.code == 0
+    groups, lines = dict[str, list[str]](), capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    for line in lines:
+        if found := re.fullmatch(r"\W*((?:[\w-]+ )?options)\W*", line):
+            groups[found[1]] = []
+        elif found := re.match("[│ ] --([a-z-]+) ", line):
+            groups[list(groups)[-1]].append(found[1])
+    assert groups == {
+        "options": ["recipe", "set", "stage", "base"],
+        "run options": ["out", "resume", "fresh", "from", "wandb"],
+        "data options": ["data", "root", "workers"],
+        "machine options": ["device", "strategy", "wait-minutes"],
+        "online-control options": ["control-workers", "control-gpus", "address", "hed-weights", "lineart-weights"],
+        "forecast options": ["dry-run", "gpu", "gpus", "utilization"],
+    }
 
 
 @pytest.mark.parametrize(

@@ -56,15 +56,18 @@ CONSOLE = console()
 def train(options: TrainOptions) -> int:
     """Train, or print the forecast; return the exit code of a run that ended or was stopped without an error."""
     recipe = load_recipe(options.recipe, options.set)
-    folder = options.out or Path("runs") / recipe.name
+    folder = options.run.out or Path("runs") / recipe.name
     manifests = recipe.manifests_of(range(len(recipe.stages)))
-    if unknown := options.roots.keys() - manifests:
+    if unknown := options.data.roots.keys() - manifests:
         raise ValueError(
             f"--root names {', '.join(sorted(unknown))}; the recipe's manifests are {', '.join(manifests)}"
         )
-    if options.dry_run:
+    if options.forecast.dry_run:
         return _forecast(options, recipe, folder)
-    with joined(options.device, timedelta(minutes=options.wait_minutes)) as processes, ExitStack() as stack:
+    with (
+        joined(options.machine.device, timedelta(minutes=options.machine.wait_minutes)) as processes,
+        ExitStack() as stack,
+    ):
 
         def prepare() -> None:
             stack.enter_context(held(folder))
@@ -81,28 +84,28 @@ def _forecast(options: TrainOptions, recipe: Recipe, folder: Path) -> int:
     """Print what the run needs and what is missing; the exit code is 1 if it could not begin."""
     branched = _branch(options, recipe, folder)
     if options.stage is None:
-        finished = set[int]() if options.fresh else branched.finished if branched else None
+        finished = set[int]() if options.run.fresh else branched.finished if branched else None
         stages = stages_to_train(folder, recipe, None, finished=finished)
     else:  # the stages before it may be missing too
         stages = [recipe.stages.index(recipe.stage(options.stage))]
     setup = Setup(
-        gpu=gpu_named(options.gpu),
-        num_gpus=options.gpus,
-        sharded=options.strategy == "fsdp",
-        utilization=options.utilization,
+        gpu=gpu_named(options.forecast.gpu),
+        num_gpus=options.forecast.gpus,
+        sharded=options.machine.strategy == "fsdp",
+        utilization=options.forecast.utilization,
     )
     plan = forecast_run(
         recipe,
         stages,
-        data=options.data,
+        data=options.data.folder,
         base=options.base,
         folder=folder,
         setup=setup,
         parent=branched.run if branched else None,
         refusals=_refusals(options, recipe, folder),
-        roots=options.roots,
-        weights={"hed": options.hed_weights, "lineart": options.lineart_weights},
-        wandb=options.wandb,
+        roots=options.data.roots,
+        weights={"hed": options.online.hed_weights, "lineart": options.online.lineart_weights},
+        wandb=options.run.wandb,
     )
     CONSOLE.print(rendered(plan), crop=False)
     return 0 if plan.ready else 1
@@ -110,7 +113,7 @@ def _forecast(options: TrainOptions, recipe: Recipe, folder: Path) -> int:
 
 def _refuse_entry(options: TrainOptions, recipe: Recipe, folder: Path) -> None:
     """Raise an error if the run cannot use the folder, before anything is built; checked again when the run begins."""
-    entry(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
+    entry(folder, recipe, resume=options.run.resume, fresh=options.run.fresh, stage=options.stage)
     _branch(options, recipe, folder)
 
 
@@ -130,13 +133,13 @@ def _refusals(options: TrainOptions, recipe: Recipe, folder: Path) -> list[str]:
 
 def _branch(options: TrainOptions, recipe: Recipe, folder: Path) -> Branch | None:
     """Where the run branches off; None if it does not, or has done so already."""
-    if options.branch is None:
+    if options.run.branch is None:
         return None
     if (folder / RECIPE).is_file():
-        if branched_from(options.branch, folder):
+        if branched_from(options.run.branch, folder):
             return None
-        raise ValueError(f"{folder} holds a run that did not branch off from {options.branch}: give another --out")
-    found = branch(options.branch, recipe, folder)
+        raise ValueError(f"{folder} holds a run that did not branch off from {options.run.branch}: give another --out")
+    found = branch(options.run.branch, recipe, folder)
     number = found.checkpoint.progress.stage
     if options.stage is not None and recipe.stages.index(recipe.stage(options.stage)) != number:
         raise ValueError(
@@ -151,29 +154,29 @@ def _have_data(options: TrainOptions, recipe: Recipe) -> None:
     it."""
     if recipe.preset.startswith("world"):
         names = recipe.manifests_of(range(len(recipe.stages)))
-        ensure_manifests(options.data, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
+        ensure_manifests(options.data.folder, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
 
 
 def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Processes, stack: ExitStack) -> int:
     branched = _branch(options, recipe, folder)
-    finished = set[int]() if options.fresh else branched.finished if branched else None
+    finished = set[int]() if options.run.fresh else branched.finished if branched else None
     numbers = stages_to_train(folder, recipe, options.stage, finished=finished)
     if not numbers:
         _say(processes, f"Nothing is left to train: {folder / REPORT} shows what was.")
         return 0
     text = _text_made_ahead(options, recipe, numbers, processes)
     bundle, fingerprint = open_base(recipe, options.base, processes.device, text)
-    if not options.fresh:
+    if not options.run.fresh:
         refuse_other_base(folder, fingerprint)
     stopping = stack.enter_context(stopped_by_signals())
 
     def opened(number: int) -> tuple[StageSamples, HeldOutRows | None]:
-        roots, made = options.roots, loading(options)
-        samples = open_stage(recipe, number, options.data, roots=roots, loading=made)
-        return samples, open_held_out(recipe, number, options.data, samples, roots=roots, loading=made)
+        roots, made = options.data.roots, loading(options)
+        samples = open_stage(recipe, number, options.data.folder, roots=roots, loading=made)
+        return samples, open_held_out(recipe, number, options.data.folder, samples, roots=roots, loading=made)
 
     first = opened(numbers[0])
-    tracker = stack.enter_context(Tracker(folder, recipe, processes, wandb=options.wandb, fresh=options.fresh))
+    tracker = stack.enter_context(Tracker(folder, recipe, processes, wandb=options.run.wandb, fresh=options.run.fresh))
 
     def enter() -> None:
         # Only now, after everything that could fail: a folder that holds a run refuses any other.
@@ -181,7 +184,7 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
             branch_off(folder, recipe, branched, bundle.transformer, fingerprint)
             found = branched.found
         else:
-            found = begin(folder, recipe, resume=options.resume, fresh=options.fresh, stage=options.stage)
+            found = begin(folder, recipe, resume=options.run.resume, fresh=options.run.fresh, stage=options.stage)
             stand_on(folder, fingerprint)
         for change in found:
             _say(processes, f"Changed: {change}")
@@ -196,7 +199,7 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
         recipe=recipe,
         bundle=bundle,
         processes=processes,
-        strategy=options.strategy,
+        strategy=options.machine.strategy,
         watcher=Watchers(watchers),
     )
     for number in numbers:
@@ -233,10 +236,10 @@ def _say(processes: Processes, line: str) -> None:
 def loading(options: TrainOptions) -> Loading:
     """Where batches are made."""
     online = OnlineControl(
-        hed=options.hed_weights,
-        lineart=options.lineart_weights,
-        num_actors=options.control_workers,
-        gpus_per_actor=options.control_gpus,
-        cluster=Cluster(address=options.address),
+        hed=options.online.hed_weights,
+        lineart=options.online.lineart_weights,
+        num_actors=options.online.control_workers,
+        gpus_per_actor=options.online.control_gpus,
+        cluster=Cluster(address=options.online.address),
     )
-    return Loading(num_workers=options.workers, online=online)
+    return Loading(num_workers=options.data.workers, online=online)
