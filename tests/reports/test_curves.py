@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cologen.reports.curves import curve
+from cologen.reports.curves import curve, ordered_curves
 
 
 def lines(svg: str) -> list[list[tuple[float, float]]]:
@@ -45,3 +45,13 @@ def test_little_to_draw_is_drawn_all_the_same(points: list[tuple[float, float]])
     assert ElementTree.fromstring(svg).findall("line")
     assert "nan" not in svg
     assert ("<circle" in svg) == (len(points) == 1)
+
+
+def test_several_curves_share_an_axis_and_are_named_in_their_order():
+    svg = ordered_curves({"one": [(0.0, 1.0), (10.0, 2.0)], "two <": [(0.0, 3.0), (10.0, 4.0)]}, end=10, low=0.0)
+    one, two = lines(svg)
+    assert [y for _, y in one] > [y for _, y in two]  # lower in the picture
+    root = ElementTree.fromstring(svg)
+    assert [each.text for each in root.findall("text")][-2:] == ["one", "two <"]
+    colors = [each.attrib["stroke"] for each in root.findall("polyline")]
+    assert colors == [each.attrib["fill"] for each in root.findall("rect")] and len(set(colors)) == 2

@@ -62,6 +62,7 @@ def report(loss: float, task: str = "inpaint", **changes: Any) -> StepReport:
         "skipped": False,
         "routing": routing([[0, 1, 1], [1, 1, 1]]),
         "per_task": {task: (loss * 4, 4)},
+        "per_time_bin": {"0.0-0.2": (loss, 1), "0.8-1.0": (loss * 3, 3)},
     }
     return StepReport(**(fields | changes))
 

@@ -10,6 +10,7 @@ from cologen.trainer.loop.learner import Learner, MicroLoss, decay_at
 from cologen.trainer.loop.loss import Losses
 from cologen.trainer.recipes.optimizer import Optimizer
 
+TIMES = torch.tensor([0.0, 0.1, 0.2, 0.5, 0.7, 0.81, 0.99, 1.0])
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
@@ -23,7 +24,9 @@ def learner(decay: float = 0.5, clip: float = 100.0, settings: Optimizer | None 
 def loss_of(learner: Learner, inputs: torch.Tensor, factor: float = 1.0) -> MicroLoss:
     def compute() -> tuple[Losses, list[str]]:
         per_sample = learner.model(inputs)[:, 0].square() * factor
-        losses = Losses(task=per_sample.mean(), per_sample=per_sample.detach(), routing=None)
+        losses = Losses(
+            task=per_sample.mean(), per_sample=per_sample.detach(), time=TIMES[: len(per_sample)], routing=None
+        )
         return losses, ["inpaint"] * len(inputs)
 
     return compute
@@ -40,6 +43,26 @@ def test_micro_batches_accumulate_to_the_step_of_the_whole_batch() -> None:
     torch.testing.assert_close(weights(whole), weights(split), rtol=0, atol=1e-12)
     assert report.loss == pytest.approx(other.loss, abs=1e-12)
     assert other.per_task["inpaint"][1] == 8
+
+
+def test_each_sample_counts_in_the_interval_of_its_own_time() -> None:
+    inputs, trained = torch.randn(8, 3).double(), learner()
+    with torch.no_grad():
+        one, *rest = trained.model(inputs)[:, 0].square().tolist()
+    report = trained.step([loss_of(trained, inputs)], 1e-2)
+    wanted = {
+        "0.0-0.2": (one + rest[0], 2),
+        "0.2-0.4": (rest[1], 1),
+        "0.4-0.6": (rest[2], 1),
+        "0.6-0.8": (rest[3], 1),
+        "0.8-1.0": (sum(rest[4:]), 3),
+    }
+    assert {name: count for name, (_, count) in report.per_time_bin.items()} == {
+        name: count for name, (_, count) in wanted.items()
+    }
+    for name, (total, _) in wanted.items():
+        assert report.per_time_bin[name][0] == pytest.approx(total)
+    assert sum(total for total, _ in report.per_time_bin.values()) == pytest.approx(report.per_task["inpaint"][0])
 
 
 def averaged(learner: Learner) -> torch.Tensor:
@@ -155,7 +178,9 @@ def test_routers_learn_at_a_rate_of_their_own(kind: Literal["adamw", "muon"]) ->
 
         def loss() -> tuple[Losses, list[str]]:
             per_sample = sum(part(torch.ones(2, 3).double())[:, 0] for part in trained.model.children())  # noqa: B023
-            return Losses(task=per_sample.mean(), per_sample=per_sample.detach(), routing=None), ["inpaint"] * 2
+            return Losses(
+                task=per_sample.mean(), per_sample=per_sample.detach(), time=TIMES[: len(per_sample)], routing=None
+            ), ["inpaint"] * 2
 
         trained.step([loss], 1e-2)
         moved[rate] = {name: 1 - weight.detach() for name, weight in named.items()}

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from cologen.reports.durations import duration
 from cologen.trainer.loop.watcher import Watcher
+from cologen.trainer.watchers.machine import Machine
 from cologen.trainer.watchers.progress import LiveProgress
 from tests.trainer.made_up import Clock, loaded, report, short, validation
 
@@ -29,7 +30,8 @@ def test_elsewhere_there_are_plain_lines():
     assert len(lines) == 6
     # a step of 4 samples each second: 8 steps are left, and then the 10 of stage 2
     assert lines[1] == (
-        "stage 1 grounding  step 2/10  loss 1.5000  U_t 0.50 (ρ 0.8)  4.0 samples/s  0:08 left (0:18 in all)"
+        "stage 1 grounding  step 2/10  loss 1.5000  U_t 0.50 (ρ 0.8)  1.00 s/step  4.0 samples/s  waited 50%  "
+        "0:08 left (0:18 in all)"
     )
     assert lines[-1].endswith("done in 0:11")
     assert "\x1b" not in "".join(lines)
@@ -42,7 +44,19 @@ def test_the_last_stage_has_nothing_after_it():
 def test_a_stage_that_goes_on_says_from_where():
     lines = shown(terminal=False, first=4).splitlines()
     assert lines[0].endswith("from step 4")
-    assert "step 6/10  loss 1.5000  U_t 0.50 (ρ 0.8)  4.0 samples/s  0:04 left" in lines[1]
+    assert "step 6/10  loss 1.5000  U_t 0.50 (ρ 0.8)  1.00 s/step  4.0 samples/s  waited 50%  0:04 left" in lines[1]
+
+
+def test_of_a_known_gpu_it_says_what_is_reached_of_its_peak():
+    console = Console(file=io.StringIO(), width=160)
+    recipe, machine = short(), Machine(peak=1e12, operations={0: 10**11})
+    with LiveProgress(recipe, (0,), console, machine=machine, clock=Clock()) as live:
+        live.stage_begins(0, recipe.stages[0], 0)
+        for step in range(2):
+            live.step_done(0, loaded(step), report(1.5), 0.1)
+    assert isinstance(console.file, io.StringIO)
+    # 4 samples a second of 10¹¹ operations each
+    assert "4.0 samples/s  40% of peak  waited 50%" in console.file.getvalue()
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])

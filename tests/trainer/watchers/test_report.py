@@ -49,6 +49,8 @@ def test_the_page_tells_of_each_stage(run: Path):
     assert re.search(r"<b>40</b><small>samples", page)
     assert re.search(r"<b>1\.95 → 1\.15</b>", page)
     assert page.count("Experts chosen for") == 2
+    assert page.count("by the flow time t</h3>") == 2 and page.count(">t 0.8–1.0</text>") == 2
+    assert "seconds per step" in page and "GPU memory" not in page
     assert "83 %" in page  # five of six blocks chose expert 1
 
 
@@ -127,7 +129,7 @@ def test_the_axes_of_losses_begin_at_zero(run: Path):
     """The losses logged are 1.05 to 1.95; an axis cut at 1 would make a fall by half of one to nothing."""
     page = write_report(run, short()).read_text()
     figures = re.findall(r"<h3>(Loss|Veteran)[^<]*</h3>(<svg.*?</svg>)", page)
-    assert [name for name, _ in figures] == ["Loss", "Loss", "Veteran"]
+    assert [name for name, _ in figures] == ["Loss", "Loss", "Loss", "Loss", "Veteran"]
     for _, svg in figures:
         labels = [text.text for text in ElementTree.fromstring(svg).iter("text")]
         assert labels[0] == "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import sys
 from pathlib import Path
@@ -53,6 +54,10 @@ def test_steps_are_averaged_two_by_two(tmp_path: Path):
     assert first.samples_per_second == 8  # two steps of 4 samples
     assert (first.learning_rate, first.skipped, first.failed) == (0.01, 0, 0)
     assert first.per_task == {"inpaint": 0.5}
+    assert first.per_time_bin == {"0.0-0.2": 0.5, "0.8-1.0": 0.5}
+    assert (first.peak_share, first.gpu_memory) == (None, None)
+    for tag, value in (("machine/seconds_per_step", 0.5), ("data/waited_share", 1.0), ("loss_by_time/0.8-1.0", 0.5)):
+        assert scalars(tmp_path, tag)[0] == (2, value)
     # three blocks: one sample chose expert 0 in the first of them
     assert first.router == pytest.approx(
         {
@@ -62,6 +67,18 @@ def test_steps_are_averaged_two_by_two(tmp_path: Path):
             "inpaint/usage_1": 0.83333,
         }
     )
+
+
+def test_a_log_of_before_is_read_without_what_was_not_logged_then(tmp_path: Path):
+    follow(tmp_path, 0, 4)
+    lines = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
+    later = ("per_time_bin", "peak_share", "gpu_memory")
+    old = [{name: value for name, value in each.items() if name not in later} for each in lines]
+    (tmp_path / METRICS).write_text("".join(json.dumps(each) + "\n" for each in old))
+    assert [(each.step, each.per_time_bin, each.peak_share) for each in read(tmp_path / METRICS, StepMetrics)] == [
+        (2, {}, None),
+        (4, {}, None),
+    ]
 
 
 def test_a_stage_is_logged_to_its_last_step(tmp_path: Path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _WIDTH, _HEIGHT = 440.0, 200.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 12.0, 12.0, 26.0
@@ -44,9 +44,33 @@ def curve(
     parts.append(frame.line(smooth or thin, _COLOR))
     if marked or len(thin) == 1:
         parts += [frame.dot(point, _COLOR) for point in thin]
-    style = "max-width:100%;height:auto"
+    return _svg(parts)
+
+
+def ordered_curves(lines: Mapping[str, Points], *, end: int, low: float | None = None) -> str:
+    """Several values over the steps, in shades from pale (the first) to dark, with their names at the top.
+
+    The lines are running means where there are many points; the axis is as in ``curve``.
+    """
+    thin = {name: _thinned(points) for name, points in lines.items()}
+    drawn = {name: _running_mean(points) or points for name, points in thin.items()}
+    values = [value for points in drawn.values() for _, value in points]
+    ticks = _ticks(min(values, default=0.0) if low is None else low, max(values, default=1.0))
+    frame = _Frame(end, ticks[0], ticks[-1])
+    parts = [frame.grid(ticks)]
+    for number, (name, points) in enumerate(drawn.items()):
+        color = f"hsl(226 62% {82 - 52 * number / max(1, len(drawn) - 1):.0f}%)"
+        left = _LEFT + number * (_WIDTH - _LEFT - _RIGHT) / len(drawn)
+        parts.append(f'<rect x="{left:.1f}" y="1" width="9" height="9" rx="2" fill="{color}"/>')
+        parts.append(_text(left + 13, 9.5, name, "start"))
+        parts.append(frame.line(points, color))
+        parts += [frame.dot(point, color) for point in points] if len(points) == 1 else []
+    return _svg(parts)
+
+
+def _svg(parts: Sequence[str]) -> str:
     size = f'viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" width="{_WIDTH:g}" height="{_HEIGHT:g}"'
-    return f'<svg {size} style="{style}">{"".join(parts)}</svg>'
+    return f'<svg {size} style="max-width:100%;height:auto">{"".join(parts)}</svg>'
 
 
 class _Frame:

@@ -19,7 +19,7 @@ from cologen.trainer.data.online import OnlineControl
 from cologen.trainer.data.prompts import prompts_of
 from cologen.trainer.data.world import WORLD, ensure_manifests
 from cologen.trainer.distributed import Processes, joined
-from cologen.trainer.dry_run.estimates import Setup
+from cologen.trainer.dry_run.estimates import Setup, operations_per_sample
 from cologen.trainer.dry_run.forecast import forecast_run
 from cologen.trainer.dry_run.tables import rendered
 from cologen.trainer.loop.bases import open_base
@@ -46,6 +46,7 @@ from cologen.trainer.run_folder import (
 )
 from cologen.trainer.watchers.grids import Grids
 from cologen.trainer.watchers.held_out_grids import HeldOutGrids
+from cologen.trainer.watchers.machine import machine_of
 from cologen.trainer.watchers.progress import LiveProgress
 from cologen.trainer.watchers.report import REPORT, Reports
 from cologen.trainer.watchers.tracking import Tracker
@@ -176,7 +177,11 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
         return samples, open_held_out(recipe, number, options.data.folder, samples, roots=roots, loading=made)
 
     first = opened(numbers[0])
-    tracker = stack.enter_context(Tracker(folder, recipe, processes, wandb=options.run.wandb, fresh=options.run.fresh))
+    operations = {number: operations_per_sample(recipe, number) for number in numbers}
+    machine = machine_of(processes, operations)
+    tracker = stack.enter_context(
+        Tracker(folder, recipe, processes, wandb=options.run.wandb, fresh=options.run.fresh, machine=machine)
+    )
 
     def enter() -> None:
         # Only now, after everything that could fail: a folder that holds a run refuses any other.
@@ -193,7 +198,7 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
     watchers: list[Watcher] = [tracker, Grids(folder, recipe, processes), HeldOutGrids(folder, recipe, processes)]
     watchers.append(Reports(folder, recipe, processes))
     if processes.first:
-        watchers.append(stack.enter_context(LiveProgress(recipe, numbers, CONSOLE)))
+        watchers.append(stack.enter_context(LiveProgress(recipe, numbers, CONSOLE, machine=machine)))
     run = Run(
         folder=folder,
         recipe=recipe,

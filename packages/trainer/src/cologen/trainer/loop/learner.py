@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -17,6 +17,7 @@ from cologen.trainer.distributed import Processes, clip, gathering
 from cologen.trainer.loop.learning_rates import grouped, set_learning_rate
 from cologen.trainer.loop.loss import Losses
 from cologen.trainer.loop.muon import Muon
+from cologen.trainer.loop.time_bins import time_bin
 from cologen.trainer.recipes.optimizer import Optimizer
 
 MicroLoss = Callable[[], tuple[Losses, Sequence[str]]]
@@ -39,6 +40,8 @@ class StepReport:
     """Of this process's last micro batch."""
     per_task: Mapping[str, tuple[float, int]]
     """L_task added up over this process's samples, and their number, by task."""
+    per_time_bin: Mapping[str, tuple[float, int]]
+    """The same by the interval of the sample's t; see ``time_bins``."""
 
 
 class Learner:
@@ -70,22 +73,20 @@ class Learner:
 
     def step(self, micro_losses: Sequence[MicroLoss], learning_rate: float) -> StepReport:
         """Descend L_task + L_veteran of a global batch, of which these micro batches, all equally large, are a part."""
-        count, per_sample, per_task = len(micro_losses), list[Tensor](), dict[str, tuple[float, int]]()
+        count, per_sample, at_time = len(micro_losses), list[Tensor](), list[Tensor]()
         named, routing, own = list[str](), None, None
         for number, micro_loss in enumerate(micro_losses):
             with gathering(self.model, last=number == count - 1):
                 losses, tasks = micro_loss()
                 (losses.task / count).backward()
             per_sample.append(losses.per_sample)
+            at_time.append(losses.time)
             named.extend(tasks)
             routing = losses.routing
             if routing is not None:  # summed at once: of many micro batches the slopes would be large
                 own = Usage.of(routing) if own is None else own + Usage.of(routing)
         # Numbers are read only now, so that the GPU gets the next micro batch before it has finished this one.
-        values: list[float] = torch.cat(per_sample).tolist()
-        for task, value in zip(named, values, strict=True):
-            total, samples = per_task.get(task, (0.0, 0))
-            per_task[task] = (total + value, samples + 1)
+        values, times = torch.stack([torch.cat(per_sample), torch.cat(at_time)]).tolist()
         loss = self.processes.sum(sum(values) / len(values)) / self.processes.size
         usage, veteran = (None, 0.0) if own is None else self._supervise(own.of_all_processes())
         norm = clip(self.trained.values(), self._clip)
@@ -106,7 +107,8 @@ class Learner:
             gradient_norm=norm,
             skipped=skipped,
             routing=routing,
-            per_task=per_task,
+            per_task=_added_up(named, values),
+            per_time_bin=_added_up(map(time_bin, times), values),
         )
 
     def _supervise(self, usage: Usage) -> tuple[float | None, float]:
@@ -121,6 +123,15 @@ class Learner:
         for name, average in self.average.items():
             average.lerp_(self.trained[name].detach(), 1 - decay_at(self.num_updates, self._decay))
         self.num_updates += 1
+
+
+def _added_up(names: Iterable[str], values: Sequence[float]) -> dict[str, tuple[float, int]]:
+    """The sum of the values of each name, and their number."""
+    found: dict[str, tuple[float, int]] = {}
+    for name, value in zip(names, values, strict=True):
+        total, count = found.get(name, (0.0, 0))
+        found[name] = (total + value, count + 1)
+    return found
 
 
 def decay_at(num_updates: int, decay: float) -> float:

@@ -23,10 +23,11 @@ from cologen.trainer.loop.encoding import Latents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losses:
-    """``task`` is L_task, to be descended; ``per_sample`` is each sample's, without a gradient."""
+    """``task`` is L_task, to be descended; ``per_sample`` is each sample's at its ``time``, without a gradient."""
 
     task: Float[Tensor, ""]
     per_sample: Float[Tensor, "batch"]
+    time: Float[Tensor, "batch"]
     routing: Routing | None
 
 
@@ -104,7 +105,7 @@ def losses_at(
     )
     error = F.mse_loss(output.sample.float(), flow.velocity(target, noise), reduction="none")
     per_sample = error.mean(dim=(1, 2)) if drawn is None else (error.mean(dim=2) * drawn).sum(dim=1) / drawn.sum(dim=1)
-    return Losses(task=per_sample.mean(), per_sample=per_sample.detach(), routing=output.routing)
+    return Losses(task=per_sample.mean(), per_sample=per_sample.detach(), time=time, routing=output.routing)
 
 
 def _drawn_tokens(given: Bool[Tensor, "batch"] | None, num_tokens: int) -> Bool[Tensor, "batch tokens"] | None:

@@ -51,6 +51,12 @@ class StepMetrics:
     router: Mapping[str, float]
     """Means over blocks of the first process's micro batches: ``TASK/entropy`` (nats), ``TASK/gate_weight`` and
     ``TASK/usage_N`` of each expert."""
+    per_time_bin: Mapping[str, float] = field(default_factory=dict)
+    """L_task by the interval of the samples' t; those without a sample are left out."""
+    peak_share: float | None = None
+    """The share of the peak of all GPUs that was reached, as ``--utilization`` has it; None where that is not known."""
+    gpu_memory: float | None = None
+    """GB (10⁹) that the first process has held at most on its GPU, since it began; None on a CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +118,12 @@ def read(path: Path, kind: type[Kind]) -> list[Kind]:
     """The records of a log, in order; none if there is no log. Incomplete records are left out, but older ones, which
     lack only what has a default, are not."""
     fields = {each.name for each in dataclasses.fields(kind)}
-    later = {each.name for each in dataclasses.fields(kind) if each.default_factory is not dataclasses.MISSING}
+    later = {each.name for each in dataclasses.fields(kind) if _has_default(each)}
     return [kind(**values) for values in read_lines(path) if fields - later <= values.keys() <= fields]
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return not (field.default is field.default_factory is dataclasses.MISSING)
 
 
 def forget_after(path: Path, stage: int, step: int) -> int:

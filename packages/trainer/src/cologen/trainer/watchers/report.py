@@ -16,13 +16,14 @@ from cologen.model.bundle import Bundle
 from cologen.model.files import write_atomically
 from cologen.model.presets import preset
 from cologen.model.tasks import TASK_NAMES
-from cologen.reports.curves import curve
+from cologen.reports.curves import curve, ordered_curves
 from cologen.reports.durations import duration
 from cologen.reports.heatmaps import heat_map
 from cologen.reports.page import joined, page
 from cologen.trainer.data.batch import LoadedStep
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.learner import StepReport
+from cologen.trainer.loop.time_bins import TIME_BINS
 from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.curriculum import Recipe, recipe_hash
 from cologen.trainer.recipes.stages import Stage
@@ -111,6 +112,8 @@ def _section(
     usages = [(float(each.step), each.usage) for each in steps if each.usage is not None]
     veterans = [(float(each.step), each.veteran) for each in steps if each.veteran is not None]
     figures = {"Loss (L_task)": curve(losses, end=stage.iterations, low=0.0)}
+    if by_time := _by_time(steps):
+        figures["Loss (L_task) by the flow time t"] = ordered_curves(by_time, end=stage.iterations, low=0.0)
     figures |= held_out_curves(validations, stage.own_tasks, stage.iterations)
     if usages and recipe.num_experts(number) > 1:
         whose = f"U_t of {stage.task}" if stage.gate_per_task else "U_t"
@@ -131,21 +134,35 @@ def _section(
         done=done,
         facts=_facts(stage, steps, sum((each.seconds for each in validations), 0.0)),
         plotted=joined(plotted),
-        notes=notes(recipe, number, validations, with_maps=any(maps)),
+        notes=notes(recipe, number, validations, with_maps=any(maps), with_times=bool(by_time)),
         held_out=held_out_section(folder, recipe, number, validations),
         grid=_grid(grid_path(folder, recipe, number), stage),
     )
 
 
+def _by_time(steps: Sequence[StepMetrics]) -> dict[str, list[tuple[float, float]]]:
+    """The points of each interval of t that has any."""
+    points = {
+        name: [(float(each.step), each.per_time_bin[name]) for each in steps if name in each.per_time_bin]
+        for name in TIME_BINS
+    }
+    return {f"t {name.replace('-', '–')}": found for name, found in points.items() if found}
+
+
 def _facts(stage: Stage, steps: Sequence[StepMetrics], validating: float) -> Markup:
     seconds, counted = sum(each.seconds for each in steps), sum(each.num_steps for each in steps)
+    shares = [each.peak_share for each in steps if each.peak_share is not None]
+    memory = max((each.gpu_memory for each in steps if each.gpu_memory is not None), default=None)
     facts = {
         "steps": f"{steps[-1].step:,}",
         "samples": f"{steps[-1].step * stage.global_batch:,}",
         "loss, first → last": f"{_number(steps[0].loss)} → {_number(steps[-1].loss)}",
         "U_t, last": _number(steps[-1].usage),
         "time": duration(seconds),
+        "seconds per step": f"{seconds / counted:.3g}",
         "samples per second": f"{counted * stage.global_batch / seconds:,.1f}",
+        "of the GPUs' peak": f"{100 * sum(shares) / len(shares):.1f} %" if shares else "",
+        "GPU memory, most": "" if memory is None else f"{memory:.1f} GB",
         "validation": f"{validating:.1f} s" if validating else "",
         "waited for data": f"{100 * sum(each.waited for each in steps) / seconds:.1f} %",
         "steps skipped": f"{sum(each.skipped for each in steps):,}",

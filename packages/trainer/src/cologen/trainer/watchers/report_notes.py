@@ -13,9 +13,11 @@ from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.watchers.metrics import HeldOutMetrics
 
 
-def notes(recipe: Recipe, number: int, validations: Sequence[HeldOutMetrics], *, with_maps: bool) -> Markup:
+def notes(
+    recipe: Recipe, number: int, validations: Sequence[HeldOutMetrics], *, with_maps: bool, with_times: bool
+) -> Markup:
     """Of the curves that the stage has, each in a paragraph of its own."""
-    stage, found = recipe.stages[number], [_LOSS]
+    stage, found = recipe.stages[number], [_LOSS, *([_TIMES] if with_times else [])]
     if any(task not in stage.own_tasks for each in validations for task in each.per_task):
         found.append(_EARLIER)
     if stage.decay_share:
@@ -37,6 +39,10 @@ _LOSS = Markup(
     "decided, near t = 0 its grain cannot be told from noise, and no model knows either. It scatters, since each step "
     "draws its own times and noise; the held-out loss, where there is one, is always taken at the same. It falls fast "
     "while the stage learns what of the source to carry over, and slowly while it learns what to change."
+)
+_TIMES = Markup(
+    "By the flow time t: each sample's loss counts in the interval that its own t fell into. Intervals with few "
+    "samples scatter more."
 )
 _EARLIER = Markup(
     "A curve of a task learned before shows what this stage does to it: where it rises, the task is being forgotten."

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -21,6 +20,7 @@ from cologen.trainer.loop.validation import Validation
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.watchers.held_out_metrics import held_out_metrics, held_out_scalars
+from cologen.trainer.watchers.machine import UNKNOWN, Machine
 from cologen.trainer.watchers.metrics import (
     HELD_OUT,
     METRICS,
@@ -32,23 +32,12 @@ from cologen.trainer.watchers.metrics import (
     forget_after,
     read,
 )
-from cologen.trainer.watchers.routing import Chosen, added, chosen_by_task
+from cologen.trainer.watchers.routing import Chosen, added
 from cologen.trainer.watchers.sinks import TENSORBOARD, Sink, TensorBoard, WeightsAndBiases
+from cologen.trainer.watchers.window import Window, step_scalars
 
 _ROUTING_RECORDS = 20
 """How often a stage's routing is recorded block by block."""
-
-
-@dataclass
-class _Window:
-    """What is averaged next."""
-
-    begun: float
-    reports: list[StepReport] = field(default_factory=list[StepReport])
-    """Reports without their routing, which would keep gradients in memory."""
-    waited: float = 0.0
-    num_failed: int = 0
-    chosen: dict[str, Chosen] = field(default_factory=dict[str, Chosen])
 
 
 class Tracker:
@@ -62,6 +51,7 @@ class Tracker:
         *,
         wandb: bool = False,
         fresh: bool = False,
+        machine: Machine = UNKNOWN,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``fresh``: whatever run is in the folder is about to be deleted.
@@ -69,10 +59,11 @@ class Tracker:
         Raises:
             ValueError: Weights & Biases is asked for and is not installed, or would not start.
         """
-        self._folder, self._recipe, self._processes, self._clock = folder, recipe, processes, clock
+        self._folder, self._recipe, self._processes = folder, recipe, processes
+        self._machine, self._clock = machine, clock
         self._wandb = WeightsAndBiases(folder, recipe, fresh=fresh) if wandb and processes.first else None
         self._sinks: list[Sink] = []
-        self._window, self._chosen = _Window(clock()), dict[str, Chosen]()
+        self._window, self._chosen = Window(clock()), dict[str, Chosen]()
 
     def __enter__(self) -> Tracker:
         return self
@@ -98,7 +89,7 @@ class Tracker:
             name = _section(number, stage.task)
             self._sinks = [TensorBoard(self._folder / TENSORBOARD / name, first_step)]
             self._sinks += [self._wandb.stage(name)] if self._wandb else []
-        self._window, self._chosen = _Window(self._clock()), {}
+        self._window, self._chosen = Window(self._clock()), {}
 
     def _forget_later_stages(self, number: int) -> None:
         for path in (self._folder / TENSORBOARD).glob("*-*"):
@@ -112,7 +103,7 @@ class Tracker:
         for metrics in read(self._folder / METRICS, StepMetrics):
             name = _section(metrics.stage, metrics.task)
             sink = sections[name] = sections.get(name) or wandb.stage(name)
-            sink.write(_scalars(metrics), metrics.step)
+            sink.write(step_scalars(metrics), metrics.step)
         for found in read(self._folder / HELD_OUT, HeldOutMetrics):
             name = _section(found.stage, found.task)
             sink = sections[name] = sections.get(name) or wandb.stage(name)
@@ -121,11 +112,9 @@ class Tracker:
     def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
         """Add a step, and log the mean when there are ``log_every``."""
         window, stage, done = self._window, self._recipe.stages[number], loaded.step + 1
-        window.reports.append(replace(report, routing=None))
-        window.waited += loaded.waited
-        window.num_failed += loaded.num_failed
-        if report.routing is not None and self._processes.first and not report.skipped:
-            window.chosen = added(window.chosen, chosen_by_task(report.routing, loaded.micro_batches[-1].tasks))
+        window.add(loaded, report)
+        if self._processes.first:
+            window.add_routing(loaded, report)
         if done % self._recipe.log_every == 0 or done == stage.iterations:
             self._log(number, done, learning_rate)
         every = max(self._recipe.log_every, stage.iterations // _ROUTING_RECORDS)
@@ -149,41 +138,22 @@ class Tracker:
         self._close_sinks()
 
     def _log(self, number: int, done: int, learning_rate: float) -> None:
-        metrics = self._averaged(number, done, learning_rate)
+        metrics = self._window.averaged(
+            number,
+            self._recipe.stages[number],
+            done,
+            learning_rate=learning_rate,
+            now=self._clock(),
+            processes=self._processes,
+            machine=self._machine,
+        )
         self._chosen = added(self._chosen, self._window.chosen)
-        self._window = _Window(self._clock())
+        self._window = Window(self._clock())
         if self._processes.first:
             append(self._folder / METRICS, metrics)
-            scalars = _scalars(metrics)
+            scalars = step_scalars(metrics)
             for sink in self._sinks:
                 sink.write(scalars, done)
-
-    def _averaged(self, number: int, done: int, learning_rate: float) -> StepMetrics:
-        window, stage, processes = self._window, self._recipe.stages[number], self._processes
-        sound = [report for report in window.reports if not report.skipped]
-        seconds = max(self._clock() - window.begun, 1e-9)
-        return StepMetrics(
-            stage=number,
-            task=stage.task,
-            step=done,
-            num_steps=len(window.reports),
-            loss=_mean(report.loss for report in sound),
-            veteran=_mean(report.veteran for report in sound),
-            usage=_mean(report.usage for report in sound if report.usage is not None),
-            gradient_norm=_mean(report.gradient_norm for report in sound),
-            learning_rate=learning_rate,
-            samples_per_second=len(window.reports) * stage.global_batch / seconds,
-            seconds=seconds,
-            waited=window.waited,
-            skipped=len(window.reports) - len(sound),
-            failed=round(processes.sum(float(window.num_failed))),
-            per_task=_per_task(sound, stage.manifest_tasks, processes),
-            router={
-                f"{task}/{name}": value
-                for task, chosen in window.chosen.items()
-                for name, value in chosen.scalars().items()
-            },
-        )
 
     def _log_routing(self, number: int, done: int) -> None:
         found = added(self._chosen, self._window.chosen)
@@ -208,38 +178,3 @@ class Tracker:
 
 def _section(number: int, task: str) -> str:
     return f"{number}-{task}"
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    known = list(values)
-    return sum(known) / len(known) if known else None
-
-
-def _per_task(reports: list[StepReport], tasks: Iterable[str], processes: Processes) -> dict[str, float]:
-    """L_task by task, over all processes; tasks that no process saw are left out."""
-    means: dict[str, float] = {}
-    for task in tasks:
-        seen = [report.per_task[task] for report in reports if task in report.per_task]
-        total = processes.sum(sum((loss for loss, _ in seen), 0.0))
-        count = processes.sum(float(sum(num_samples for _, num_samples in seen)))
-        if count:
-            means[task] = total / count
-    return means
-
-
-def _scalars(metrics: StepMetrics) -> dict[str, float]:
-    """What is drawn over the steps, under the names it has there."""
-    values = {
-        "loss/task": metrics.loss,
-        "loss/veteran": metrics.veteran,
-        "routing/usage_newest": metrics.usage,
-        "optimizer/gradient_norm": metrics.gradient_norm,
-        "optimizer/learning_rate": metrics.learning_rate,
-        "optimizer/skipped_steps": float(metrics.skipped),
-        "data/samples_per_second": metrics.samples_per_second,
-        "data/waited_share": metrics.waited / metrics.seconds,
-        "data/failed_samples": float(metrics.failed),
-        **{f"loss_by_task/{task}": loss for task, loss in metrics.per_task.items()},
-        **{f"router/{name}": value for name, value in metrics.router.items()},
-    }
-    return {name: value for name, value in values.items() if value is not None}
