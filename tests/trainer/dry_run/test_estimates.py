@@ -131,9 +131,10 @@ def allocated(recipe: Recipe, number: int) -> int:
     def loss() -> tuple[Losses, list[str]]:
         found = model(**inputs)
         per_sample = found.sample.square().mean(dim=(1, 2))
-        return Losses(task=per_sample.mean(), per_sample=per_sample.detach(), routing=found.routing), [
-            stage.task
-        ] * size
+        losses = Losses(
+            task=per_sample.mean(), per_sample=per_sample.detach(), time=inputs["timestep"], routing=found.routing
+        )
+        return losses, [stage.task] * size
 
     learner.step([loss], 1e-4)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:

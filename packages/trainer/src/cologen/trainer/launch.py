@@ -224,10 +224,10 @@ def _text_made_ahead(
     """What reads the stored text embeddings, where the recipe asks for them; every prompt is looked for first."""
     if not recipe.stored_text:
         return None
-    kept = stored_text(recipe, options.base, options.data)
+    kept = stored_text(recipe, options.base, options.data.folder)
 
     def look() -> None:
-        require_stored(kept, prompts_of(recipe, numbers, options.data, roots=options.roots))
+        require_stored(kept, prompts_of(recipe, numbers, options.data.folder, roots=options.data.roots))
 
     processes.first_does(look, "looking for the stored text embeddings")
     return reader(kept, processes.device)
