@@ -138,16 +138,20 @@ class AssembledPipeline(FluxPipeline):
     def load_lora_weights(  # pyright: ignore[reportIncompatibleMethodOverride], whose arguments these are
         self, pretrained_model_name_or_path_or_dict: Any, adapter_name: str | None = None, **kwargs: Any
     ) -> None:
-        """As in FLUX's pipeline; a base of FLUX.2 takes the LoRAs that FLUX.2's own pipelines take."""
-        if unwrapped(self.transformer).base_kind == "flux.1":
+        """As in FLUX's pipeline; a base of FLUX.2 takes the LoRAs that FLUX.2's own pipelines take.
+
+        Raises:
+            ValueError: the file holds no LoRA.
+        """
+        if getattr(unwrapped(self.transformer), "base_kind", "flux.1") == "flux.1":
             super().load_lora_weights(pretrained_model_name_or_path_or_dict, adapter_name, **kwargs)
             return
-        hotswap = kwargs.pop("hotswap", False)
+        how = {name: kwargs.pop(name) for name in ("hotswap", "low_cpu_mem_usage") if name in kwargs}
         read: Any = Flux2LoraLoaderMixin.lora_state_dict
         layers, metadata = read(pretrained_model_name_or_path_or_dict, return_lora_metadata=True, **kwargs)
-        self.transformer.load_lora_adapter(
-            layers, adapter_name=adapter_name, metadata=metadata, _pipeline=self, hotswap=hotswap
-        )
+        if not all("lora" in name or "lokr" in name for name in layers):
+            raise ValueError(f"{pretrained_model_name_or_path_or_dict} is no LoRA: it holds other weights too")
+        self.transformer.load_lora_adapter(layers, adapter_name=adapter_name, metadata=metadata, _pipeline=self, **how)
 
     def load_ip_adapter(self, *args: Any, **kwargs: Any) -> Any:
         """Refused, with a ValueError: it would replace the attention that sees a source."""
