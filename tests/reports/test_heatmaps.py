@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from cologen.reports.heatmaps import heat_map
+from cologen.reports.heatmaps import heat_map, heat_map_pixels
 
 SPACE = "{http://www.w3.org/2000/svg}"
 
@@ -32,3 +32,13 @@ def test_cells_lie_side_by_side_inside_the_picture(num_blocks: int, num_double: 
     width = float(svg.findall(f"{SPACE}rect")[0].attrib["width"])
     np.testing.assert_allclose(np.diff(lefts), width, atol=0.11)
     assert lefts[-1] + width < float(svg.attrib["width"])
+
+
+def test_pixels_of_a_cell_are_between_white_and_the_colour_of_a_full_one():
+    usage = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+    pixels = heat_map_pixels(usage, ("inpaint", "editing"), num_double=1)
+    assert pixels.shape == (60, 84 + 3 * 30 + 44, 3) and pixels.dtype == np.uint8
+    middles = pixels[15::30, 84 + 15 : 84 + 90 : 30]
+    full, white = (66, 105, 208), (255, 255, 255)
+    assert [tuple(map(int, each)) for each in middles[0]] == [full, (160, 180, 232), white]
+    assert [tuple(map(int, each)) for each in middles[1]] == [white, (160, 180, 232), full]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def train(
     stop_after: int | None = None,
     roots: Mapping[str, Path] | None = None,
     base: Callable[[], Bundle] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Watching:
     """Train some stages with a fresh model, going on from whatever checkpoints are there.
 
@@ -115,7 +117,7 @@ def train(
     for number in stages:
         samples = open_stage(of, number, data, roots=roots)
         held_out = open_held_out(of, number, data, samples, roots=roots)
-        if not train_stage(run, number, samples, where_to_go_on(folder, number), stopping, held_out):
+        if not train_stage(run, number, samples, where_to_go_on(folder, number), stopping, held_out, clock=clock):
             break
     return watching
 

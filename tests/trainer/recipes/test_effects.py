@@ -22,9 +22,11 @@ def test_what_decides_no_number_may_change():
     assert fields(Effect.FREE) >= {
         *("log_every", "micro_batch", "checkpoint_every", "keep_last", "num_samples", "compile", "max_nonfinite"),
         *("gradient_checkpointing", "cache_text", "cache_latents", "max_failed_share"),
+        "checkpoint_minutes",
     }
     assert fields(Effect.REMEDY) == {"clip", "stages.learning_rate"}
     assert {"seed", "ema_decay", "stages.global_batch", "stages.rho", "optimizer.betas"} <= fields(Effect.NUMBERS)
+    assert {"stages.decay_form", "stages.decay_floor"} <= fields(Effect.NUMBERS)
     assert {"rank", "preset", "stages.new_expert", "optimizer.eight_bit"} <= fields(Effect.SHAPE)
 
 

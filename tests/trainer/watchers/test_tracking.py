@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import math
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from cologen.model.bundle import build
+from cologen.model.presets import preset
+from cologen.reports.contact_sheet import png
 from cologen.trainer.distributed import Processes
 from cologen.trainer.loop.watcher import Watcher
+from cologen.trainer.watchers.grids import grid_path
+from cologen.trainer.watchers.held_out_grids import HeldOutGrids, held_out_grid_path
 from cologen.trainer.watchers.metrics import (
     HELD_OUT,
     METRICS,
@@ -24,7 +32,7 @@ from cologen.trainer.watchers.metrics import (
     read,
 )
 from cologen.trainer.watchers.tracking import Tracker
-from tests.trainer.made_up import ALONE, Clock, loaded, report, short, validation
+from tests.trainer.made_up import ALONE, Clock, held_out_sample, loaded, report, short, validation
 
 
 def follow(folder: Path, first: int, last: int, number: int = 0, iterations: int = 10) -> None:
@@ -176,9 +184,10 @@ class _Client:
     """Weights & Biases as far as it is called: runs by their id, and what was logged to each."""
 
     Error = RuntimeError
+    Image = staticmethod(np.asarray)
 
     def __init__(self) -> None:
-        self.logged: dict[str, list[dict[str, float]]] = {}
+        self.logged: dict[str, list[dict[str, Any]]] = {}
 
     def init(self, **options: Any) -> _Client._Run:
         return _Client._Run(options["id"], self.logged.setdefault(options["id"], []))
@@ -208,13 +217,45 @@ def test_points_beyond_the_checkpoint_are_in_no_run_that_goes_on(
             for step in range(first, last):
                 tracker.step_done(0, loaded(step), report(float(step)), 0.01)
         points = client.logged[(tmp_path / "wandb-id").read_text()]
-        return [(each["0-inpaint/step"], each["0-inpaint/loss/task"]) for each in points]
+        return [
+            (each["0-inpaint/step"], each["0-inpaint/loss/task"]) for each in points if "0-inpaint/loss/task" in each
+        ]
 
     assert track(0, 6) == [(2, 0.5), (4, 2.5), (6, 4.5)]
     assert track(6, 10) == [(2, 0.5), (4, 2.5), (6, 4.5), (8, 6.5), (10, 8.5)]  # the same run goes on
     assert len(client.logged) == 1
     assert track(4, 6) == [(2, 0.5), (4, 2.5), (6, 4.5)]  # another, with what was kept
     assert len(client.logged) == 2
+    last = client.logged[(tmp_path / "wandb-id").read_text()]
+    assert [each["0-inpaint/step"] for each in last if "0-inpaint/routing/inpaint" in each] == [2, 4, 6]
+
+
+def test_trackers_are_shown_the_grids_and_what_the_routers_chose(tmp_path: Path) -> None:
+    recipe, found = short(iterations=2), validation(0, 1, samples=(held_out_sample(0), held_out_sample(1)))
+    grids = HeldOutGrids(tmp_path, recipe, ALONE)
+    with Tracker(tmp_path, recipe, ALONE, clock=Clock()) as tracker:
+        tracker.stage_begins(0, recipe.stages[0], 0)
+        for step in range(2):
+            tracker.step_done(0, loaded(step), report(1.0), 0.1)
+            for watcher in (grids, tracker) if step == 0 else ():
+                watcher.validated(found)
+        path = grid_path(tmp_path, recipe, 0)
+        path.write_bytes(png(Image.new("RGB", (8, 6), (1, 2, 3))))
+        tracker.stage_ends(0, build(preset("world-tiny"), seed=0))
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "0-inpaint")).Reload()
+    for tag, step, wanted in (
+        ("samples/held_out", 1, held_out_grid_path(tmp_path, recipe, 0, 1)),
+        ("samples/training", 2, path),
+    ):
+        (event,) = events.Images(tag)
+        assert event.step == step
+        shown = np.array(Image.open(io.BytesIO(event.encoded_image_string)))
+        np.testing.assert_array_equal(shown, np.array(Image.open(wanted)))
+    (chosen,) = events.Images("routing/inpaint")
+    # of two samples, one chose expert 0 in the first of three blocks; see ``report``
+    pixels = np.array(Image.open(io.BytesIO(chosen.encoded_image_string)))
+    assert pixels.shape == (2 * 30, 84 + 3 * 30 + 44, 3)
+    np.testing.assert_array_equal(pixels[15, [99, 129]], [[160, 180, 232], [255, 255, 255]])
 
 
 def test_later_stages_leave_tensorboard_when_a_run_goes_back_before_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Expert usage per block as an SVG heat map, alone or inside a page."""
+"""Expert usage per block as a heat map: SVG, alone or inside a page, and pixels, for trackers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import html
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
 
 _LEFT, _TOP, _CELL_HEIGHT, _FOOT = 84.0, 24.0, 30.0, 22.0
 _SHARE = 44.0
@@ -40,6 +41,28 @@ def heat_map(
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     style = "max-width:100%;height:auto"
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} style="{style}">{"".join(parts)}</svg>'
+
+
+def heat_map_pixels(
+    usage: Float[np.ndarray, "blocks experts"], experts: Sequence[str], *, num_double: int
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The same map as RGB pixels, without a title and without words below."""
+    num_blocks, num_experts = usage.shape
+    side, left, font = int(_CELL_HEIGHT), int(_LEFT), ImageFont.load_default(13)
+    full = np.array([int(_COLOR[place : place + 2], 16) for place in (1, 3, 5)])
+    shades = np.round(255 + usage.T[..., None] * (full - 255)).astype(np.uint8)
+    cells = Image.fromarray(shades).resize((num_blocks * side, num_experts * side), Image.Resampling.NEAREST)
+    picture = Image.new("RGB", (left + cells.width + int(_SHARE), cells.height), "white")
+    picture.paste(cells, (left, 0))
+    draw = ImageDraw.Draw(picture)
+    for expert in range(num_experts):
+        middle = expert * side + side // 2
+        draw.text((left - 8, middle), experts[expert], "black", font, anchor="rm")
+        draw.text((picture.width - 4, middle), f"{100 * usage[:, expert].mean():.0f} %", "black", font, anchor="rm")
+    if 0 < num_double < num_blocks:
+        border = left + num_double * side
+        draw.line([(border, 0), (border, picture.height)], "black")
+    return np.array(picture)
 
 
 def _cell(left: float, top: float, width: float, share: float, where: str) -> str:

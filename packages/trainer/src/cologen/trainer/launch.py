@@ -195,7 +195,7 @@ def _train(options: TrainOptions, recipe: Recipe, folder: Path, processes: Proce
             _say(processes, f"Changed: {change}")
 
     processes.first_does(enter, f"beginning the run in {folder}")
-    watchers: list[Watcher] = [tracker, Grids(folder, recipe, processes), HeldOutGrids(folder, recipe, processes)]
+    watchers: list[Watcher] = [Grids(folder, recipe, processes), HeldOutGrids(folder, recipe, processes), tracker]
     watchers.append(Reports(folder, recipe, processes))
     if processes.first:
         watchers.append(stack.enter_context(LiveProgress(recipe, numbers, CONSOLE, machine=machine)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from cologen.trainer.data.draws import draw, given, with_captions_dropped
 from cologen.trainer.data.held_out import HeldOutRows
 from cologen.trainer.distributed import loaded_into, whole, whole_experts
 from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint, StageProgress, prune
+from cologen.trainer.loop.due import CheckpointDue
 from cologen.trainer.loop.encoding import Encoder, Latents
 from cologen.trainer.loop.learner import Learner, MicroLoss
 from cologen.trainer.loop.loss import Losses, losses
@@ -38,10 +40,12 @@ def train_stage(
     checkpoint: Checkpoint | None,
     stopping: Stopping,
     held_out: HeldOutRows | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
 ) -> bool:
     """Train stage ``number`` to its end; False if it was asked to stop before, and has been saved.
 
-    With ``held_out`` rows it validates on the way, which changes nothing of the training.
+    With ``held_out`` rows it validates on the way, which changes nothing of the training. Checkpoints obey ``clock``.
 
     Raises:
         FileNotFoundError: an earlier stage has not been trained here.
@@ -65,6 +69,7 @@ def train_stage(
     learner = learner_of(run, number, checkpoint)
     encoder = Encoder.of(run.bundle, recipe)
     validator = None if held_out is None else Validator(run, number, learner, encoder, held_out)
+    due = CheckpointDue(recipe, processes, clock)
     run.watcher.stage_begins(number, stage, begin)
     if begin < stage.iterations:  # after an interruption too, which may have come before this step's validation
         _validate(run, validator, begin)
@@ -89,8 +94,9 @@ def train_stage(
         trouble = _trouble(recipe, stage, progress, begin, failed_before, learner.num_skipped_in_row)
         if not (stop or trouble) and progress.step < stage.iterations:
             _validate(run, validator, progress.step)
-        if stop or trouble or progress.step % recipe.checkpoint_every == 0 or progress.step == stage.iterations:
+        if due.at(progress.step) or stop or trouble or progress.step == stage.iterations:
             _save(run, progress, learner)
+            due.written()
         if trouble:
             raise ValueError(trouble)
         if stop and progress.step < stage.iterations:

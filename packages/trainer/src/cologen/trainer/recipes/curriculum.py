@@ -45,7 +45,13 @@ class Resolution(RecipePart):
 class Recipe(RecipePart):
     """Everything that decides a run, except the paths of files and the number of processes."""
 
-    later: ClassVar[tuple[str, ...]] = (HELD_OUT, "continues_base", "offload_base", "stored_text")
+    later: ClassVar[tuple[str, ...]] = (
+        HELD_OUT,
+        "continues_base",
+        "offload_base",
+        "stored_text",
+        "checkpoint_minutes",
+    )
 
     name: Free[str] = Field(pattern=r"^[\w+-][\w.+-]*$")
     preset: Shape[str]
@@ -98,6 +104,9 @@ class Recipe(RecipePart):
     """The share of a stage's samples that may fail to load before the run stops."""
     checkpoint_every: Free[int] = Field(ge=1)
     """Steps between checkpoints; the end of a stage always writes one."""
+    checkpoint_minutes: Free[float] = Field(default=0.0, ge=0)
+    """Minutes after a checkpoint, or the beginning, after which another is written even if steps would not ask for one;
+    0: steps alone do."""
     keep_last: Free[int] = Field(default=2, ge=1)
     """Checkpoints kept beside the one of each finished stage."""
     log_every: Free[int] = Field(default=10, ge=1)

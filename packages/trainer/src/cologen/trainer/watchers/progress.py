@@ -91,7 +91,8 @@ class LiveProgress:
     def validated(self, found: Validation) -> None:
         """The loss on held-out rows stands in the line from now on, and is a line of its own elsewhere."""
         self._held_out = found.overall if found.loss is None else found.loss
-        self._recent = deque((at + found.seconds, *rest) for at, *rest in self._recent)  # the speed is that of steps
+        recent = [(at + found.seconds, done, waited) for at, done, waited in self._recent]
+        self._recent = deque(recent)  # the speed is that of steps
         if not self._console.is_terminal:
             words = f"held out {self._held_out:.4f} ({found.seconds:.1f} s)"
             self._say(f"{self._name(found.stage)}  after step {found.step:,}  {words}")

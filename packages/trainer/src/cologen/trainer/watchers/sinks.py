@@ -1,23 +1,33 @@
-"""Sinks of scalars: TensorBoard, and Weights & Biases where it is installed."""
+"""Sinks of scalars and pictures: TensorBoard, and Weights & Biases where it is installed."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import UInt8
+
 from cologen.trainer.recipes.curriculum import Recipe
+
+Pictures = Mapping[str, UInt8[np.ndarray, "height width 3"]]
+"""RGB by name."""
 
 TENSORBOARD = "tensorboard"
 
 
 @runtime_checkable
 class Sink(Protocol):
-    """Takes the scalars of one stage."""
+    """Takes the scalars and pictures of one stage."""
 
     def write(self, scalars: Mapping[str, float], step: int) -> None:
         """The scalars after ``step`` steps of the stage."""
+        ...
+
+    def show(self, pictures: Pictures, step: int) -> None:
+        """Pictures after ``step`` steps of the stage, by name."""
         ...
 
     def close(self) -> None:
@@ -37,6 +47,12 @@ class TensorBoard:
         """See ``Sink``."""
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def show(self, pictures: Pictures, step: int) -> None:
+        """See ``Sink``."""
+        for name, pixels in pictures.items():
+            self._writer.add_image(name, pixels, step, dataformats="HWC")
         self._writer.flush()
 
     def close(self) -> None:
@@ -71,7 +87,7 @@ class WeightsAndBiases:
         """For the scalars of one stage, which are drawn over its own steps."""
         (self._folder / _IDENTITY).write_text(self._run.id)
         self._run.define_metric(f"{name}/*", step_metric=f"{name}/step")
-        return _Section(self._run, name)
+        return _Section(self._run, name, self._client.Image)
 
     def rewound(self) -> None:
         """End the present run there, which holds steps that were deleted here, and begin another in its group.
@@ -112,12 +128,17 @@ def _identity(folder: Path) -> str:
 
 
 class _Section:
-    def __init__(self, run: Any, name: str) -> None:
-        self._run, self._name = run, name
+    def __init__(self, run: Any, name: str, image: Callable[[Any], Any]) -> None:
+        self._run, self._name, self._image = run, name, image
 
     def write(self, scalars: Mapping[str, float], step: int) -> None:
         named = {f"{self._name}/{name}": value for name, value in scalars.items()}
         self._run.log({**named, f"{self._name}/step": step})
+
+    def show(self, pictures: Pictures, step: int) -> None:
+        if pictures:
+            named = {f"{self._name}/{name}": self._image(pixels) for name, pixels in pictures.items()}
+            self._run.log({**named, f"{self._name}/step": step})
 
     def close(self) -> None:
         pass

@@ -1,7 +1,8 @@
 """Logs a run's metrics: to ``metrics.jsonl`` for the report, to TensorBoard, to Weights & Biases where asked for.
 
-Every process has a tracker, since some of its numbers are sums over all of them; the first one writes. In TensorBoard
-each stage is a run of its own under ``RUN/tensorboard``, its steps counted from its beginning.
+These two are shown the sample grids too, so the tracker comes after the watchers that write them. Every process has a
+tracker, since some of its numbers are sums over all of them; the first one writes. In TensorBoard each stage is a run
+of its own under ``RUN/tensorboard``, its steps counted from its beginning.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ from cologen.trainer.watchers.metrics import (
     forget_after,
     read,
 )
+from cologen.trainer.watchers.pictures import held_out_grid, routing_map, training_grid
 from cologen.trainer.watchers.routing import Chosen, added
-from cologen.trainer.watchers.sinks import TENSORBOARD, Sink, TensorBoard, WeightsAndBiases
+from cologen.trainer.watchers.sinks import TENSORBOARD, Pictures, Sink, TensorBoard, WeightsAndBiases
 from cologen.trainer.watchers.window import Window, step_scalars
 
 _ROUTING_RECORDS = 20
@@ -85,7 +87,7 @@ class Tracker:
             self._forget_later_stages(number)
             self._close_sinks()
             if self._wandb is not None and num_forgotten:
-                self._write_again(self._wandb)
+                self._write_again(self._wandb, number)
             name = _section(number, stage.task)
             self._sinks = [TensorBoard(self._folder / TENSORBOARD / name, first_step)]
             self._sinks += [self._wandb.stage(name)] if self._wandb else []
@@ -96,18 +98,20 @@ class Tracker:
             if path.name.partition("-")[0].isdecimal() and int(path.name.partition("-")[0]) > number:
                 shutil.rmtree(path)
 
-    def _write_again(self, wandb: WeightsAndBiases) -> None:
+    def _write_again(self, wandb: WeightsAndBiases, current: int) -> None:
         """Log everything that is still in the log to a new run, which replaces the one with deleted steps."""
         wandb.rewound()
-        sections: dict[str, Sink] = {}
+        stages = self._recipe.stages[: current + 1]
+        sinks = [wandb.stage(_section(number, stage.task)) for number, stage in enumerate(stages)]
         for metrics in read(self._folder / METRICS, StepMetrics):
-            name = _section(metrics.stage, metrics.task)
-            sink = sections[name] = sections.get(name) or wandb.stage(name)
-            sink.write(step_scalars(metrics), metrics.step)
+            sinks[metrics.stage].write(step_scalars(metrics), metrics.step)
+        for record in read(self._folder / ROUTING, RoutingMetrics):
+            sinks[record.stage].show(routing_map(self._recipe, record), record.step)
         for found in read(self._folder / HELD_OUT, HeldOutMetrics):
-            name = _section(found.stage, found.task)
-            sink = sections[name] = sections.get(name) or wandb.stage(name)
-            sink.write(held_out_scalars(found), found.step)
+            sinks[found.stage].write(held_out_scalars(found), found.step)
+            sinks[found.stage].show(held_out_grid(self._folder, self._recipe, found.stage, found.step), found.step)
+        for number, stage in enumerate(stages[:-1]):
+            sinks[number].show(training_grid(self._folder, self._recipe, number), stage.iterations)
 
     def step_done(self, number: int, loaded: LoadedStep, report: StepReport, learning_rate: float) -> None:
         """Add a step, and log the mean when there are ``log_every``."""
@@ -132,10 +136,16 @@ class Tracker:
             append(self._folder / HELD_OUT, metrics)
             for sink in self._sinks:
                 sink.write(held_out_scalars(metrics), metrics.step)
+            self._show(held_out_grid(self._folder, self._recipe, found.stage, found.step), found.step)
 
     def stage_ends(self, number: int, bundle: Bundle) -> None:
-        """All of it has been logged."""
+        """Show what was drawn at the end."""
+        self._show(training_grid(self._folder, self._recipe, number), self._recipe.stages[number].iterations)
         self._close_sinks()
+
+    def _show(self, pictures: Pictures, step: int) -> None:
+        for sink in self._sinks:
+            sink.show(pictures, step)
 
     def _log(self, number: int, done: int, learning_rate: float) -> None:
         metrics = self._window.averaged(
@@ -169,6 +179,7 @@ class Tracker:
                 gate_weight=chosen.gate_weight.tolist(),
             )
             append(self._folder / ROUTING, record)
+            self._show(routing_map(self._recipe, record), done)
 
     def _close_sinks(self) -> None:
         for sink in self._sinks:
