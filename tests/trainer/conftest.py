@@ -66,7 +66,7 @@ def data(built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with ``editing-triplets`` of a user's own 12 pairs in parts of 8, all of 64 x 48, as the command
     builds it. Rows 1, 3, 5 and 7 have two source pictures, so the second part has no column for them. A thirteenth pair
-    is rejected, whose second source is its target."""
+    is rejected, whose second source is its target. The first two are those of the validation split too."""
     monkeypatch.setenv("COLOGEN_CACHE", str(tmp_path / "cache"))
     root, lines = tmp_path / "own", list[str]()
     root.mkdir()
@@ -77,12 +77,13 @@ def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             PIL.Image.fromarray(small.repeat(8, axis=0).repeat(8, axis=1)).save(root / name)
         source = names[::2] if number == 12 else names[:2] if number in (1, 3, 5, 7) else names[0]
         lines.append(json.dumps({"source": source, "target": names[2], "instruction": f"change {number}"}))
-    (root / "train.jsonl").write_text("\n".join(lines))
-    reader = Reader.of(Pair, "triplets", root, "train", 8, None)
-    recipe = PairRecipe(task="editing", source=reader.recipe, policy=_SMALL)
-    distinct = DistinctPass.over(reader, recipe, Folder.open(tmp_path / "data" / "editing-triplets"))
-    _build(distinct.candidates)
-    _build(distinct)
+    for split, name, some in (("train", "", lines), ("val", VALIDATION, lines[:2])):
+        (root / f"{split}.jsonl").write_text("\n".join(some))
+        reader = Reader.of(Pair, "triplets", root, split, 8, None)
+        recipe = PairRecipe(task="editing", source=reader.recipe, policy=_SMALL)
+        distinct = DistinctPass.over(reader, recipe, Folder.open(tmp_path / "data" / f"editing-triplets{name}"))
+        _build(distinct.candidates)
+        _build(distinct)
     return tmp_path / "data"
 
 

@@ -17,6 +17,7 @@ from cologen.trainer.data.draws import draw
 from cologen.trainer.loop.encoding import Latents, encode
 from cologen.trainer.loop.generating import generate
 from cologen.trainer.loop.loss import losses, losses_at
+from cologen.trainer.recipes.held_out import HeldOut
 from tests.trainer.data.test_more_sources import editing
 from tests.trainer.made_up import ALONE, batch
 from tests.trainer.small_runs import adapter_bytes, train
@@ -123,6 +124,21 @@ def test_grids_are_drawn_from_all_sources(bundle: Bundle) -> None:
     finally:
         bundle.transformer.double()
     assert both.shape == first.shape and not torch.equal(both, first)
+
+
+@pytest.mark.slow
+def test_held_out_rows_are_validated_with_all_their_sources_and_change_nothing(several: Path, tmp_path: Path) -> None:
+    settings = HeldOut(
+        manifests={"editing": ("editing-triplets-val",)}, rows_per_task=2, every=6, times=(0.5,), num_samples=2,
+        measures=(),
+    )  # fmt: skip
+    watched = train(tmp_path / "watched", several, editing().replace(held_out=settings))
+    train(tmp_path / "alone", several, editing())
+    assert adapter_bytes(tmp_path / "watched") == adapter_bytes(tmp_path / "alone")
+    first, last = watched.validations
+    assert first.losses.shape == (2, 1) and (first.losses > 0).all()
+    one, two = (list(sample.pictures) for sample in last.samples)
+    assert (one, two) == (["source", "target", "generated"], ["source", "source 2", "target", "generated"])
 
 
 @pytest.mark.slow

@@ -120,6 +120,20 @@ def test_without_sources_there_are_two_columns(bundle: Bundle, tmp_path: Path):
     assert np.asarray(Image.open(grid_path(tmp_path, recipe, 0))).shape[1] == 20 + 2 * 224 + 8 + 20
 
 
+def test_each_source_has_its_column_when_a_run_goes_on_too(bundle: Bundle, tmp_path: Path):
+    recipe, one, path = short(num_samples=1), loaded(0), tmp_path / "samples" / "0-inpaint.png"
+    several = tuple(
+        dataclasses.replace(each, more_sources=(each.target, each.target // 2)) for each in one.micro_batches
+    )
+    grids = Grids(tmp_path, recipe, ALONE)
+    grids.stage_begins(0, recipe.stages[0], 0)
+    grids.step_done(0, dataclasses.replace(one, micro_batches=several), report(1.0), 0.1)
+    again = Grids(tmp_path, recipe, ALONE)
+    again.stage_begins(0, recipe.stages[0], 2)
+    again.stage_ends(0, bundle)
+    assert np.asarray(Image.open(path)).shape[1] == 20 + 5 * 224 + 4 * 8 + 20
+
+
 def test_other_processes_draw_and_write_nothing(bundle: Bundle, tmp_path: Path):
     recipe = short()
     grids = Grids(tmp_path, recipe, dataclasses.replace(ALONE, rank=1))
