@@ -7,30 +7,25 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from PIL import Image
 
-from cologen.datagen.usage import require_device, require_picture, require_range, require_unused
-from cologen.datagen.weights import device_named
-from cologen.model.opening import PipelineSpec, fetched_base, open_pipeline
-from cologen.model.pipeline import CoLoGenPipeline
-from cologen.model.presets import base_kind_of, preset_of
+from cologen.datagen.usage import require_picture, require_range
+from cologen.model.opening import fetched_base
 from cologen.model.tasks import TASKS, task_named
-from cologen.model.world_base import packaged_adapter, packaged_base, packaged_stage
+from cologen.model.world_base import packaged_stage
 from cologen.pictures.rgb import DAMAGED
 from pipelines.console import CONSOLE, run
+from pipelines.pipeline_options import PipelineOptions
 
 _SIZE = re.compile(r"([1-9]\d*)x([1-9]\d*)")
-_SMALL_BASE_CFG = 1.5
-"""Which draws 92 % of the named objects, where none draws 89 % (docs/results.md)."""
 _LAST_SEED = 2**64
 """Where torch's seeds end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(PipelineOptions):
     """Generate an image from a prompt, or for a task, from an image.
 
     Without --base the base is a small one, trained on the synthetic dataset: the bundled one, or --weights.
@@ -46,19 +41,6 @@ class Options:
     """The picture to be filled, marked or edited, the condition, or the subject. Several are seen side by side."""
     mask: Path | None = None
     """For inpainting: white where the hole is, in the image's size."""
-    adapter: Path | None = None
-    """Folder of a trained adapter. Default: with an --image and the bundled base, the bundled one; else none."""
-    bare: bool = False
-    """Use the base without an adapter: it was never trained to follow the --image."""
-    stage: int | None = None
-    """Which stage of the adapter, from 0. Default: of the bundled one, that of the task; else its newest."""
-    base: str | None = None
-    """A folder of FLUX.1 or FLUX.2 klein as diffusers writes it, or its name on the hub. Default: a small one, see
-    --preset."""
-    preset: Literal["world-tiny", "world-small"] = "world-tiny"
-    """Which small base, trained on the synthetic dataset, where there is no --base."""
-    weights: Path | None = None
-    """Its weights (safetensors), as train makes them with a recipe …-base. Default: the bundled ones of world-tiny."""
     negative: str | None = None
     """What is not to be drawn: guidance leads away from it (--true-cfg). Default for a base that has guidance by
     default: the empty prompt."""
@@ -85,20 +67,14 @@ class Options:
     hole back into the image."""
     paste_known: bool = False
     """Inpainting: put the image's own pixels back around the hole."""
-    device: str = "auto"
-    """cuda, cpu …; auto takes a GPU if there is one."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the weights: auto is bfloat16 on a GPU, and float32 elsewhere."""
-    offload: Literal["none", "model", "sequential"] = "none"
-    """Keep on the GPU only the model at work, or only the layer at work (slow): for small GPUs."""
 
     def __post_init__(self) -> None:
+        PipelineOptions.__post_init__(self)  # with slots, super() is not there
         require_range(self, "num", "steps", least=1)
-        require_range(self, "stage", "guidance", "crop_padding", least=0)
+        require_range(self, "guidance", "crop_padding", least=0)
         require_range(self, "strength", above=0, most=1)
         require_range(self, "true_cfg", least=1)
         require_range(self, "seed", least=0, most=_LAST_SEED - self.num)
-        require_device(self, kinds=("cpu", "cuda", "mps", "xpu"))
         if self.size is not None and _SIZE.fullmatch(self.size) is None:
             raise ValueError(f"--size is WIDTHxHEIGHT in pixels, such as 1024x768, got {self.size!r}")
         self._refuse_useless()
@@ -107,18 +83,10 @@ class Options:
 
     def _refuse_useless(self) -> None:
         """Refuse options that would be ignored."""
-        if self.base is not None and self.weights is not None:
-            raise ValueError("--weights are for a --preset: a --base brings its own")
         if self.base is None and self.guidance is not None:
             raise ValueError("--guidance is for a --base that was distilled with it: a small base takes --true-cfg")
-        if self.base is not None and self.guidance is not None and base_kind_of(Path(self.base)) == "flux.2":
+        if self.guidance is not None and self.base_is_klein:
             raise ValueError("--guidance is for a --base that was distilled with it: FLUX.2 klein takes --true-cfg")
-        if self.base is not None:
-            require_unused(self, "preset", without="a small base, in place of --base")
-        if self.bare and self.adapter is not None:
-            raise ValueError("--bare is without an --adapter: give one of them")
-        if self.bare:
-            require_unused(self, "stage", without="an adapter: leave --bare out")
         if self.stage is not None and self.chosen_adapter is None:
             raise ValueError("--stage is one of an adapter's: give its folder with --adapter")
         if self.negative is not None and self.guidance_against[0] <= 1:
@@ -154,9 +122,7 @@ class Options:
     @property
     def chosen_adapter(self) -> Path | None:
         """The adapter that is given, or the bundled one where the bundled base draws from a picture."""
-        if self.adapter is not None or self.bare or self.base is not None or self.weights is not None:
-            return self.adapter
-        return packaged_adapter(self.preset) if self.task is not None else None
+        return self.adapter_for_pictures if self.task is not None else self.adapter
 
     @property
     def chosen_stage(self) -> int | None:
@@ -168,20 +134,14 @@ class Options:
     @property
     def guidance_against(self) -> tuple[float, str | None]:
         """Scale and negative prompt of classifier-free guidance, as given or by default."""
-        usual = _SMALL_BASE_CFG if self.base is None else _usual_cfg(Path(self.base))
-        scale = usual if self.true_cfg is None else self.true_cfg
-        return scale, "" if self.negative is None and min(usual, scale) > 1 else self.negative
+        scale = self.usual_cfg if self.true_cfg is None else self.true_cfg
+        return scale, "" if self.negative is None and min(self.usual_cfg, scale) > 1 else self.negative
 
     @property
     def width_and_height(self) -> tuple[int | None, int | None]:
         """As asked; None where it is not."""
         found = _SIZE.fullmatch(self.size or "")
         return (int(found[1]), int(found[2])) if found else (None, None)
-
-
-def _usual_cfg(base: Path) -> float:
-    """The scale of guidance against the empty prompt that the authors of a base use; 1: none."""
-    return preset_of(base).cfg if base_kind_of(base) == "flux.2" else 1.0
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -196,7 +156,9 @@ def _generate(options: Options) -> int:
     if options.base is not None:
         options = replace(options, base=fetched_base(options.base))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    pipeline = _pipeline(options)
+    pipeline = options.opened(options.chosen_adapter, options.chosen_stage)
+    if options.task is not None and options.chosen_adapter is None:
+        CONSOLE.print("No adapter: nothing has been learned about the picture, and the base alone looks at it.")
     width, height = options.width_and_height
     true_cfg, negative = options.guidance_against
     pictures = pipeline(
@@ -224,41 +186,6 @@ def _generate(options: Options) -> int:
         asked = f", {width}x{height} made to fit the base" if fitted else ""
         CONSOLE.print(f"wrote {path} ({picture.width}x{picture.height}{asked})")
     return 0
-
-
-def _pipeline(options: Options) -> CoLoGenPipeline:
-    """The base, named in the first line, with its adapter, on its device."""
-    spec = _spec(options)
-    if spec.base is None:
-        weights = spec.weights or packaged_base(spec.preset)
-        CONSOLE.print(f"No --base: using {spec.preset}, trained on the synthetic dataset, with {weights.name}.")
-    else:
-        CONSOLE.print(f"base {spec.base} in {spec.dtype} on {spec.device}")
-    pipeline = open_pipeline(spec)
-    if spec.adapter is not None:
-        which = "the bundled adapter" if options.adapter is None else f"adapter {spec.adapter}"
-        CONSOLE.print(f"{which}, experts 0 to {pipeline.transformer.num_experts - 1}")
-    elif options.task is not None:
-        CONSOLE.print("No adapter: nothing has been learned about the picture, and the base alone looks at it.")
-    return pipeline
-
-
-def _spec(options: Options) -> PipelineSpec:
-    device = str(device_named(options.device))
-    if options.offload != "none" and device == "cpu":
-        raise ValueError("--offload saves a GPU's memory, and the model is on the CPU here: leave it out")
-    if options.weights is not None and not options.weights.is_file():
-        raise FileNotFoundError(f"no weights at {options.weights}")
-    return PipelineSpec(
-        base=options.base,
-        preset=options.preset,
-        weights=options.weights,
-        adapter=options.chosen_adapter,
-        stage=options.chosen_stage,
-        device=device,
-        dtype=options.dtype if options.dtype != "auto" else "bfloat16" if device.startswith("cuda") else "float32",
-        offload=options.offload,
-    )
 
 
 def _open(path: Path) -> Image.Image:

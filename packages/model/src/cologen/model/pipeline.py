@@ -232,6 +232,11 @@ class CoLoGenPipeline(PromptedPipeline):
         return self._usual.cfg
 
     @property
+    def usual_steps(self) -> int:
+        """The number of denoising steps that the base's authors sample with."""
+        return self._usual.num_steps
+
+    @property
     def routing(self) -> Routing | None:
         """What the routers chose in the last call, for each sample of each source in turn, block by block; None: it had
         no source, or there are no experts."""

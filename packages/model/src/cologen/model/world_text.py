@@ -59,7 +59,7 @@ class WorldTextEncoder(nn.Module):
         pooled = np.zeros((len(prompts), WORD_CHANNELS), dtype=np.float32)
         said = np.zeros((len(prompts), self.num_tokens, 1), dtype=np.bool_)
         for i, prompt in enumerate(prompts):
-            tokens = self._shortened(_TOKEN.findall(prompt.lower()))
+            tokens = self._shortened(tokens_of(prompt))
             if tokens:
                 vectors = np.stack([_signs(token) for token in tokens])
                 words[i, : len(tokens)] = np.concatenate((vectors, _memory(vectors)), axis=1)
@@ -81,6 +81,11 @@ class WorldTextEncoder(nn.Module):
                 " ".join(words[self.num_tokens :]),
             )
         return words[: self.num_tokens]
+
+
+def tokens_of(caption: str) -> list[str]:
+    """Its words and punctuation marks, in lower case: a token each."""
+    return _TOKEN.findall(caption.lower())
 
 
 @lru_cache(maxsize=4096)
