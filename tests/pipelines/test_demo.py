@@ -194,19 +194,21 @@ def test_a_browser_paints_a_hole_and_is_told_of_a_bad_file(address: str, tmp_pat
     (tmp_path / "bad.png").write_text("no picture")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
+        page = browser.new_page(viewport={"width": 1240, "height": 1040})
         page.set_default_timeout(60_000)
         asked_of: set[str] = set()
         page.on("request", lambda request: asked_of.add(request.url))
         page.goto(address)
         tab, result = page.locator("#tab-inpaint"), page.locator("#result img")
 
-        tab.locator("input[type=file]").first.set_input_files(ROOT / "examples" / "pictures" / "scene.png")
-        page.wait_for_timeout(3000)  # the picture goes to the server, which sends it back enlarged
-        for _ in range(10):  # on a busy machine that takes longer, and there is no picture yet
-            tab.get_by_role("button", name="Generate").click()
+        generate = tab.get_by_role("button", name="Generate")
+        generate.wait_for()
+        for _ in range(6):  # the editor takes no file until its scripts are ready, which nothing on the page tells
+            page.wait_for_timeout(3000)
+            tab.locator("input[type=file]").first.set_input_files(ROOT / "examples" / "pictures" / "scene.png")
+            page.wait_for_timeout(3000)
+            generate.click()
             page.get_by_text(re.compile("Nothing is painted over|There is no picture yet")).last.wait_for()
-            page.wait_for_timeout(2000)
             if page.get_by_text("Nothing is painted over").count():
                 break
         page.get_by_text("Nothing is painted over").first.wait_for()
@@ -217,7 +219,7 @@ def test_a_browser_paints_a_hole_and_is_told_of_a_bad_file(address: str, tmp_pat
         page.mouse.down()
         page.mouse.move(x + 40, y + 30, steps=8)
         page.mouse.up()
-        tab.get_by_role("button", name="Generate").click()
+        generate.click()
         result.wait_for()
         assert "32 × 32 pixels" in page.locator("#summary").inner_text()
         assert page.locator("#routing svg").count() == 1
