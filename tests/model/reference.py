@@ -23,6 +23,8 @@ class Reference:
 
     theta: int = 10000
     """The base of the rotary frequencies."""
+    wide: tuple[str, str] = ("ff", "ff_context")
+    """The names of the pictures' and the text's perceptrons."""
 
     def __init__(self, weights: Mapping[str, Tensor], config: Mapping[str, Any], newcomer_bias: float = 0.0) -> None:
         self.weights, self.config, self.newcomer_bias = weights, config, newcomer_bias
@@ -39,21 +41,34 @@ class Reference:
         of_source = self.condition(seen_at, torch.ones_like(seen_at), given.pooled)
 
         # One stream per kind of token, each with what modulates it.
-        streams = [self.linear("context_embedder", given.text), self.linear("x_embedder", given.noisy)]
-        streams += [self.linear("x_embedder", source.tokens) for source in given.sources]
+        streams = [self.text_in(given.text), self.picture_in(given.noisy)]
+        streams += [self.picture_in(source.tokens) for source in given.sources]
         conditions = [of_noisy, of_noisy, *[of_source] * num_sources]
-        self.angles = self.rotation(torch.cat([given.txt_ids, given.img_ids, *(each.ids for each in given.sources)]))
+        places = [self.text_places(given), given.img_ids, *(each.ids for each in given.sources)]
+        self.angles = self.rotation(torch.cat(places))
         self.visible = visibility([stream.shape[1] for stream in streams])
+        if given.text_mask is not None:
+            others = torch.ones(batch, len(self.visible) - given.text.shape[1], dtype=torch.bool)
+            self.visible = self.visible & torch.cat([given.text_mask, others], dim=1)[:, None, None]
 
         for number in range(self.config["num_layers"]):
             name = f"transformer_blocks.{number}"
             streams = self.double_block(name, streams, conditions, [each_noise(n, number) for n in noises])
-        for number in range(self.config["num_single_layers"]):
+        for number in range(self.config.get("num_single_layers", 0)):
             name, block = f"single_transformer_blocks.{number}", self.config["num_layers"] + number
             streams = self.single_block(name, streams, conditions, [each_noise(n, block) for n in noises])
 
         scale, shift = self.linear("norm_out.linear", F.silu(of_noisy)).chunk(2, dim=1)
         return self.linear("proj_out", modulated(streams[1], shift, scale))
+
+    def text_in(self, text: Tensor) -> Tensor:
+        return self.linear("context_embedder", text)
+
+    def picture_in(self, tokens: Tensor) -> Tensor:
+        return self.linear("x_embedder", tokens)
+
+    def text_places(self, given: Inputs) -> Tensor:
+        return given.txt_ids
 
     def double_block(
         self, name: str, streams: list[Tensor], conditions: list[Tensor], noises: list[Tensor | None]
@@ -81,8 +96,8 @@ class Reference:
             _, _, gate, mlp_shift, mlp_scale, mlp_gate = modulations[place]
             out = f"{name}.attn.to_add_out" if is_text else f"{name}.attn.to_out.0"
             stream = streams[place] + gate[:, None] * self.linear(out, found)
-            wide = f"{name}.ff_context" if is_text else f"{name}.ff"
-            more = self.feed_forward(wide, modulated(stream, mlp_shift, mlp_scale))
+            wide = self.wide[1 if is_text else 0]
+            more = self.feed_forward(f"{name}.{wide}", modulated(stream, mlp_shift, mlp_scale))
             after.append(stream + mlp_gate[:, None] * more)
         return after
 
@@ -171,9 +186,10 @@ class Reference:
     def heads(self, hidden: Tensor, norm: str | None = None) -> Tensor:
         """Tokens by heads, normalised by their root mean square."""
         split = hidden.unflatten(-1, (self.config["num_attention_heads"], -1))
-        if norm is None:
-            return split
-        return split / (split.square().mean(dim=-1, keepdim=True) + 1e-6).sqrt() * self.weights[f"{norm}.weight"]
+        return split if norm is None else self.normed(norm, split)
+
+    def normed(self, name: str, hidden: Tensor) -> Tensor:
+        return hidden / (hidden.square().mean(dim=-1, keepdim=True) + 1e-6).sqrt() * self.weights[f"{name}.weight"]
 
     def condition(self, timestep: Tensor, guidance: Tensor | None, pooled: Tensor) -> Tensor:
         """Time, guidance and pooled text as one vector."""
@@ -226,10 +242,10 @@ def modulated(hidden: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return (hidden - mean) / (variance + 1e-6).sqrt() * (1 + scale[:, None]) + shift[:, None]
 
 
-def waves(value: Tensor) -> Tensor:
+def waves(value: Tensor, stretch: float = 1.0) -> Tensor:
     """128 cosines and 128 sines of a number, in the single precision of FLUX."""
     frequencies = torch.exp(-math.log(10000) * torch.arange(128, dtype=torch.float32) / 128)
-    angle = value[:, None].float() * frequencies
+    angle = stretch * (value[:, None].float() * frequencies)
     return torch.cat([angle.cos(), angle.sin()], dim=-1)
 
 
@@ -274,3 +290,36 @@ def gated(hidden: Tensor) -> Tensor:
     """SwiGLU: the first half, through SiLU, times the second."""
     gate, value = hidden.chunk(2, dim=-1)
     return F.silu(gate) * value
+
+
+class Reference3(Reference):
+    """The same of Qwen-Image: double-stream blocks alone, no pooled text, text that is normalised and padded."""
+
+    wide = ("img_mlp", "txt_mlp")
+
+    def text_in(self, text: Tensor) -> Tensor:
+        return self.linear("txt_in", self.normed("txt_norm", text))
+
+    def picture_in(self, tokens: Tensor) -> Tensor:
+        return self.linear("img_in", tokens)
+
+    def text_places(self, given: Inputs) -> Tensor:
+        """On the diagonal, behind the last row or column of the noisy latent."""
+        return given.txt_ids + max(given.img_ids[:, 1].max(), given.img_ids[:, 2].max()) + 1
+
+    def condition(self, timestep: Tensor, guidance: Tensor | None, pooled: Tensor) -> Tensor:
+        """The time, whose waves are stretched after their frequencies were multiplied in."""
+        return self.embedded("time_text_embed.timestep_embedder", waves(timestep, 1000).to(pooled.dtype))
+
+    def double_modulation(self, name: str, condition: Tensor, *, is_text: bool) -> Sequence[Tensor]:
+        return self.linear(f"{name}.{'txt' if is_text else 'img'}_mod.1", F.silu(condition)).chunk(6, dim=1)
+
+    def rotation(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """The same in single precision from the frequencies on."""
+        angles = []
+        for axis, width in enumerate(self.config["axes_dims_rope"]):
+            frequencies = 1.0 / 10000 ** (torch.arange(0, width, 2).float() / width)
+            angles.append(ids[:, axis, None].float() * frequencies)
+        angle = torch.cat(angles, dim=-1)
+        on_circle = torch.polar(torch.ones_like(angle), angle)  # whose last digit is not that of cos and sin
+        return on_circle.real.double(), on_circle.imag.double()

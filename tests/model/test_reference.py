@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers.models.embeddings import apply_rotary_emb
 from torch import Tensor
 
-from cologen.model import attention
-from tests.model.reference import Reference, Reference2
-from tests.model.tiny import Inputs, inputs, inputs2, tiny, tiny2
+from tests.model.double_precision import compute_in_double
+from tests.model.reference import Reference, Reference2, Reference3
+from tests.model.tiny import Inputs, inputs, inputs2, inputs3, tiny, tiny2, tiny3
 
 ONE, TWO, EQUAL = ((2, 2),), ((2, 2), (1, 3)), ((2, 2), (1, 4))
 CASES: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
@@ -37,18 +36,18 @@ CASES: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
 }
 
 
+KINDS: dict[str, tuple[Any, Any, type[Reference]]] = {
+    "FLUX.1": (tiny, inputs, Reference),
+    "FLUX.2": (tiny2, inputs2, Reference2),
+    "Qwen-Image": (tiny3, inputs3, Reference3),
+}
+PADDED = {"no expert", "sample, two sources", "token, one source"}
+"""The cases in which Qwen-Image's text is of different lengths."""
+
+
 @pytest.fixture(autouse=True)
-def turned_in_double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FLUX turns queries and keys in single precision, whatever theirs is; 1e-12 needs more digits than that."""
-
-    class Double(torch.Tensor):
-        def float(self, *_: Any, **__: Any) -> Tensor:  # what diffusers calls to come down to single precision
-            return self.as_subclass(torch.Tensor).double()
-
-    def in_double(heads: Tensor, rotary: Any, sequence_dim: int) -> Tensor:
-        return apply_rotary_emb(heads.as_subclass(Double), rotary, sequence_dim=sequence_dim).as_subclass(torch.Tensor)
-
-    monkeypatch.setattr(attention, "apply_rotary_emb", in_double)
+def in_double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    compute_in_double(monkeypatch)
 
 
 def noise_for(given: Inputs, num_experts: int, routing: str, num_blocks: int = 4) -> Tensor:
@@ -69,16 +68,20 @@ def gradients(sample: Tensor, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("noisy", [False, True], ids=["inference", "with noise"])
-@pytest.mark.parametrize("base", ["FLUX.1", "FLUX.2"])
+@pytest.mark.parametrize("base", KINDS)
 @pytest.mark.parametrize("case", CASES)
 def test_forward_and_gradients_are_those_of_masked_joint_attention(case: str, base: str, noisy: bool):
     num_experts, form, asked = CASES[case]
     if noisy and not num_experts:
         pytest.skip("there is nothing to route")
-    make, ask, reference = (tiny, inputs, Reference) if base == "FLUX.1" else (tiny2, inputs2, Reference2)
+    if base == "Qwen-Image" and "guidance_embeds" in form:
+        pytest.skip("it has no guidance")
+    make, ask, reference = KINDS[base]
+    if base == "Qwen-Image" and case in PADDED:
+        asked = {**asked, "lengths": (5, 2)}
     model, given = make(num_experts, **form), ask(batch=2, seed=1, gradients=True, **asked)
     model.newcomer_bias = -0.7 if num_experts > 1 else 0.0
-    noise = noise_for(given, num_experts, model.config["routing"]) if noisy else None
+    noise = noise_for(given, num_experts, model.config["routing"], model.num_blocks) if noisy else None
 
     weights = {name: weight.detach().clone().requires_grad_() for name, weight in model.state_dict().items()}
     expected = reference(weights, model.config, model.newcomer_bias)(given, noise)

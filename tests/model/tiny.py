@@ -10,7 +10,9 @@ from torch import Tensor
 
 from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.flux2 import CoLoGenFlux2Transformer2DModel
+from cologen.model.qwen_image import CoLoGenQwenImageTransformer2DModel
 from cologen.model.source import SourceTokens
+from cologen.model.tokens import as_qwen_image, qwen_image_text_ids
 from cologen.model.transformer import WovenTransformer
 
 SHAPE: dict[str, Any] = {
@@ -31,6 +33,18 @@ SHAPE2: dict[str, Any] = {name: value for name, value in SHAPE.items() if name !
 }
 """The same of FLUX.2."""
 
+SHAPE3: dict[str, Any] = {
+    "in_channels": 8,
+    "out_channels": 2,
+    "num_layers": 3,
+    "attention_head_dim": 8,
+    "num_attention_heads": 2,
+    "joint_attention_dim": 12,
+    "axes_dims_rope": (2, 2, 4),
+    "zero_cond_t": True,
+}
+"""Three blocks of Qwen-Image."""
+
 FORM: dict[str, Any] = {"rank": 3, "expert_scale": 2.0}
 
 
@@ -45,6 +59,11 @@ def tiny(num_experts: int = 0, **arguments: Any) -> CoLoGenTransformer2DModel:
 def tiny2(num_experts: int = 0, **arguments: Any) -> CoLoGenFlux2Transformer2DModel:
     """The same of FLUX.2."""
     return _made(CoLoGenFlux2Transformer2DModel, num_experts, **{**SHAPE2, **arguments})
+
+
+def tiny3(num_experts: int = 0, **arguments: Any) -> CoLoGenQwenImageTransformer2DModel:
+    """The same of Qwen-Image."""
+    return _made(CoLoGenQwenImageTransformer2DModel, num_experts, **{**SHAPE3, **arguments})
 
 
 def _made(
@@ -82,18 +101,24 @@ class Inputs:
     img_ids: Tensor
     txt_ids: Tensor
     guidance: Tensor | None = None
+    text_mask: Tensor | None = None
 
     def stock(self) -> dict[str, Any]:
         """The arguments that the stock model knows."""
         pooled = {"pooled_projections": self.pooled} if self.pooled.shape[1] else {}
-        return pooled | {
-            "hidden_states": self.noisy,
-            "encoder_hidden_states": self.text,
-            "timestep": self.timestep,
-            "img_ids": self.img_ids,
-            "txt_ids": self.txt_ids,
-            "guidance": self.guidance,
-        }
+        masked = {} if self.text_mask is None else {"encoder_hidden_states_mask": self.text_mask}
+        return (
+            pooled
+            | masked
+            | {
+                "hidden_states": self.noisy,
+                "encoder_hidden_states": self.text,
+                "timestep": self.timestep,
+                "img_ids": self.img_ids,
+                "txt_ids": self.txt_ids,
+                "guidance": self.guidance,
+            }
+        )
 
     def differentiable(self) -> dict[str, Tensor]:
         """What gradients are asked for, by name."""
@@ -111,6 +136,7 @@ class Inputs:
             timestep=self.timestep[cut],
             sources=tuple(replace(each, tokens=each.tokens[cut]) for each in self.sources),
             guidance=None if self.guidance is None else self.guidance[cut],
+            text_mask=None if self.text_mask is None else self.text_mask[cut],
         )
 
 
@@ -131,6 +157,22 @@ def inputs2(**asked: Any) -> Inputs:
         sources=tuple(replace(each, ids=_of_flux2(each.ids)) for each in given.sources),
         img_ids=_of_flux2(given.img_ids),
         txt_ids=text,
+    )
+
+
+def inputs3(*, lengths: tuple[int, ...] = (), **asked: Any) -> Inputs:
+    """``inputs`` as Qwen-Image takes them: text of ``lengths`` padded to five tokens, positions around the middle."""
+    given = inputs(**asked)
+    return replace(
+        given,
+        pooled=given.pooled[:, :0],
+        sources=tuple(
+            replace(each, ids=as_qwen_image(each.ids, *side))
+            for each, side in zip(given.sources, asked.get("sides", ((3, 2),)), strict=True)
+        ),
+        img_ids=as_qwen_image(given.img_ids, 3, 4),
+        txt_ids=qwen_image_text_ids(5).to(given.txt_ids),
+        text_mask=torch.arange(5) < torch.tensor(lengths)[:, None] if lengths else None,
     )
 
 

@@ -18,7 +18,7 @@ FORMAT = 3
 """Format 2 added the checksums of the files, format 3 the kind of the base. Folders of format 1 are read without
 checksums; those of formats 1 and 2 are of FLUX.1."""
 
-BaseKind = Literal["flux.1", "flux.2"]
+BaseKind = Literal["flux.1", "flux.2", "qwen-image"]
 """The kind of transformer that a base is."""
 
 _COMMON = ("in_channels", "num_layers", "num_single_layers", "attention_head_dim", "num_attention_heads")
@@ -26,6 +26,7 @@ SHAPES: Mapping[BaseKind, tuple[str, ...]] = MappingProxyType(
     {
         "flux.1": (*_COMMON, "joint_attention_dim", "pooled_projection_dim"),
         "flux.2": (*_COMMON, "joint_attention_dim", "mlp_ratio"),
+        "qwen-image": ("in_channels", "num_layers", "attention_head_dim", "num_attention_heads", "joint_attention_dim"),
     }
 )
 """The fields of ``base`` beside its kind, in which an adapter has to match the model."""

@@ -1,7 +1,8 @@
 """CoLoGen's attention: the base's own, with writing and reading of a source's keys and values (eq. 5 to 7).
 
 The source attends only to itself, so it runs through the base first ("write", without text). Its keys and values are
-then appended to those of the noisy and text tokens ("read"). No mask is needed, so every attention backend works.
+then appended to those of the noisy and text tokens ("read"). No mask is needed, so every attention backend works, but
+for bases whose text is padded.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, cast
 import torch
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.embeddings import apply_rotary_emb
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from cologen.model.source import Heads, SourceReader, SourceWriter
@@ -19,7 +20,11 @@ from cologen.model.source import Heads, SourceReader, SourceWriter
 Hidden = Float[Tensor, "batch tokens dim"]
 Text = Float[Tensor, "batch text_tokens dim"]
 Projected = tuple[Hidden, Hidden, Hidden]
-Rotary = tuple[Float[Tensor, "all_tokens head_dim"], Float[Tensor, "all_tokens head_dim"]]
+Rotary = (
+    tuple[Float[Tensor, "all_tokens head_dim"], Float[Tensor, "all_tokens head_dim"]]
+    | Complex[Tensor, "all_tokens half_head_dim"]
+)
+"""Cosines and sines for each channel, or complex numbers for each pair of them."""
 Seen = Float[Tensor, "batch seen_tokens heads head_dim"]
 
 
@@ -48,7 +53,7 @@ class WovenAttention:
             residuals, probability, slope = attn.prw(hidden, noise, writing.newcomer_bias, writing.task_experts)
             key, value = key + residuals[0], value + residuals[1]  # eq. 4
         query, key, value = heads(attn, (query, key, value))
-        query, key = _turned(query, rotary), _turned(key, rotary)
+        query, key = self._turned(query, rotary), self._turned(key, rotary)
         writing.record(self.block, key, value, probability, slope)
         return self._attend(query, key, value)
 
@@ -56,24 +61,32 @@ class WovenAttention:
         self, of_tokens: tuple[Heads, Heads, Heads], mask: Tensor | None, rotary: Rotary | None, source: SourceReader
     ) -> Hidden:
         """What all other tokens find in themselves and in the source."""
-        if mask is not None:
-            raise ValueError("an attention mask and a source cannot be combined")
         query, key, value = of_tokens
-        query, key = _turned(query, rotary), _turned(key, rotary)
+        query, key = self._turned(query, rotary), self._turned(key, rotary)
         source_key, source_value = source.part_of(self.block)
+        if mask is not None:
+            mask = self._with_source(mask, source_key.shape[1])
         key = torch.cat([key, source_key], dim=1)  # eq. 5
         value = torch.cat([value, source_value], dim=1)  # eq. 6
-        return self._attend(query, key, value)  # eq. 7
+        return self._attend(query, key, value, mask)  # eq. 7
 
-    def _attend(self, query: Heads, key: Seen, value: Seen) -> Hidden:
+    def _attend(self, query: Heads, key: Seen, value: Seen, mask: Tensor | None = None) -> Hidden:
         found = dispatch_attention_fn(
-            query, key, value, backend=self._attention_backend, parallel_config=self._parallel_config
+            query, key, value, attn_mask=mask, backend=self._attention_backend, parallel_config=self._parallel_config
         )
         return found.flatten(2, 3).to(query.dtype)
 
+    def _turned(self, given: Heads, rotary: Any) -> Heads:
+        """Queries or keys rotated by their positions (RoPE)."""
+        return given if rotary is None else cast(Tensor, apply_rotary_emb(given, rotary, sequence_dim=1))
+
+    def _with_source(self, mask: Tensor, num_tokens: int) -> Tensor:
+        """The mask of a base whose text is padded, for the source's keys too; other bases have none."""
+        raise ValueError("an attention mask and a source cannot be combined")
+
 
 class JointAttention(WovenAttention):
-    """Of blocks with a matrix each for query, key and value: FLUX.1's of both kinds, FLUX.2's double-stream ones."""
+    """Of blocks with a matrix each for query, key and value: FLUX.1's of both kinds, others' double-stream ones."""
 
     def __call__(
         self,
@@ -123,7 +136,7 @@ def _project(attn: Any, hidden: Hidden) -> Projected:
 
 def heads(attn: Any, projected: Projected) -> tuple[Heads, Heads, Heads]:
     """Query, key and value by heads, the first two normalised."""
-    query, key, value = (each.unflatten(-1, (-1, attn.head_dim)) for each in projected)
+    query, key, value = (each.unflatten(-1, (attn.heads, -1)) for each in projected)
     return attn.norm_q(query), attn.norm_k(key), value
 
 
@@ -132,12 +145,8 @@ def _text_heads(attn: Any, text: Text) -> tuple[Heads, Heads, Heads]:
         projected = attn.to_added_qkv(text).chunk(3, dim=-1)
     else:
         projected = attn.add_q_proj(text), attn.add_k_proj(text), attn.add_v_proj(text)
-    query, key, value = (each.unflatten(-1, (-1, attn.head_dim)) for each in projected)
+    query, key, value = (each.unflatten(-1, (attn.heads, -1)) for each in projected)
     return attn.norm_added_q(query), attn.norm_added_k(key), value
-
-
-def _turned(given: Heads, rotary: Any) -> Heads:
-    return given if rotary is None else cast(Tensor, apply_rotary_emb(given, rotary, sequence_dim=1))
 
 
 def _out(attn: Any, found: Hidden) -> Hidden:

@@ -29,7 +29,7 @@ from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.flux2 import CoLoGenFlux2Transformer2DModel
 from cologen.model.flux2_codec import Flux2Codec
 from cologen.model.flux2_text import Flux2TextEncoder
-from cologen.model.presets import Preset
+from cologen.model.presets import NO_QWEN_TEXT, Preset
 from cologen.model.text import FluxTextEncoder, TextEncoder
 from cologen.model.transformer import WovenTransformer
 from cologen.model.world_codec import WorldCodec
@@ -105,6 +105,8 @@ def load(
     """
     if preset.family != "flux":
         raise ValueError(f"{preset.name} is not kept in a folder: give `build` a seed or weights")
+    if preset.base == "qwen-image":
+        raise ValueError(f"{preset.name} cannot be loaded whole: {NO_QWEN_TEXT}")
     if not (folder / "transformer" / "config.json").is_file():
         raise FileNotFoundError(f"{folder} has no transformer/config.json: not a whole folder of a base")
     _check_shape(preset, folder / "transformer")

@@ -15,7 +15,18 @@ from cologen.model.codecs import Codec
 from cologen.model.conditions import Size
 from cologen.model.hooks import unwrapped
 from cologen.model.source import SourceTokens
-from cologen.model.tokens import as_flux2, fill_source, flux2_text_ids, grid_ids, pack, pack_mask, text_ids, unpack
+from cologen.model.tokens import (
+    as_flux2,
+    as_qwen_image,
+    fill_source,
+    flux2_text_ids,
+    grid_ids,
+    pack,
+    pack_mask,
+    qwen_image_text_ids,
+    text_ids,
+    unpack,
+)
 from cologen.model.transformer import WovenTransformer
 
 
@@ -42,7 +53,7 @@ class Layout:
         """
         config: Any = transformer.config
         channels, downscale = codec.latent_channels, codec.downscale
-        dim = config.out_channels or config.in_channels
+        dim = (config.out_channels or config.in_channels) * config.patch_size**2
         patch = isqrt(dim // channels)
         mask_dim = (downscale * patch) ** 2
         if channels * patch**2 != dim or config.in_channels not in (dim, 2 * dim + mask_dim):
@@ -75,11 +86,14 @@ class Layout:
     ) -> Float[Tensor, "tokens axes"]:
         """``tokens.grid_ids`` as this kind of base has them."""
         ids = grid_ids(rows, columns, source=source, target=target)
-        return as_flux2(ids) if self.base_kind == "flux.2" else ids
+        if self.base_kind == "flux.2":
+            return as_flux2(ids)
+        return as_qwen_image(ids, *(target or (rows, columns))) if self.base_kind == "qwen-image" else ids
 
     def text_ids(self, num_tokens: int) -> Float[Tensor, "tokens axes"]:
         """Position ids of text."""
-        return flux2_text_ids(num_tokens) if self.base_kind == "flux.2" else text_ids(num_tokens)
+        own = {"flux.1": text_ids, "flux.2": flux2_text_ids, "qwen-image": qwen_image_text_ids}
+        return own[self.base_kind](num_tokens)
 
     def latent_shape(self, num_draws: int, size: Size) -> tuple[int, int, int, int]:
         """(draws, channels, rows, columns)."""

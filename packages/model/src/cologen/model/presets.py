@@ -52,7 +52,12 @@ class Preset:
         """μ of the shift of times for a picture of so many tokens; None: they are not shifted.
 
         FLUX.2's also depends on the number of steps; in training, which has none, it is that of ``self.num_steps``.
+
+        Raises:
+            ValueError: it is of Qwen-Image, which cannot be trained or sampled yet.
         """
+        if self.base == "qwen-image":
+            raise ValueError(f"the times of {self.name} are not known here: {NO_QWEN_TEXT}")
         if not self.shifted:
             return None
         if self.base == "flux.2":
@@ -146,11 +151,31 @@ def _flux2(*, heads: int, layers: tuple[int, int], text: int, guidance_embeds: b
     )
 
 
+_QWEN_IMAGE: Mapping[str, Any] = MappingProxyType(
+    {
+        "patch_size": 2,
+        "in_channels": 64,
+        "out_channels": 16,
+        "num_layers": 60,
+        "num_attention_heads": 24,
+        "attention_head_dim": 128,
+        "joint_attention_dim": 3584,
+        "guidance_embeds": False,
+        "axes_dims_rope": (16, 56, 56),
+        "zero_cond_t": True,
+        "rank": 128,
+    }
+)
+"""The shape of Qwen-Image-Edit-2511."""
+
 _KLEIN_4B = _flux2(heads=24, layers=(5, 20), text=3 * 2560)
 _KLEIN_9B = _flux2(heads=32, layers=(8, 24), text=3 * 4096)
 _KLEIN_4B_ENCODERS = 4_022_468_096, 84_046_115
 _KLEIN_9B_ENCODERS = 8_190_735_360, 84_046_115
 """Qwen3 of 4B or 8B, and the autoencoder."""
+
+_QWEN_IMAGE_ENCODERS = 8_292_166_656, 126_892_531
+"""Qwen2.5-VL of 7B, and the autoencoder."""
 
 _PRESETS = (
     Preset(
@@ -199,6 +224,19 @@ _PRESETS = (
             ("klein-base-9b", _KLEIN_9B, _KLEIN_9B_ENCODERS, 50, 4.0),
         )
     ),
+    Preset(
+        name="qwen-image-edit",
+        family="flux",
+        base="qwen-image",
+        transformer=_QWEN_IMAGE,
+        patch=2,
+        downscale=8,
+        encoders=_QWEN_IMAGE_ENCODERS,
+        side=1024,
+        text_tokens=512,
+        num_steps=40,
+        cfg=4.0,
+    ),
 )
 PRESETS: Mapping[str, Preset] = MappingProxyType({each.name: each for each in _PRESETS})
 """By name. Steps and guidance are those that the base's own authors sample with."""
@@ -216,9 +254,15 @@ def preset(name: str) -> Preset:
 
 
 def base_kind_of(folder: Path) -> BaseKind:
-    """The kind of base in a folder as diffusers writes it, by the class that its transformer's configuration names."""
+    """The kind of base in a folder as diffusers writes it, by the class that its transformer's configuration names.
+
+    Raises:
+        ValueError: it is a Qwen-Image, whose text encoder is not supported.
+    """
     config = folder / "transformer" / "config.json"
     held = json.loads(config.read_text()) if config.is_file() else {}
+    if held.get("_class_name") in _QWEN_IMAGE_CLASSES:
+        raise ValueError(f"{folder} is a Qwen-Image: {NO_QWEN_TEXT}")
     return "flux.2" if held.get("_class_name") in _FLUX2_CLASSES else "flux.1"
 
 
@@ -248,5 +292,12 @@ def preset_of(folder: Path) -> Preset:
     return replace(alike[0], name=folder.name, transformer=MappingProxyType(shape))
 
 
+NO_QWEN_TEXT = (
+    "its text encoder is not supported, which has to see the source too; supported are its transformer with experts "
+    "(CoLoGenQwenImageTransformer2DModel), its codec (QwenImageCodec) and its costs. Take a FLUX.1 or FLUX.2 klein"
+)
+"""What is said where a whole Qwen-Image is asked for."""
+
+_QWEN_IMAGE_CLASSES = ("QwenImageTransformer2DModel", "CoLoGenQwenImageTransformer2DModel")
 _FLUX2_CLASSES = ("Flux2Transformer2DModel", "CoLoGenFlux2Transformer2DModel")
 _KLEIN_CLASSES = ("Flux2KleinPipeline", "Flux2KleinKVPipeline", "Flux2KleinInpaintPipeline")

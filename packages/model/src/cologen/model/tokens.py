@@ -73,6 +73,19 @@ def flux2_text_ids(num_tokens: int) -> Float[Tensor, "tokens 4"]:
     return ids
 
 
+def as_qwen_image(ids: Float[Tensor, "tokens 3"], rows: int, columns: int) -> Float[Tensor, "tokens 3"]:
+    """Position ids of a grid as Qwen-Image has them: around the middle of a target of ``rows × columns``.
+
+    Of five rows they are -3 … 1: (picture, row - 3, column - …).
+    """
+    return ids - torch.tensor([0, rows - rows // 2, columns - columns // 2])
+
+
+def qwen_image_text_ids(num_tokens: int) -> Float[Tensor, "tokens 3"]:
+    """Position ids of text for ``CoLoGenQwenImageTransformer2DModel``: its place on all axes, counted from 0."""
+    return torch.arange(num_tokens, dtype=torch.float32)[:, None].expand(-1, 3).clone()
+
+
 def pack_mask(
     mask: Float[Tensor, "batch 1 height width"], downscale: int, patch: int
 ) -> Float[Tensor, "batch tokens dim"]:

@@ -2,7 +2,8 @@
 
 The source runs through the base alone, without text, and its keys and values are stored for each block ("write"). The
 noisy and text tokens then run as in the stock model, with those appended ("read"). Both use the stock forward pass of
-diffusers. What a base has of its own is in ``flux1.py`` and ``flux2.py``.
+diffusers. What a base has of its own is in ``flux1.py``, ``flux2.py`` and
+``qwen_image.py``.
 """
 
 from __future__ import annotations
