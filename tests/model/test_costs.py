@@ -20,6 +20,8 @@ from cologen.model.costs import (
 )
 from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.flux2 import CoLoGenFlux2Transformer2DModel
+from cologen.model.presets import preset
+from cologen.model.qwen_image import CoLoGenQwenImageTransformer2DModel
 from cologen.model.source import SourceTokens
 from cologen.model.transformer import WovenTransformer
 
@@ -42,6 +44,20 @@ TINY2: dict[str, Any] = {name: value for name, value in TINY.items() if name != 
     "axes_dims_rope": (2, 2, 4, 4),
     "mlp_ratio": 3.0,
 }
+TINY3: dict[str, Any] = {
+    "base": "qwen-image",
+    "in_channels": 5,
+    "out_channels": 3,
+    "patch_size": 2,
+    "num_layers": 3,
+    "attention_head_dim": 12,
+    "num_attention_heads": 2,
+    "joint_attention_dim": 7,
+    "axes_dims_rope": (4, 4, 4),
+    "zero_cond_t": True,
+    "rank": 3,
+    "num_experts": 2,
+}
 KLEIN_4B: dict[str, Any] = {
     "base": "flux.2",
     "in_channels": 128,
@@ -60,7 +76,12 @@ FEW = Tokens(image=6, text=4, sources=(8, 5))
 def made(arguments: dict[str, Any]) -> WovenTransformer:
     """The model of a shape."""
     own = {name: value for name, value in arguments.items() if name != "base"}
-    return (CoLoGenFlux2Transformer2DModel if "base" in arguments else CoLoGenTransformer2DModel)(**own)
+    kinds = {
+        "flux.1": CoLoGenTransformer2DModel,
+        "flux.2": CoLoGenFlux2Transformer2DModel,
+        "qwen-image": CoLoGenQwenImageTransformer2DModel,
+    }
+    return kinds[arguments.get("base", "flux.1")](**own)
 
 
 def shape_of(model: WovenTransformer) -> Shape:
@@ -68,7 +89,7 @@ def shape_of(model: WovenTransformer) -> Shape:
 
 
 def inputs_of(tokens: Tokens, base: str) -> dict[str, Any]:
-    axes = 3 if base == "flux.1" else 4
+    axes = 4 if base == "flux.2" else 3
     return {
         "hidden_states": torch.zeros(1, tokens.image, 5),
         "encoder_hidden_states": torch.zeros(1, tokens.text, 7),
@@ -76,12 +97,12 @@ def inputs_of(tokens: Tokens, base: str) -> dict[str, Any]:
         "timestep": torch.ones(1),
         "img_ids": torch.zeros(tokens.image, axes),
         "txt_ids": torch.zeros(tokens.text, axes),
-        "guidance": torch.ones(1),
+        "guidance": None if base == "qwen-image" else torch.ones(1),
     }
 
 
 def sources_of(tokens: Tokens, base: str) -> list[SourceTokens]:
-    axes = 3 if base == "flux.1" else 4
+    axes = 4 if base == "flux.2" else 3
     return [SourceTokens(torch.zeros(1, count, 5), torch.zeros(count, axes)) for count in tokens.sources]
 
 
@@ -103,8 +124,22 @@ def numbers_in(model: torch.nn.Module, part: str) -> int:
         TINY2,
         {**TINY2, "guidance_embeds": False, "out_channels": None, "mlp_ratio": 2.0},
         {**KLEIN_4B, "guidance_embeds": False},
+        TINY3,
+        {**TINY3, "zero_cond_t": False, "out_channels": None},
+        {**preset("qwen-image-edit").transformer, "base": "qwen-image", "num_experts": 5},
     ],
-    ids=["tiny", "tiny without guidance", "dev", "Fill", "tiny FLUX.2", "FLUX.2 without guidance", "klein 4B"],
+    ids=[
+        "tiny",
+        "tiny without guidance",
+        "dev",
+        "Fill",
+        "tiny FLUX.2",
+        "FLUX.2 without guidance",
+        "klein 4B",
+        "tiny Qwen-Image",
+        "Qwen-Image",
+        "Edit-2511",
+    ],
 )
 def test_parameters_are_those_of_the_module(arguments: dict[str, Any]):
     with torch.device("meta"):
@@ -124,6 +159,13 @@ def test_flux_has_twelve_billion_and_the_experts_ninety_million_each():
     assert counted.router == 1_751_040
 
 
+def test_qwen_image_has_twenty_billion_and_the_experts_ninety_four_million_each():
+    shape = {**preset("qwen-image-edit").transformer, "base": "qwen-image", "num_experts": 5}
+    counted = parameters(Shape.of(shape))
+    assert counted.base == 20_430_401_088
+    assert counted.per_expert == 94_371_840
+
+
 @pytest.mark.parametrize(
     ("tokens", "cached", "concatenated"), [(AT_512, 1.05, 1.76), (AT_1024, 1.18, 2.23)], ids=["512²", "1024²"]
 )
@@ -133,7 +175,7 @@ def test_the_floors_at_the_shape_of_flux(tokens: Tokens, cached: float, concaten
     assert concatenated_step(FLUX, tokens).total / plain == pytest.approx(concatenated, abs=0.005)
 
 
-@pytest.mark.parametrize("arguments", [TINY, TINY2], ids=["FLUX.1", "FLUX.2"])
+@pytest.mark.parametrize("arguments", [TINY, TINY2, TINY3], ids=["FLUX.1", "FLUX.2", "Qwen-Image"])
 @pytest.mark.parametrize("routing", ["sample", "token"])
 def test_steps_compute_what_is_counted(arguments: dict[str, Any], routing: str):
     model = made({**arguments, "routing": routing}).eval()
@@ -151,7 +193,7 @@ def test_steps_compute_what_is_counted(arguments: dict[str, Any], routing: str):
     assert cached.get_total_flops() == cached_step(shape, FEW).total
 
 
-@pytest.mark.parametrize("arguments", [TINY, TINY2], ids=["FLUX.1", "FLUX.2"])
+@pytest.mark.parametrize("arguments", [TINY, TINY2, TINY3], ids=["FLUX.1", "FLUX.2", "Qwen-Image"])
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("routing", ["sample", "token"])
 def test_a_training_step_computes_what_is_counted(arguments: dict[str, Any], routing: str, checkpointing: bool):

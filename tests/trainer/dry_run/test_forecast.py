@@ -189,6 +189,14 @@ def test_parts_of_a_base_are_named(tmp_path: Path):
     assert planned(recipe, tmp_path, tmp_path, base=tmp_path / "none").missing[-1].endswith("none")
 
 
+def test_qwen_image_is_forecast_and_said_to_lack_its_text_encoder(tmp_path: Path):
+    recipe = cologen_flux().replace(preset="qwen-image-edit")
+    plan = planned(recipe, tmp_path, tmp_path)
+    assert not plan.ready
+    assert any("the text encoder of qwen-image-edit" in line for line in plan.missing)
+    assert plan.stages[0].memory.base == 2 * 20_430_401_088
+
+
 def test_pictures_that_are_gone_are_counted(built: Path, base: Path, tmp_path: Path):
     root = Path(load_manifest(Folder.open(built / "inpaint-cocostuff")).root)
     copy = shutil.copytree(root, tmp_path / "pictures")

@@ -20,7 +20,8 @@ _TIME_CHANNELS = 256  # of the sinusoids that encode time and guidance in FLUX
 class Shape:
     """Those arguments of a transformer that decide what it costs, with the defaults of ``CoLoGenTransformer2DModel``.
 
-    FLUX.2's blocks of a kind share one modulation, have gated perceptrons and no biases.
+    FLUX.2's blocks of a kind share one modulation, have gated perceptrons and no biases. Qwen-Image has double-stream
+    blocks alone, and no pooled text.
     """
 
     base: BaseKind = "flux.1"
@@ -33,6 +34,10 @@ class Shape:
     joint_attention_dim: int = 4096
     pooled_projection_dim: int = 768
     guidance_embeds: bool = False
+    patch_size: int = 1
+    """Of what leaves the model: ``patch_size²`` latents of ``out_channels`` are a token."""
+    zero_cond_t: bool = False
+    """Whether pictures have a second modulation, for time 0."""
     mlp_ratio: float = 4.0
     """r, which FLUX.1 has fixed."""
     rank: int = 128
@@ -43,6 +48,8 @@ class Shape:
     def of(cls, arguments: Mapping[str, Any]) -> Shape:
         """The shape in a model's config, or in the arguments for a new one; arguments without a cost are ignored."""
         known = {field.name for field in fields(cls)}
+        if arguments.get("base") == "qwen-image":
+            arguments = {**arguments, "num_single_layers": 0}
         return cls(**{name: value for name, value in arguments.items() if name in known})
 
     @property
@@ -84,7 +91,11 @@ def parameters(shape: Shape) -> Parameters:
     conditions, ends = told * (_TIME_CHANNELS + d) * d, _in_and_out(shape) + 2 * d * d
     base = shape.num_layers * double + shape.num_single_layers * single + _modulations(shape) + conditions + ends
     if shape.base == "flux.1":
-        base += (shape.pooled_projection_dim + d) * d + _biases(shape)
+        base += (shape.pooled_projection_dim + d) * d + 2 * d  # of pooled text, with biases
+    if shape.base == "qwen-image":
+        base += shape.joint_attention_dim  # the text's norm
+    if shape.base != "flux.2":
+        base += _biases(shape)
     return Parameters(
         base=base,
         per_expert=shape.num_blocks * 4 * shape.rank * d,
@@ -102,11 +113,16 @@ def _modulations(shape: Shape) -> int:
     return (12 * layers + 3 * singles) * shape.dim * shape.dim
 
 
+def _second_modulations(shape: Shape) -> int:
+    """What the pictures' modulations multiply once more, for time 0."""
+    return 6 * shape.num_layers * shape.dim * shape.dim if shape.zero_cond_t else 0
+
+
 def _biases(shape: Shape) -> int:
-    """FLUX.1's."""
+    """FLUX.1's and Qwen-Image's, but those of pooled text."""
     d, told = shape.dim, 2 if shape.guidance_embeds else 1
     double, single = (12 + 8 + 2) * d + 2 * shape.inner, (3 + 4) * d + shape.inner
-    return shape.num_layers * double + shape.num_single_layers * single + (2 * told + 6) * d + _out_channels(shape)
+    return shape.num_layers * double + shape.num_single_layers * single + (2 * told + 4) * d + _out_channels(shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +182,7 @@ def training_step(shape: Shape, tokens: Tokens, *, checkpointing: bool) -> Flops
 
     The backward pass through the base's matrices costs as much as the forward pass, since their own gradients are not
     needed. Through attention it costs twice as much (what fused kernels recompute is not counted). With
-    ``checkpointing`` the blocks run forward once more. Counted for models with blocks of both kinds.
+    ``checkpointing`` the blocks run forward once more.
     """
     joint = tokens.image + tokens.text
     blocks = [_blocks(shape, joint, joint + sum(tokens.sources))]
@@ -188,6 +204,8 @@ def _back_through_reading(shape: Shape, tokens: Tokens) -> Flops:
     head = 2 * d * _out_channels(shape) * tokens.image
     attention = _blocks(shape, joint, joint + sum(tokens.sources)).attention
     linear = head + (_per_token(shape) * shape.num_blocks - 6 * d * d) * joint
+    if not shape.num_single_layers:  # what the last block makes of text is discarded
+        linear -= 2 * (d * d + shape.of_perceptron) * tokens.text
     return Flops(linear=linear, attention=2 * attention)
 
 
@@ -214,7 +232,7 @@ def _source_pass(shape: Shape, tokens: int) -> Flops:
 def _blocks(shape: Shape, tokens: int, attended: int) -> Flops:
     """All blocks, and the modulations, which are computed once per sample."""
     return Flops(
-        linear=_per_token(shape) * tokens * shape.num_blocks + 2 * _modulations(shape),
+        linear=_per_token(shape) * tokens * shape.num_blocks + 2 * (_modulations(shape) + _second_modulations(shape)),
         attention=4 * shape.dim * tokens * attended * shape.num_blocks,
     )
 
@@ -227,7 +245,7 @@ def _per_token(shape: Shape) -> int:
 def _ends(shape: Shape, image: int, text: int) -> Flops:
     """The layers before and after the blocks."""
     d = shape.dim
-    told = 2 if shape.guidance_embeds else 1
+    told = 2 if shape.guidance_embeds or shape.zero_cond_t else 1
     pooled = shape.pooled_projection_dim + d if shape.base == "flux.1" else 0
     conditions = told * (_TIME_CHANNELS + d) * d + pooled * d + 2 * d * d
     per_image_token = (shape.in_channels + _out_channels(shape)) * d
@@ -259,4 +277,4 @@ def _experts(shape: Shape, tokens: int) -> Flops:
 
 
 def _out_channels(shape: Shape) -> int:
-    return shape.out_channels or shape.in_channels
+    return (shape.out_channels or shape.in_channels) * shape.patch_size**2

@@ -103,7 +103,7 @@ def tokens_of(recipe: Recipe, stage: Stage, *, paired: bool = False) -> Tokens:
 def num_latents(recipe: Recipe) -> int:
     """Numbers that a picture of the recipe's square size is encoded to."""
     base = preset(recipe.preset)
-    out = base.transformer["out_channels"]
+    out = base.transformer["out_channels"] * base.transformer.get("patch_size", 1) ** 2
     return (recipe.resolution.side // base.stride) ** 2 * out
 
 

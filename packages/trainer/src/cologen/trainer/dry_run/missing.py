@@ -22,7 +22,7 @@ from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.records import RejectedError
 from cologen.model.adapter_index import INDEX, BaseKind
 from cologen.model.files import damage_named
-from cologen.model.presets import preset
+from cologen.model.presets import NO_QWEN_TEXT, preset
 from cologen.model.world_base import packaged_base
 from cologen.trainer.loop.bases import missing_packages
 from cologen.trainer.loop.checkpoint import ADAPTER
@@ -163,6 +163,8 @@ def from_base(recipe: Recipe, base: Path | None) -> list[str]:
     """The files of the frozen base, by name."""
     if preset(recipe.preset).family == "world":
         return _weights_of_world(recipe, base)
+    if preset(recipe.preset).base == "qwen-image":
+        return [f"the text encoder of {recipe.preset}: {NO_QWEN_TEXT}"]
     if base is None:
         return [f"the base: give the folder of {recipe.preset} as --base"]
     if not base.is_dir():
