@@ -42,7 +42,7 @@ class Codec(Protocol):
 
 
 class FrozenAutoencoder(nn.Module):
-    """What FLUX's autoencoders share as codecs: reading, encoding to their raw latents and back.
+    """What autoencoders of diffusers share as codecs: reading, encoding to their raw latents and back.
 
     Results are on the autoencoder's device and in its dtype. The autoencoder itself is ``vae``.
     """
@@ -57,9 +57,9 @@ class FrozenAutoencoder(nn.Module):
         """
         super().__init__()
         self.vae: Any = vae.requires_grad_(False).eval() if freeze else vae
-        # One halving between each pair of levels.
-        self.downscale: int = 2 ** (len(vae.config.block_out_channels) - 1)
-        self.latent_channels: int = vae.config.latent_channels
+        self.downscale: int
+        self.latent_channels: int
+        self.downscale, self.latent_channels = self._measures(vae.config)
         if tiling:
             self.vae.enable_tiling()
         if slicing:
@@ -77,6 +77,11 @@ class FrozenAutoencoder(nn.Module):
         if not (folder / "vae").is_dir():
             raise FileNotFoundError(f"{folder} has no vae: not a whole FLUX folder")
         return cls(read_whole(cls.kind, folder / "vae", torch_dtype=dtype), tiling=tiling, slicing=slicing)
+
+    @staticmethod
+    def _measures(config: Any) -> tuple[int, int]:
+        """Pixels along a latent's side, of which there is one halving between each pair of levels; and channels."""
+        return 2 ** (len(config.block_out_channels) - 1), config.latent_channels
 
     def _raw(self, images: Tensor, noise: Tensor | None) -> Tensor:
         """The posterior's mode, or ``mean + std · noise``."""
