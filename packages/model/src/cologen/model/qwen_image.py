@@ -6,7 +6,7 @@ the middle of the picture, and text continues on the diagonal behind the picture
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
@@ -193,7 +193,7 @@ class CoLoGenQwenImageTransformer2DModel(WovenTransformer, QwenImageTransformer2
         angle = torch.cat(angles, dim=1)
         return torch.polar(torch.ones_like(angle), angle)
 
-    def _attentions(self) -> Iterator[Any]:
-        blocks: Any = self.transformer_blocks
-        for block in blocks:
-            yield block.attn
+    @property
+    def blocks(self) -> tuple[Any, ...]:
+        """All are double-stream."""
+        return tuple(self.transformer_blocks)

@@ -144,8 +144,7 @@ def wrapped(model: WovenTransformer, processes: Processes, strategy: Strategy) -
             raise ValueError("--strategy fsdp needs gradient checkpointing: --set gradient_checkpointing=true")
         mesh = init_device_mesh(processes.device.type, (processes.size,))
         policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
-        blocks: Any = (*model.transformer_blocks, *model.single_transformer_blocks)
-        for part in (*(block.attn.prw for block in blocks), *blocks, model):
+        for part in (*(block.attn.prw for block in model.blocks), *model.blocks, model):
             fully_shard(part, mesh=mesh, mp_policy=policy)
         return model
     if processes.size > 1:
