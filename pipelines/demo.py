@@ -7,11 +7,12 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from cologen.datagen.interrupts import STOPPED
 from cologen.datagen.usage import require_range
+from cologen.model.opening import fetched_base
 from pipelines.console import CONSOLE, run
 from pipelines.pipeline_options import PipelineOptions
 
@@ -54,6 +55,8 @@ def _serve(options: Options) -> int:
 
     if not is_loopback(options.host):
         CONSOLE.print(f"Warning: everybody who can reach {options.host} can use the page: it has no password.")
+    if options.base is not None:
+        options = replace(options, base=fetched_base(options.base))
     blocks = page(Model.of(options), options.base or f"{options.preset}, trained on the synthetic dataset")
     try:
         blocks.launch(
