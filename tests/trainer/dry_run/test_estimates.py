@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from cologen.trainer.dry_run.estimates import (
 )
 from cologen.trainer.loop.learner import Learner
 from cologen.trainer.loop.loss import Losses
+from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.paper import cologen_flux
 from cologen.trainer.recipes.world import world, world_base
@@ -193,6 +195,23 @@ def test_an_offloaded_base_takes_little_memory_and_time_to_be_copied():
     assert memory(recipe, 0, ALONE).base < 0.05 * memory(cologen_flux(), 0, ALONE).base
     assert copying_seconds(recipe, 0) == pytest.approx(4 * 2 * 11.8e9 / 25e9, rel=0.01)
     assert copying_seconds(cologen_flux(), 0) == 0
+
+
+def test_the_page_on_small_gpus_says_what_is_estimated():
+    lines = (Path(__file__).parents[3] / "docs/small-gpus.md").read_text().splitlines()
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `")]
+    setup = Setup(gpu=GPUS["rtx4090"], num_gpus=1, sharded=False, utilization=0.45)
+    for name, settings, gigabytes, took in rows:
+        recipe = load_recipe(name, settings.split())
+        of_micro_batch = seconds(float(operations_per_sample(recipe, 4) * recipe.micro_batch), setup)
+        assert f"{memory(recipe, 4, setup).total / 1e9:.1f}" == gigabytes
+        assert f"{of_micro_batch + copying_seconds(recipe, 4):.2f}" == took
+    for name, days in (("cologen-klein", "1,541"), ("cologen-flux", "3,280")):
+        recipe = load_recipe(name, [])
+        found = (operations_per_sample(recipe, each) * recipe.stages[each].total_samples for each in range(5))
+        assert days == f"{seconds(float(sum(found)), setup) / 86400:,.0f}"
+        assert any(days in line for line in lines)
+    assert len(rows) == 12
 
 
 def test_time_is_shared_out():
