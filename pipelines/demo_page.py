@@ -162,8 +162,8 @@ def _settings(model: Model) -> list[Any]:
             steps = gr.Slider(1, 100, model.pipeline.usual_steps, step=1, label="Steps")
             cfg = gr.Slider(1, 10, model.cfg, step=0.1, label="Guidance", info="Above 1 it takes twice the time.")
         with gr.Row():
-            width = gr.Number(None, label="Width", precision=0, info="Empty: the picture's.")
-            height = gr.Number(None, label="Height", precision=0, info="Empty: the picture's.")
+            width = gr.Number(None, label="Width", precision=0, info="0: the picture's.")
+            height = gr.Number(None, label="Height", precision=0, info="0: the picture's.")
             stage = gr.Dropdown(
                 [("the task's own" if model.is_bundled and model.stage is None else "as opened", -1)]
                 + [(str(number), number) for number in model.stages],
