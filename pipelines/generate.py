@@ -53,8 +53,8 @@ class Options(PipelineOptions):
     4.5."""
     true_cfg: float | None = None
     """Scale of classifier-free guidance against --negative, at twice the time. Default: 1.5 for a small base, which
-    draws more of what is asked so; 4 for FLUX.2 klein's base models, as their authors use; 1, which is none, for any
-    other --base."""
+    draws more of what is asked so; 4 for FLUX.2 klein's base models and Qwen-Image, as their authors use; 1, which is
+    none, for any other --base."""
     size: str | None = None
     """WIDTHxHEIGHT in pixels. Default: the image's, shrunk to the base's usual area."""
     num: int = 1
@@ -85,8 +85,10 @@ class Options(PipelineOptions):
         """Refuse options that would be ignored."""
         if self.base is None and self.guidance is not None:
             raise ValueError("--guidance is for a --base that was distilled with it: a small base takes --true-cfg")
-        if self.guidance is not None and self.base_is_klein:
-            raise ValueError("--guidance is for a --base that was distilled with it: FLUX.2 klein takes --true-cfg")
+        if self.guidance is not None and not self.base_is_flux1:
+            raise ValueError(
+                "--guidance is for a --base that was distilled with it: FLUX.2 klein and Qwen-Image take --true-cfg"
+            )
         if self.stage is not None and self.chosen_adapter is None:
             raise ValueError("--stage is one of an adapter's: give its folder with --adapter")
         if self.negative is not None and self.guidance_against[0] <= 1:

@@ -32,8 +32,8 @@ class PipelineOptions:
     stage: int | None = None
     """Which stage of the adapter, from 0. Default: of the bundled one, that of the task; else its newest."""
     base: str | None = None
-    """A folder of FLUX.1 or FLUX.2 klein as diffusers writes it, or its name on the hub. Default: a small one, see
-    --preset."""
+    """A folder of FLUX.1, FLUX.2 klein or Qwen-Image-Edit as diffusers writes it, or its name on the hub. Default: a
+    small one, see --preset."""
     preset: Literal["world-tiny", "world-small"] = "world-tiny"
     """Which small base, trained on the synthetic dataset, where there is no --base."""
     weights: Path | None = None
@@ -71,12 +71,12 @@ class PipelineOptions:
         """The scale of guidance against the empty prompt that fits the base; 1: none."""
         if self.base is None:
             return _SMALL_BASE_CFG
-        return preset_of(Path(self.base)).cfg if self.base_is_klein else 1.0
+        return 1.0 if self.base_is_flux1 else preset_of(Path(self.base)).cfg
 
     @property
-    def base_is_klein(self) -> bool:
-        """Whether the base is FLUX.2 klein."""
-        return self.base is not None and base_kind_of(Path(self.base)) == "flux.2"
+    def base_is_flux1(self) -> bool:
+        """Whether the base is FLUX.1, which the small ones are too."""
+        return self.base is None or base_kind_of(Path(self.base)) == "flux.1"
 
     def opened(self, adapter: Path | None, stage: int | None) -> CoLoGenPipeline:
         """The base with this adapter at this stage, on its device; both are named in a line each.

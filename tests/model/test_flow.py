@@ -17,6 +17,8 @@ from cologen.model.flow import (
     shift_exponent_of_flux2,
     velocity,
 )
+from cologen.model.presets import preset
+from cologen.model.steps import step_times
 
 
 def draws(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -102,6 +104,23 @@ def test_times_equal_those_of_dev(num_steps: int, num_tokens: int):
     assert torch.equal(schedule(num_steps, shift_exponent(num_tokens)), scheduler.sigmas)
 
 
+@pytest.mark.parametrize("num_steps", [2, 4, 40])
+@pytest.mark.parametrize("num_tokens", [64, 1024, 4096, 8192])
+def test_times_equal_those_of_qwen_image(num_steps: int, num_tokens: int):
+    """Whose scheduler ends at 0.02, and by its preset's own words."""
+    of = preset("qwen-image-edit")
+    scheduler = FlowMatchEulerDiscreteScheduler(**of.scheduler)
+    even = [1 - step / num_steps for step in range(num_steps)]
+    scheduler.set_timesteps(sigmas=even, mu=calculate_shift(num_tokens, 256, 8192, 0.5, 0.9))
+    times = of.times(num_tokens, num_steps)
+    assert torch.equal(times, scheduler.sigmas)
+    assert (times[0], times[-1]) == (1, 0)
+    assert times[-2] == pytest.approx(0.02, abs=1e-7)
+    assert step_times(
+        FlowMatchEulerDiscreteScheduler(**of.scheduler), num_steps, None, torch.zeros(1, num_tokens, 1)
+    ).equal(scheduler.timesteps)
+
+
 @pytest.mark.parametrize("num_steps", [1, 4])
 def test_times_equal_those_of_schnell(num_steps: int):
     scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False)
@@ -112,6 +131,8 @@ def test_times_equal_those_of_schnell(num_steps: int):
 def test_a_schedule_without_steps_is_refused():
     with pytest.raises(ValueError, match="at least 1, got 0"):
         schedule(0, None)
+    with pytest.raises(ValueError, match="at least 2, got 1"):
+        schedule(1, 0.5, last=0.02)
 
 
 def test_euler_along_a_true_velocity_arrives():

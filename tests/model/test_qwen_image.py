@@ -12,10 +12,7 @@ from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.transformers import transformer_qwenimage
 from torch import Tensor
 
-from cologen.model.bundle import load
 from cologen.model.layout import Layout
-from cologen.model.opening import PipelineSpec, open_pipeline
-from cologen.model.presets import preset
 from cologen.model.qwen_image import CoLoGenQwenImageTransformer2DModel
 from tests.model.double_precision import compute_in_double
 from tests.model.reference import visibility
@@ -142,13 +139,3 @@ def test_what_is_not_supported_is_refused() -> None:
     given = inputs3()
     with pytest.raises(ValueError, match="positions are given by img_shapes, or by both of img_ids and txt_ids"):
         tiny3()(**{**given.stock(), "img_ids": None})
-
-
-def test_a_whole_folder_is_refused_with_what_is_supported(tmp_path: Path) -> None:
-    stock_model(torch.float32).save_pretrained(tmp_path / "transformer")
-    for opening in (
-        lambda: load(preset("qwen-image-edit"), tmp_path),
-        lambda: open_pipeline(PipelineSpec(base=str(tmp_path))),
-    ):
-        with pytest.raises(ValueError, match=r"its text encoder is not supported.* supported are its transformer"):
-            opening()

@@ -5,26 +5,18 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import AutoencoderKLQwenImage, FlowMatchEulerDiscreteScheduler, QwenImageEditPlusPipeline
+from diffusers import FlowMatchEulerDiscreteScheduler, QwenImageEditPlusPipeline
 
 from cologen.model.codecs import Codec
 from cologen.model.qwen_image_codec import QwenImageCodec
 from cologen.model.tokens import pack
+from tests.model.tiny_qwen import autoencoder
 
 
 @pytest.fixture(scope="module")
 def stock() -> Any:
-    torch.manual_seed(0)
-    vae = AutoencoderKLQwenImage(
-        base_dim=4,
-        z_dim=2,
-        dim_mult=[1, 1, 2, 2],
-        num_res_blocks=1,
-        latents_mean=[0.3, -0.2],
-        latents_std=[1.5, 0.7],
-    )
     parts: dict[str, Any] = dict.fromkeys(("text_encoder", "tokenizer", "processor", "transformer"))
-    return QwenImageEditPlusPipeline(scheduler=FlowMatchEulerDiscreteScheduler(), vae=vae.eval(), **parts)
+    return QwenImageEditPlusPipeline(scheduler=FlowMatchEulerDiscreteScheduler(), vae=autoencoder(), **parts)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (48, 32)])

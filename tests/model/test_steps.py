@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
-from cologen.model.flow import shift_exponent
+from cologen.model.flow import schedule, shift_exponent
 from cologen.model.steps import EulerStep, SchedulerStep, step_times
 
 
@@ -17,13 +17,17 @@ def test_times_go_down_to_the_last_step_and_can_be_given():
     assert len(step_times(scheduler, 4, [1.0, 0.5], latents)) == 2
     with pytest.raises(ValueError, match="at least one step, got 0"):
         step_times(scheduler, 0, None, latents)
+    ending = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift_terminal=0.02)
+    for given in ((1, None), (4, [1.0])):
+        with pytest.raises(ValueError, match="at least two steps, got 1"):
+            step_times(ending, *given, latents)
 
 
 def test_a_scheduler_s_steps_and_euler_s_are_the_same():
     scheduler, start = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), torch.ones(2, 256, 4)
     scheduled = [SchedulerStep(scheduler, timestep) for timestep in step_times(scheduler, 4, None, start)]
     latents = others = start
-    for one, other in zip(scheduled, EulerStep.all(4, shift_exponent(256)), strict=True):
+    for one, other in zip(scheduled, EulerStep.all(schedule(4, shift_exponent(256))), strict=True):
         torch.testing.assert_close(one.time(latents), other.time(others))
         latents, others = one.moved(latents, latents.sin()), other.moved(others, others.sin())
     torch.testing.assert_close(latents, others)

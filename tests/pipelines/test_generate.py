@@ -14,6 +14,7 @@ from cologen.model.presets import preset
 from pipelines.generate import Options, main
 from tests.model.tiny_flux import write_flux
 from tests.model.tiny_klein import write_klein
+from tests.model.tiny_qwen import write_qwen
 
 QUICK = ("--steps", "1", "--device", "cpu")
 GIVEN = ("--task", "edit", "--prompt", "make it blue")
@@ -114,6 +115,15 @@ def test_a_klein_folder_is_a_base_with_the_guidance_of_its_authors(tmp_path: Pat
     assert Options(base=str(fast), **given).guidance_against == (1.0, None)
     out = tmp_path / "out.png"
     assert main(["--base", str(base), "--prompt", "a red cat", "--size", "33x17", "--out", str(out), *QUICK]) == 0
+    assert opened(out).size == (32, 16)
+
+
+def test_a_qwen_image_folder_is_a_base_that_sees_a_picture(image: Path, tmp_path: Path) -> None:
+    base, out = write_qwen(tmp_path / "qwen"), tmp_path / "out.png"
+    assert Options(base=str(base), prompt="a red cat", out=out).guidance_against == (4.0, "")
+    with pytest.raises(ValueError, match=r"FLUX.2 klein and Qwen-Image take --true-cfg"):
+        Options(base=str(base), prompt="a red cat", out=out, guidance=3.0)
+    assert edit(image, out, "--base", str(base), "--steps", "2") == 0
     assert opened(out).size == (32, 16)
 
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from cologen.model.flux2_text import Flux2TextEncoder
 from cologen.model.presets import Preset, preset, preset_of
+from cologen.model.qwen_image_text import QwenImageTextEncoder
 from cologen.model.text import FluxTextEncoder
 from cologen.trainer import cli
 from cologen.trainer.data.prompts import prompts_of
@@ -23,6 +24,7 @@ from cologen.trainer.recipes.curriculum import Recipe
 from pipelines.encode_text import main
 from tests.model.tiny_flux import TRANSFORMER, write_flux
 from tests.model.tiny_klein import write_klein
+from tests.model.tiny_qwen import write_qwen
 from tests.trainer.small_runs import ALONE, adapter_bytes, arguments, recipe, train
 
 
@@ -107,9 +109,14 @@ def of_klein(folder: Path) -> tuple[Preset, type[nn.Module]]:
     return preset_of(folder), Flux2TextEncoder
 
 
+def of_qwen(folder: Path) -> tuple[Preset, type[nn.Module]]:
+    write_qwen(folder)
+    return preset_of(folder), QwenImageTextEncoder
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("write", [of_flux, of_klein])
-def test_flux_is_trained_without_its_text_encoders(
+@pytest.mark.parametrize("write", [of_flux, of_klein, of_qwen])
+def test_a_base_is_trained_without_its_text_encoders(
     own: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -20,8 +20,9 @@ from cologen.trainer.loop import bases
 from cologen.trainer.recipes.catalog import load_recipe
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.optimizer import Optimizer
-from cologen.trainer.recipes.paper import cologen_flux
+from cologen.trainer.recipes.paper import cologen_flux, cologen_qwen_image_edit
 from cologen.trainer.recipes.world import world, world_base
+from tests.model.tiny_qwen import write_qwen
 
 ALONE = Setup(gpu=GPUS["h200"], num_gpus=1, sharded=False, utilization=0.4)
 
@@ -189,12 +190,15 @@ def test_parts_of_a_base_are_named(tmp_path: Path):
     assert planned(recipe, tmp_path, tmp_path, base=tmp_path / "none").missing[-1].endswith("none")
 
 
-def test_qwen_image_is_forecast_and_said_to_lack_its_text_encoder(tmp_path: Path):
-    recipe = cologen_flux().replace(preset="qwen-image-edit")
-    plan = planned(recipe, tmp_path, tmp_path)
-    assert not plan.ready
-    assert any("the text encoder of qwen-image-edit" in line for line in plan.missing)
+def test_qwen_image_is_forecast_and_its_missing_files_are_named(tmp_path: Path):
+    recipe, base = cologen_qwen_image_edit(), write_qwen(tmp_path / "qwen")
+    plan = planned(recipe, tmp_path, tmp_path, base=base)
     assert plan.stages[0].memory.base == 2 * 20_430_401_088
+    assert from_base(recipe, base) == []
+    (base / "tokenizer" / "tokenizer.json").unlink()
+    (base / "text_encoder" / "model.safetensors").unlink()
+    absent = ("tokenizer/vocab.json", "tokenizer/merges.txt", "text_encoder/model.safetensors")
+    assert from_base(recipe, base) == [str(base / name) for name in absent]
 
 
 def test_pictures_that_are_gone_are_counted(built: Path, base: Path, tmp_path: Path):

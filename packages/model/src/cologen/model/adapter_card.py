@@ -15,7 +15,7 @@ from cologen.model.presets import PRESETS
 CARD = "README.md"
 _MARK = "<!-- Written with the adapter, and again with each stage. Remove this line to keep your own words. -->"
 
-_KINDS = {"flux.1": "FLUX.1", "flux.2": "FLUX.2"}
+_KINDS = {"flux.1": "FLUX.1", "flux.2": "FLUX.2", "qwen-image": "Qwen-Image"}
 
 
 def write_card(folder: Path, index: Mapping[str, Any]) -> None:
@@ -30,9 +30,10 @@ def card(index: Mapping[str, Any]) -> str:
     """What an adapter is, what it stands on, what it was trained on, under which terms, and how it is used."""
     base, form, notes, newest = index["base"], index["form"], dict(index["notes"]), index["experts"] - 1
     kind = _world_preset(base) or _KINDS[base["kind"]]
+    num_single = base.get("num_single_layers", 0)  # Qwen-Image has none
     front = ModelCardData(library_name="diffusers", license="other", tags=["cologen", "image-to-image"]).to_yaml()
     facts = {
-        "Base": f"{kind}: {base['num_layers']} double-stream and {base['num_single_layers']} single-stream blocks of "
+        "Base": f"{kind}: {base['num_layers']} double-stream and {num_single} single-stream blocks of "
         f"{base['num_attention_heads']} × {base['attention_head_dim']} channels",
         "Experts": f"{index['experts']} of rank {form['rank']} in every block, scale {form['expert_scale']:g}",
         "Stages": ", ".join(map(str, index["routers"])) + " (stage s is experts 0 to s with router s)",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
-from diffusers.loaders.lora_pipeline import Flux2LoraLoaderMixin
+from diffusers.loaders.lora_pipeline import Flux2LoraLoaderMixin, QwenImageLoraLoaderMixin
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from torch import nn
@@ -22,7 +23,7 @@ from transformers import (
 )
 
 from cologen.model import adapters
-from cologen.model.adapter_index import FORM
+from cologen.model.adapter_index import FORM, BaseKind
 from cologen.model.adapters import ADAPTER_FILES, Adapter
 from cologen.model.bundle import Bundle
 from cologen.model.codecs import Codec, FluxCodec
@@ -33,6 +34,8 @@ from cologen.model.hooks import unwrapped
 from cologen.model.hub_names import is_hub_name
 from cologen.model.layout import Layout
 from cologen.model.presets import PRESETS, Preset
+from cologen.model.qwen_image_codec import QwenImageCodec
+from cologen.model.qwen_image_text import QwenImageTextEncoder
 from cologen.model.routing import Routing
 from cologen.model.text import FluxTextEncoder
 from cologen.model.transformer import WovenTransformer
@@ -92,10 +95,10 @@ class AssembledPipeline(FluxPipeline):
     def load_config(cls, *args: Any, **kwargs: Any) -> Any:
         """A folder's index as diffusers reads it, with CoLoGen's class for the transformer."""
         config: Any = super().load_config(*args, **kwargs)
-        if str(config.get("_class_name", "")).startswith("Flux2"):
+        if str(config.get("_class_name", "")).startswith(("Flux2", "QwenImage")):
             raise ValueError(
-                "this is a folder of FLUX.2: klein opens with open_pipeline(PipelineSpec(base=FOLDER OR NAME)) of "
-                "cologen.model.opening"
+                "this is a folder of FLUX.2 or Qwen-Image: klein and Qwen-Image open with "
+                "open_pipeline(PipelineSpec(base=FOLDER OR NAME)) of cologen.model.opening"
             )
         if _is_kontext(config.get("_class_name", "")):
             config = {"usual_guidance": PRESETS["flux-kontext"].guidance, **config}
@@ -138,16 +141,17 @@ class AssembledPipeline(FluxPipeline):
     def load_lora_weights(  # pyright: ignore[reportIncompatibleMethodOverride], whose arguments these are
         self, pretrained_model_name_or_path_or_dict: Any, adapter_name: str | None = None, **kwargs: Any
     ) -> None:
-        """As in FLUX's pipeline; a base of FLUX.2 takes the LoRAs that FLUX.2's own pipelines take.
+        """As in FLUX's pipeline; a base of FLUX.2 or Qwen-Image takes the LoRAs that its own pipelines take.
 
         Raises:
             ValueError: the file holds no LoRA.
         """
-        if getattr(unwrapped(self.transformer), "base_kind", "flux.1") == "flux.1":
+        kind: BaseKind = getattr(unwrapped(self.transformer), "base_kind", "flux.1")
+        if kind == "flux.1":
             super().load_lora_weights(pretrained_model_name_or_path_or_dict, adapter_name, **kwargs)
             return
         how = {name: kwargs.pop(name) for name in ("hotswap", "low_cpu_mem_usage") if name in kwargs}
-        read: Any = Flux2LoraLoaderMixin.lora_state_dict
+        read: Any = _LORAS[kind].lora_state_dict
         layers, metadata = read(pretrained_model_name_or_path_or_dict, return_lora_metadata=True, **kwargs)
         if not all("lora" in name or "lokr" in name for name in layers):
             raise ValueError(f"{pretrained_model_name_or_path_or_dict} is no LoRA: it holds other weights too")
@@ -163,7 +167,7 @@ class AssembledPipeline(FluxPipeline):
 
         The transformer is put into evaluation mode, as ``from_pretrained`` does.
         """
-        scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=bundle.preset.shifted)
+        scheduler = FlowMatchEulerDiscreteScheduler(**bundle.preset.scheduler)
         codec, text = bundle.codec, bundle.text
         clip_and_t5 = isinstance(text, FluxTextEncoder)
         pipeline = cls(
@@ -175,7 +179,8 @@ class AssembledPipeline(FluxPipeline):
             tokenizer_2=cast(Any, text.t5_tokenizer) if clip_and_t5 else None,
             transformer=bundle.transformer.eval(),  # routers draw noise in training
         )
-        if isinstance(codec, Flux2Codec) and isinstance(text, Flux2TextEncoder):
+        qwen = isinstance(text, (Flux2TextEncoder, QwenImageTextEncoder))
+        if isinstance(codec, (Flux2Codec, QwenImageCodec)) and qwen:
             pipeline.register_modules(vae=codec.vae, text_encoder=text.qwen)  # so that they can be offloaded
         pipeline._bundle = bundle
         return pipeline
@@ -273,6 +278,10 @@ class AssembledPipeline(FluxPipeline):
             usual = PRESETS["flux-dev" if self.transformer.config.guidance_embeds else "flux-schnell"]
         guidance = self.config.get("usual_guidance")
         return usual if guidance is None else replace(usual, guidance=guidance)
+
+
+_LORAS: Mapping[BaseKind, Any] = {"flux.2": Flux2LoraLoaderMixin, "qwen-image": QwenImageLoraLoaderMixin}
+"""What reads a file of LoRA layers."""
 
 
 def _is_kontext(pipeline_class: str) -> bool:

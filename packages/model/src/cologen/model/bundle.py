@@ -29,7 +29,10 @@ from cologen.model.flux1 import CoLoGenTransformer2DModel
 from cologen.model.flux2 import CoLoGenFlux2Transformer2DModel
 from cologen.model.flux2_codec import Flux2Codec
 from cologen.model.flux2_text import Flux2TextEncoder
-from cologen.model.presets import NO_QWEN_TEXT, Preset
+from cologen.model.presets import Preset
+from cologen.model.qwen_image import CoLoGenQwenImageTransformer2DModel
+from cologen.model.qwen_image_codec import QwenImageCodec
+from cologen.model.qwen_image_text import QwenImageTextEncoder
 from cologen.model.text import FluxTextEncoder, TextEncoder
 from cologen.model.transformer import WovenTransformer
 from cologen.model.world_codec import WorldCodec
@@ -105,8 +108,6 @@ def load(
     """
     if preset.family != "flux":
         raise ValueError(f"{preset.name} is not kept in a folder: give `build` a seed or weights")
-    if preset.base == "qwen-image":
-        raise ValueError(f"{preset.name} cannot be loaded whole: {NO_QWEN_TEXT}")
     if not (folder / "transformer" / "config.json").is_file():
         raise FileNotFoundError(f"{folder} has no transformer/config.json: not a whole folder of a base")
     _check_shape(preset, folder / "transformer")
@@ -138,6 +139,7 @@ _PARTS: Mapping[BaseKind, tuple[Any, Any, type[WovenTransformer]]] = MappingProx
     {
         "flux.1": (FluxCodec, FluxTextEncoder, CoLoGenTransformer2DModel),
         "flux.2": (Flux2Codec, Flux2TextEncoder, CoLoGenFlux2Transformer2DModel),
+        "qwen-image": (QwenImageCodec, QwenImageTextEncoder, CoLoGenQwenImageTransformer2DModel),
     }
 )
 """Of each kind of base: codec, text encoder and transformer."""
@@ -200,4 +202,6 @@ def _resolved(config: Mapping[str, Any], base: BaseKind) -> dict[str, Any]:
     return shape
 
 
-_AXES: Mapping[BaseKind, tuple[int, ...]] = MappingProxyType({"flux.1": (16, 56, 56), "flux.2": (32, 32, 32, 32)})
+_AXES: Mapping[BaseKind, tuple[int, ...]] = MappingProxyType(
+    {"flux.1": (16, 56, 56), "flux.2": (32, 32, 32, 32), "qwen-image": (16, 56, 56)}
+)

@@ -11,9 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# FLUX.1's shift: its exponent is linear in the number of tokens, through these two points (BFL's reference sampler).
-_FEW_TOKENS, _LOW_EXPONENT = 256, 0.5
-_MANY_TOKENS, _HIGH_EXPONENT = 4096, 1.15
+FLUX1_SHIFT = (256, 0.5), (4096, 1.15)
+"""FLUX.1's shift: its exponent is on the line through these two (tokens, μ), as in BFL's reference sampler."""
+QWEN_IMAGE_SHIFT = (256, 0.5), (8192, 0.9)
+"""The same of Qwen-Image, as the scheduler's configuration in its folder has it."""
+QWEN_IMAGE_LAST = 0.02
+"""Where Qwen-Image's schedule is stretched to end, before the step to 0; from the same configuration."""
 # FLUX.2's: slope and offset of two lines over tokens, at 10 and at 200 steps; beyond so many tokens the second alone.
 _FLUX2_AT_10, _FLUX2_AT_200, _FLUX2_LARGE = (8.73809524e-05, 1.89833333), (0.00016927, 0.45666666), 4300
 
@@ -38,10 +41,12 @@ def logit_normal(normals: Float[Tensor, "batch"]) -> Float[Tensor, "batch"]:
     return torch.sigmoid(normals if normals.dtype == torch.float64 else normals.float())
 
 
-def shift_exponent(num_tokens: int) -> float:
-    """FLUX.1's μ for a picture of so many tokens: 0.5 at 256, 1.15 at 4096, on a line through both beyond them too."""
-    slope = (_HIGH_EXPONENT - _LOW_EXPONENT) / (_MANY_TOKENS - _FEW_TOKENS)
-    return num_tokens * slope + (_LOW_EXPONENT - slope * _FEW_TOKENS)
+def shift_exponent(num_tokens: int, points: tuple[tuple[int, float], tuple[int, float]] = FLUX1_SHIFT) -> float:
+    """μ for a picture of so many tokens, on the line through two ``points``, beyond them too: of FLUX.1 0.5 at 256 and
+    1.15 at 4096."""
+    (few, low), (many, high) = points
+    slope = (high - low) / (many - few)
+    return num_tokens * slope + (low - slope * few)
 
 
 def shift_exponent_of_flux2(num_tokens: int, num_steps: int) -> float:
@@ -62,20 +67,23 @@ def shift(time: Float[Tensor, "*shape"], exponent: float) -> Float[Tensor, "*sha
     return torch.full_like(time, growth) / (growth + (1 / time - 1))
 
 
-def schedule(num_steps: int, exponent: float | None) -> Float[Tensor, "times"]:
+def schedule(num_steps: int, exponent: float | None, last: float | None = None) -> Float[Tensor, "times"]:
     """The ``num_steps + 1`` times of sampling from 1 to 0: evenly spaced, then shifted (dev, Fill) or not (schnell).
 
-    ``exponent`` is that of the shift; None: there is none.
-
-    The last step before 0 begins at ``1 / num_steps`` before the shift, as in FLUX.
+    ``exponent`` is that of the shift; None: there is none. ``last`` is where the last step before 0 begins, to which
+    all times are stretched (Qwen-Image); None: they are not, and it begins at ``1 / num_steps`` before the shift, as in
+    FLUX.
 
     Raises:
-        ValueError: there is no step.
+        ValueError: there is no step, or a single one is to begin at ``last`` and at 1.
     """
-    if num_steps < 1:
-        raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+    least = 1 if last is None else 2
+    if num_steps < least:
+        raise ValueError(f"num_steps must be at least {least}, got {num_steps}")
     even = (1 - torch.arange(num_steps, dtype=torch.float64) / num_steps).float()
     times = even if exponent is None else shift(even, exponent)
+    if last is not None:
+        times = 1 - (1 - times) / ((1 - times[-1:]) / torch.tensor(1 - last))
     return torch.cat((times, torch.zeros(1)))
 
 

@@ -20,9 +20,9 @@ Offload = Literal["none", "model", "sequential"]
 class PipelineSpec:
     """Which pipeline: plain values, so that it can be written to a file and sent to another process.
 
-    ``base`` is a folder of FLUX.1 or FLUX.2 klein as diffusers writes it, or its name on the hub; None: a model trained
-    on the synthetic dataset, of ``preset``, with ``weights`` (None: the bundled ones). ``device`` is torch's name of
-    one.
+    ``base`` is a folder of FLUX.1, FLUX.2 klein or Qwen-Image as diffusers writes it, or its name on the hub; None: a
+    model trained on the synthetic dataset, of ``preset``, with ``weights`` (None: the bundled ones). ``device`` is
+    torch's name of one.
     """
 
     base: str | None = None
@@ -89,8 +89,8 @@ _LONGEST_HEADER = 100_000_000
 
 
 def fetched_base(base: str) -> str:
-    """A base's folder. A name on the hub becomes the folder of its cache where it is FLUX.2's, whose folder decides how
-    it is opened and guided; FLUX.1's stays a name, which diffusers itself fetches.
+    """A base's folder. A name on the hub becomes the folder of its cache where it is FLUX.2's or Qwen-Image's, whose
+    folder decides how it is opened and guided; FLUX.1's stays a name, which diffusers itself fetches.
 
     Raises:
         FileNotFoundError: there is no such folder, or the hub does not give it.
@@ -104,7 +104,7 @@ def fetched_base(base: str) -> str:
 
     try:
         index = json.loads(Path(hf_hub_download(base, "model_index.json")).read_text())
-        if not str(index.get("_class_name")).startswith("Flux2"):
+        if not str(index.get("_class_name")).startswith(("Flux2", "QwenImage")):
             return base
         return snapshot_download(base, allow_patterns=list(_PARTS_OF_A_FOLDER))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
@@ -136,11 +136,11 @@ def open_pipeline(spec: PipelineSpec) -> Any:
         pipeline = CoLoGenPipeline.from_bundle(model)
     else:
         base = fetched_base(spec.base)
-        if base_kind_of(Path(base)) == "flux.2":
+        if base_kind_of(Path(base)) == "flux.1":
+            pipeline = CoLoGenPipeline.from_pretrained(base, dtype=dtype)
+        else:
             bundle = load(preset_of(Path(base)), Path(base), dtype=dtype)
             pipeline = CoLoGenPipeline.from_bundle(bundle)
-        else:
-            pipeline = CoLoGenPipeline.from_pretrained(base, dtype=dtype)
     if spec.adapter is not None:
         pipeline.load_adapter(spec.adapter, spec.stage)
     if spec.offload == "model":

@@ -108,7 +108,8 @@ class CoLoGenPipeline(PromptedPipeline):
             guidance_scale: an input of bases that were distilled with guidance. Default: dev 3.5, Fill 30, Kontext 2.5.
                 Krea, whose folder cannot be told from dev's, takes 4.5: give ``usual_guidance`` when it is opened.
             true_cfg_scale: above 1 and with a negative prompt, the scale of classifier-free guidance, at twice the
-                cost. Default: none; of FLUX.2 klein's base models 4, against the empty prompt if there is no other.
+                cost. Default: none; of FLUX.2 klein's base models and of Qwen-Image 4, against the empty prompt if
+                there is no other.
             latents: the noise to begin with, in tokens.
             image: the picture to be filled, marked or edited, the condition, or the subject. With one prompt, a list is
                 several pictures for it. With a list of prompts: one image for all, or one (or a list of some) for each.
@@ -137,8 +138,10 @@ class CoLoGenPipeline(PromptedPipeline):
         codec, usual = self._codec, self._usual
         if guidance_scale is not None and not math.isfinite(guidance_scale):
             raise ValueError(f"guidance_scale must be finite, got {guidance_scale}")
-        if guidance_scale is not None and unwrapped(self.transformer).base_kind == "flux.2":
-            raise ValueError("guidance_scale is for bases that were distilled with it: FLUX.2 klein has true_cfg_scale")
+        if guidance_scale is not None and unwrapped(self.transformer).base_kind != "flux.1":
+            raise ValueError(
+                f"guidance_scale is for bases that were distilled with it: {usual.name} has true_cfg_scale"
+            )
         self._guidance_scale = usual.guidance if guidance_scale is None else guidance_scale
         if true_cfg_scale is None:
             true_cfg_scale = usual.cfg

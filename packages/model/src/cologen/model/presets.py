@@ -9,6 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from jaxtyping import Float
+from torch import Tensor
+
 from cologen.model import flow
 from cologen.model.adapter_index import SHAPES, BaseKind
 from cologen.model.world_codec import WorldCodec
@@ -52,17 +55,39 @@ class Preset:
         """μ of the shift of times for a picture of so many tokens; None: they are not shifted.
 
         FLUX.2's also depends on the number of steps; in training, which has none, it is that of ``self.num_steps``.
-
-        Raises:
-            ValueError: it is of Qwen-Image, which cannot be trained or sampled yet.
         """
-        if self.base == "qwen-image":
-            raise ValueError(f"the times of {self.name} are not known here: {NO_QWEN_TEXT}")
         if not self.shifted:
             return None
         if self.base == "flux.2":
             return flow.shift_exponent_of_flux2(num_tokens, num_steps or self.num_steps)
-        return flow.shift_exponent(num_tokens)
+        return flow.shift_exponent(num_tokens, _SHIFTS[self.base])
+
+    def times(self, num_tokens: int, num_steps: int) -> Float[Tensor, "times"]:
+        """The times of sampling, from 1 to 0.
+
+        Raises:
+            ValueError: there are fewer steps than the base can have.
+        """
+        last = flow.QWEN_IMAGE_LAST if self.base == "qwen-image" else None
+        return flow.schedule(num_steps, self.shift_exponent(num_tokens, num_steps), last)
+
+    @property
+    def scheduler(self) -> dict[str, Any]:
+        """What diffusers' scheduler needs to have the same times, beside the number of tokens and FLUX.2's μ."""
+        if self.base != "qwen-image":
+            return {"use_dynamic_shifting": self.shifted}
+        (few, low), (many, high) = flow.QWEN_IMAGE_SHIFT
+        return {
+            "use_dynamic_shifting": self.shifted,
+            "base_image_seq_len": few,
+            "base_shift": low,
+            "max_image_seq_len": many,
+            "max_shift": high,
+            "shift_terminal": flow.QWEN_IMAGE_LAST,
+        }
+
+
+_SHIFTS = {"flux.1": flow.FLUX1_SHIFT, "qwen-image": flow.QWEN_IMAGE_SHIFT}
 
 
 def _world(axes: tuple[int, int, int], *, heads: int, layers: tuple[int, int], rank: int) -> Mapping[str, Any]:
@@ -254,50 +279,52 @@ def preset(name: str) -> Preset:
 
 
 def base_kind_of(folder: Path) -> BaseKind:
-    """The kind of base in a folder as diffusers writes it, by the class that its transformer's configuration names.
-
-    Raises:
-        ValueError: it is a Qwen-Image, whose text encoder is not supported.
-    """
+    """The kind of base in a folder as diffusers writes it, by the class that its transformer's configuration names."""
     config = folder / "transformer" / "config.json"
     held = json.loads(config.read_text()) if config.is_file() else {}
-    if held.get("_class_name") in _QWEN_IMAGE_CLASSES:
-        raise ValueError(f"{folder} is a Qwen-Image: {NO_QWEN_TEXT}")
-    return "flux.2" if held.get("_class_name") in _FLUX2_CLASSES else "flux.1"
+    return _kind_among(_TRANSFORMERS, held.get("_class_name")) or "flux.1"
 
 
 def preset_of(folder: Path) -> Preset:
-    """The preset of a FLUX.2 klein folder, by its shape and by whether it was distilled; one of its own for a shape
-    that has none.
+    """The preset of a FLUX.2 klein or Qwen-Image folder, by its shape and by whether it was distilled; one of its own
+    for a shape that has none.
 
     Raises:
         FileNotFoundError: it has no index.
-        ValueError: it is another FLUX.2 than klein, whose text encoder is another.
+        ValueError: it is another FLUX.2 than klein, whose text encoder is another, or a Qwen-Image with other inputs.
     """
     if not (folder / "model_index.json").is_file():
         raise FileNotFoundError(f"{folder} has no model_index.json: not a whole folder of a base")
     index = json.loads((folder / "model_index.json").read_text())
     held = json.loads((folder / "transformer" / "config.json").read_text())
-    if index.get("_class_name") not in _KLEIN_CLASSES:
-        raise ValueError(f"{folder} is a {index.get('_class_name')}: of FLUX.2, klein alone is supported")
+    pipeline = index.get("_class_name")
+    kind = _kind_among(_PIPELINES, pipeline)
+    if kind is None:
+        raise ValueError(f"{folder} is a {pipeline}: expected one of {', '.join(sum(_PIPELINES.values(), ()))}")
     # The pipeline of the key-value mode is for a distilled klein, and does not say so in its index.
-    distilled = index.get("is_distilled", index["_class_name"] == "Flux2KleinKVPipeline")
-    cfg = 1.0 if distilled else PRESETS["klein-base-4b"].cfg
-    alike = [each for each in PRESETS.values() if each.base == "flux.2" and each.cfg == cfg]
+    distilled = index.get("is_distilled", pipeline == "Flux2KleinKVPipeline")
+    alike = [each for each in PRESETS.values() if each.base == kind and (each.cfg == 1) == distilled]
     for each in alike:
-        if all(held.get(name, each.transformer[name]) == each.transformer[name] for name in SHAPES["flux.2"]):
+        if all(held.get(name, each.transformer[name]) == each.transformer[name] for name in SHAPES[kind]):
             return each
     shape = {name: held.get(name, usual) for name, usual in alike[0].transformer.items()}
     shape["out_channels"] = held.get("out_channels") or held["in_channels"]
     return replace(alike[0], name=folder.name, transformer=MappingProxyType(shape))
 
 
-NO_QWEN_TEXT = (
-    "its text encoder is not supported, which has to see the source too; supported are its transformer with experts "
-    "(CoLoGenQwenImageTransformer2DModel), its codec (QwenImageCodec) and its costs. Take a FLUX.1 or FLUX.2 klein"
-)
-"""What is said where a whole Qwen-Image is asked for."""
+def _kind_among(classes: Mapping[BaseKind, tuple[str, ...]], name: str | None) -> BaseKind | None:
+    return next((kind for kind, names in classes.items() if name in names), None)
 
-_QWEN_IMAGE_CLASSES = ("QwenImageTransformer2DModel", "CoLoGenQwenImageTransformer2DModel")
-_FLUX2_CLASSES = ("Flux2Transformer2DModel", "CoLoGenFlux2Transformer2DModel")
-_KLEIN_CLASSES = ("Flux2KleinPipeline", "Flux2KleinKVPipeline", "Flux2KleinInpaintPipeline")
+
+_TRANSFORMERS: Mapping[BaseKind, tuple[str, ...]] = MappingProxyType(
+    {
+        "flux.2": ("Flux2Transformer2DModel", "CoLoGenFlux2Transformer2DModel"),
+        "qwen-image": ("QwenImageTransformer2DModel", "CoLoGenQwenImageTransformer2DModel"),
+    }
+)
+_PIPELINES: Mapping[BaseKind, tuple[str, ...]] = MappingProxyType(
+    {
+        "flux.2": ("Flux2KleinPipeline", "Flux2KleinKVPipeline", "Flux2KleinInpaintPipeline"),
+        "qwen-image": ("QwenImagePipeline", "QwenImageEditPipeline", "QwenImageEditPlusPipeline"),
+    }
+)

@@ -193,6 +193,14 @@ class CoLoGenQwenImageTransformer2DModel(WovenTransformer, QwenImageTransformer2
         angle = torch.cat(angles, dim=1)
         return torch.polar(torch.ones_like(angle), angle)
 
+    @staticmethod
+    def guided(
+        toward: Float[Tensor, "draws tokens dim"], away: Float[Tensor, "draws tokens dim"], scale: float
+    ) -> Float[Tensor, "draws tokens dim"]:
+        """As Qwen-Image's pipeline: each token gets the length that it has for the prompt alone."""
+        both = WovenTransformer.guided(toward, away, scale)
+        return both * (toward.norm(dim=-1, keepdim=True) / both.norm(dim=-1, keepdim=True))
+
     @property
     def blocks(self) -> tuple[Any, ...]:
         """All are double-stream."""

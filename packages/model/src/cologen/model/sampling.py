@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cologen.model.hooks import unwrapped
 from cologen.model.routing import Routing
 from cologen.model.source import SourceCache, SourceTokens
 from cologen.model.steps import Step
@@ -85,8 +86,8 @@ class Denoiser:
     """The transformer with everything that is constant over a call's steps.
 
     ``beside`` is what Fill bases read beside the noisy latent. ``cfg_scale`` is the scale of true classifier-free
-    guidance. Sources that are given as tokens are encoded at every step, in the same call of the model, as FSDP
-    requires.
+    guidance, which is the transformer's ``guided``. Sources that are given as tokens are encoded at every step, in the
+    same call of the model, as FSDP requires.
     """
 
     transformer: WovenTransformer
@@ -115,7 +116,7 @@ class Denoiser:
         if against is None:
             return toward
         away = self._ask("uncond", hidden, time, against, source)
-        return away + self.cfg_scale * (toward - away)
+        return unwrapped(self.transformer).guided(toward, away, self.cfg_scale)
 
     def _ask(self, branch: str, hidden: Tensor, time: Tensor, words: Words, source: Sources) -> Tensor:
         # The names of the branches are those that step caches of diffusers know.

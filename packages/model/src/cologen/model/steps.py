@@ -61,9 +61,9 @@ class EulerStep:
     then: float
 
     @classmethod
-    def all(cls, num_steps: int, exponent: float | None) -> list[EulerStep]:
+    def all(cls, times: Float[Tensor, "times"]) -> list[EulerStep]:
         """The steps between the times of ``flow.schedule``."""
-        return [cls(*times) for times in pairwise(flow.schedule(num_steps, exponent).tolist())]
+        return [cls(*pair) for pair in pairwise(times.tolist())]
 
     def time(self, latents: Float[Tensor, "draws tokens dim"]) -> Float[Tensor, "draws"]:
         """``now``, for every picture."""
@@ -88,11 +88,14 @@ def step_times(
     FLUX.2 also shifts by the number of steps.
 
     Raises:
-        ValueError: there is no step, or a sigma is not finite.
+        ValueError: there is no step, or a single one where the scheduler has a ``shift_terminal``; or a sigma is not
+            finite.
     """
     if num_steps < 1:
         raise ValueError(f"there must be at least one step, got {num_steps}")
     config, asked = scheduler.config, None if sigmas is None else list(sigmas)
+    if config.get("shift_terminal") and (num_steps if asked is None else len(asked)) < 2:
+        raise ValueError("the scheduler's times end at its shift_terminal: there must be at least two steps, got 1")
     if asked is not None and not (asked and np.isfinite(asked).all()):
         raise ValueError(f"sigmas must be finite numbers, at least one, got {asked}")
     if asked is None and not config.get("use_flow_sigmas", False):

@@ -2,8 +2,7 @@
 
 The source runs through the base alone, without text, and its keys and values are stored for each block ("write"). The
 noisy and text tokens then run as in the stock model, with those appended ("read"). Both use the stock forward pass of
-diffusers. What a base has of its own is in ``flux1.py``, ``flux2.py`` and
-``qwen_image.py``.
+diffusers. What a base has of its own is in ``flux1.py``, ``flux2.py`` and ``qwen_image.py``.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, get_args
 import torch
 from diffusers.models.attention_dispatch import attention_backend
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
+from jaxtyping import Float
 from torch import Tensor
 
 from cologen.model.adapter_index import BaseKind
@@ -111,6 +111,13 @@ class WovenTransformer(ExpertPool):
         """As in any diffusers model, but of this model alone: diffusers would set it for the whole process too."""
         with attention_backend(backend):  # which restores the process's own
             super().set_attention_backend(backend)
+
+    @staticmethod
+    def guided(
+        toward: Float[Tensor, "draws tokens dim"], away: Float[Tensor, "draws tokens dim"], scale: float
+    ) -> Float[Tensor, "draws tokens dim"]:
+        """The velocity of classifier-free guidance, from those for the prompt and for the negative one."""
+        return away + scale * (toward - away)
 
     @classmethod
     def of(cls, stock: Any) -> Any:

@@ -62,7 +62,7 @@ def _base(spec: PipelineSpec) -> tuple[Preset, Shape]:
     if not config.is_file():
         base = PRESETS["flux-schnell" if "schnell" in spec.base.lower() else "flux-dev"]
         return base, _shape(base)
-    if base_kind_of(Path(spec.base)) == "flux.2":
+    if base_kind_of(Path(spec.base)) != "flux.1":
         base = preset_of(Path(spec.base))
         return base, _shape(base)
     held = json.loads(config.read_text())

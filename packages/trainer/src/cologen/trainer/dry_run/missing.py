@@ -22,7 +22,7 @@ from cologen.datagen.pair_records import ConditionKind
 from cologen.datagen.records import RejectedError
 from cologen.model.adapter_index import INDEX, BaseKind
 from cologen.model.files import damage_named
-from cologen.model.presets import NO_QWEN_TEXT, preset
+from cologen.model.presets import preset
 from cologen.model.world_base import packaged_base
 from cologen.trainer.loop.bases import missing_packages
 from cologen.trainer.loop.checkpoint import ADAPTER
@@ -144,18 +144,17 @@ def from_measures(recipe: Recipe) -> list[str]:
 
 
 _TRANSFORMER = "diffusion_pytorch_model.safetensors"
+_ONE_ENCODER = {"transformer": _TRANSFORMER, "vae": _TRANSFORMER, "text_encoder": "model.safetensors"}
 _BASE_WEIGHTS: Mapping[BaseKind, Mapping[str, str]] = {
-    "flux.1": {
-        "transformer": _TRANSFORMER,
-        "vae": _TRANSFORMER,
-        "text_encoder": "model.safetensors",
-        "text_encoder_2": "model.safetensors",
-    },
-    "flux.2": {"transformer": _TRANSFORMER, "vae": _TRANSFORMER, "text_encoder": "model.safetensors"},
+    "flux.1": {**_ONE_ENCODER, "text_encoder_2": "model.safetensors"},
+    "flux.2": _ONE_ENCODER,
+    "qwen-image": _ONE_ENCODER,
 }
+_WORDS = ("vocab.json", "merges.txt")
 _BASE_TOKENIZERS: Mapping[BaseKind, Mapping[str, tuple[str, ...]]] = {
-    "flux.1": {"tokenizer": ("vocab.json", "merges.txt"), "tokenizer_2": ("spiece.model",)},
-    "flux.2": {"tokenizer": ("vocab.json", "merges.txt")},
+    "flux.1": {"tokenizer": _WORDS, "tokenizer_2": ("spiece.model",)},
+    "flux.2": {"tokenizer": _WORDS},
+    "qwen-image": {"tokenizer": _WORDS},
 }
 
 
@@ -163,8 +162,6 @@ def from_base(recipe: Recipe, base: Path | None) -> list[str]:
     """The files of the frozen base, by name."""
     if preset(recipe.preset).family == "world":
         return _weights_of_world(recipe, base)
-    if preset(recipe.preset).base == "qwen-image":
-        return [f"the text encoder of {recipe.preset}: {NO_QWEN_TEXT}"]
     if base is None:
         return [f"the base: give the folder of {recipe.preset} as --base"]
     if not base.is_dir():

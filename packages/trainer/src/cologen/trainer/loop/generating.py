@@ -33,7 +33,7 @@ def generate(bundle: Bundle, batch: Batch, *, num_steps: int, seed: int) -> Made
     denoiser = _denoiser(bundle, layout, batch, size, like)
     model.eval()
     try:
-        steps = EulerStep.all(num_steps, bundle.preset.shift_exponent(tokens.shape[1], num_steps))
+        steps = EulerStep.all(bundle.preset.times(tokens.shape[1], num_steps))
         tokens = denoise(denoiser, steps, tokens, Words(embeds=prompts.embeds, pooled=prompts.pooled, ids=ids))
     finally:
         model.train(training)

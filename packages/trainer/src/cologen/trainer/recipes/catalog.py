@@ -12,7 +12,7 @@ from pathlib import Path
 from cologen.trainer.recipes.ablations import ABLATIONS, SWEEPS
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.overrides import overridden, read_recipe
-from cologen.trainer.recipes.paper import cologen_flux, cologen_klein
+from cologen.trainer.recipes.paper import cologen_flux, cologen_klein, cologen_qwen_image_edit
 from cologen.trainer.recipes.world import (
     world,
     world_base,
@@ -29,6 +29,7 @@ _BASES: Mapping[str, Callable[[], Recipe]] = {
     "world-small": world_small,
     "cologen-flux": cologen_flux,
     "cologen-klein": cologen_klein,
+    "cologen-qwen-image-edit": cologen_qwen_image_edit,
 }
 
 

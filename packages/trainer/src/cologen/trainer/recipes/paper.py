@@ -1,4 +1,4 @@
-"""The paper's own recipe, on FLUX.1, and the same on FLUX.2 klein."""
+"""The paper's own recipe, on FLUX.1, and the same on FLUX.2 klein and Qwen-Image-Edit."""
 
 from __future__ import annotations
 
@@ -51,3 +51,11 @@ def cologen_flux() -> Recipe:
 def cologen_klein() -> Recipe:
     """``cologen-flux`` on FLUX.2 klein's base model of 4B parameters, whose licence is Apache-2.0."""
     return cologen_flux().replace(name="cologen-klein", preset="klein-base-4b")
+
+
+def cologen_qwen_image_edit() -> Recipe:
+    """``cologen-flux`` on Qwen-Image-Edit-2511 of 20B parameters, whose licence is Apache-2.0.
+
+    Prompts are encoded without the source, unlike in Edit's own pipeline (see ``qwen_image_text``).
+    """
+    return cologen_flux().replace(name="cologen-qwen-image-edit", preset="qwen-image-edit")
