@@ -5,7 +5,7 @@
 The folder is named for the encoders, so that embeddings of others are never taken. They are those of every token,
 padding included: T5 gives it vectors that depend on the whole prompt, Qwen3 vectors that depend on it and on their
 place, and the transformers of FLUX attend to them. Compression leaves out what repeats, such as the zeros that follow a
-caption of the synthetic dataset.
+caption of the synthetic dataset or of Qwen-Image.
 """
 
 from __future__ import annotations
