@@ -75,7 +75,7 @@ class FrozenAutoencoder(nn.Module):
             FileNotFoundError: the folder has no ``vae``.
         """
         if not (folder / "vae").is_dir():
-            raise FileNotFoundError(f"{folder} has no vae: not a whole FLUX folder")
+            raise FileNotFoundError(f"{folder} has no vae: not a whole folder of a base")
         return cls(read_whole(cls.kind, folder / "vae", torch_dtype=dtype), tiling=tiling, slicing=slicing)
 
     @staticmethod
