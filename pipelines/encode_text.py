@@ -7,7 +7,6 @@ file, the same to the byte for any number of workers: a killed command goes on w
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -37,8 +36,8 @@ _PER_TASK = 16
 class EncodeTextOptions:
     """Encode every prompt that a recipe's training can ask for, and store the embeddings beside its data.
 
-    These are the captions of all its manifests, those held out included, and the empty prompt. Give --recipe, --set,
-    --data, --root and --base as to train; then add --set stored_text=true there.
+    These are the captions of all its manifests, those held out included, and the empty prompt; pictures are not needed.
+    Give --recipe, --set, --data and --base as to train; then add --set stored_text=true there.
     """
 
     recipe: str = "world"
@@ -47,8 +46,6 @@ class EncodeTextOptions:
     """Override a field of the recipe by its dotted name. Another precision or preset has other embeddings."""
     data: Path = Path("data")
     """The folder that holds the manifests; the embeddings go into its folder text."""
-    root: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """The folder of a manifest's pictures, if they were moved since it was built: --root MANIFEST=FOLDER."""
     base: Path | None = None
     """The base's folder as diffusers writes it; only its text encoders and tokenizers are read."""
     stage: str | None = None
@@ -76,13 +73,6 @@ class EncodeTextOptions:
         require_device(self)
         if self.gpus_per_actor and self.actors == 1 and self.address is None:
             raise ValueError("--gpus-per-actor is what Ray reserves: it needs several --actors, or an --address")
-        if wrong := [each for each in self.root if not re.fullmatch("[^=]+=.+", each)]:
-            raise ValueError(f"--root takes MANIFEST=FOLDER, got {wrong[0]!r}")
-
-    @property
-    def roots(self) -> dict[str, Path]:
-        """The folders of pictures, by the manifest's name."""
-        return {name: Path(folder) for name, _, folder in (each.partition("=") for each in self.root)}
 
     @property
     def cluster(self) -> Cluster | None:
@@ -140,7 +130,7 @@ class _Room:
 def _encode(options: EncodeTextOptions) -> int:
     from cologen.model.presets import preset  # here and not above: torch takes seconds, and --help needs none of it
     from cologen.trainer.data.prompts import prompts_of
-    from cologen.trainer.data.world import WORLD, ensure_manifests
+    from cologen.trainer.data.world import WORLD, ensure_manifests, is_of_world, is_whole
     from cologen.trainer.dry_run.disk import bytes_of_prompt
     from cologen.trainer.loop.stored_text import not_stored, stored_text
     from cologen.trainer.recipes.catalog import load_recipe
@@ -148,11 +138,17 @@ def _encode(options: EncodeTextOptions) -> int:
     recipe = load_recipe(options.recipe, options.set)
     numbers = range(len(recipe.stages)) if options.stage is None else [recipe.stages.index(recipe.stage(options.stage))]
     kept = stored_text(recipe, options.base, options.data)
-    if preset(recipe.preset).family == "world" and not options.dry_run:
+    if preset(recipe.preset).family == "world":
         names = recipe.manifests_of(numbers)
-        ensure_manifests(options.data, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
+        if not options.dry_run:
+            ensure_manifests(options.data, names, WORLD, CONSOLE.print, workers=os.cpu_count() or 1)
+        elif absent := [name for name in names if is_of_world(name) and not is_whole(options.data / name)]:
+            raise FileNotFoundError(
+                f"{options.data / absent[0]} is not built yet, and its captions are not known: without --dry-run it is "
+                "built first"
+            )
     with working("reading the captions"):
-        prompts = prompts_of(recipe, numbers, options.data, roots=options.roots)
+        prompts = prompts_of(recipe, numbers, options.data)
     if options.dry_run:
         room = _room(options, kept, len(not_stored(kept, prompts)), bytes_of_prompt(recipe))
         _print_plan(kept, len(prompts), room)

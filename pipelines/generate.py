@@ -97,6 +97,8 @@ class Options(PipelineOptions):
             raise ValueError('--true-cfg above 1 leads away from a --negative: say which ("" is one)')
         if self.paste_known and self.mask is None:
             raise ValueError("--paste-known keeps what is around a hole: give the --mask of one")
+        if self.paste_known and self.crop_padding is not None:
+            raise ValueError("--crop-padding keeps what is around the hole by itself: leave --paste-known out")
         if self.crop_padding is not None and (self.mask is None or len(self.image) > 1):
             raise ValueError("--crop-padding is for the hole in one --image: give that and its --mask")
 

@@ -93,6 +93,7 @@ def test_several_draws_of_one_picture_and_a_later_start(world: CoLoGenPipeline):
     ("wrong", "message"),
     [
         ({"padding_mask_crop": -1}, "at least 0: got -1"),
+        ({"padding_mask_crop": 4, "paste_known": True}, "by itself: leave paste_known out"),
         ({"mask": None, "task": "editing"}, "padding_mask_crop needs a mask, and a result in pixels"),
         ({"output_type": "latent"}, "padding_mask_crop needs a mask, and a result in pixels"),
         ({"image": [scene(), scene()]}, "is for one image with one mask: call once for each"),

@@ -172,6 +172,7 @@ def test_what_went_wrong_is_one_message(
         (["--mask", "mask.png"], "--mask is for --task inpaint"),
         (["--paste-known"], "give the --mask of one"),
         (["--crop-padding", "8"], "--crop-padding is for the hole in one --image"),
+        (["--crop-padding", "8", "--paste-known", "--mask", "m.png"], "leave --paste-known out"),
         (["--crop-padding", "-1"], "--crop-padding must be at least 0"),
         (["--strength", "0"], "--strength must be above 0 and at most 1"),
         (["--task", "control", "--strength", "0.5"], "--task control takes none"),

@@ -64,6 +64,11 @@ def test_a_killed_command_goes_on_to_the_same_files(own: Path) -> None:
     assert not list((own / "text").rglob(".*.12ab"))
 
 
+def test_what_would_be_built_first_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--recipe", "world", "--data", str(tmp_path / "new"), "--dry-run", "--device", "cpu"]) == 1
+    assert "is not built yet, and its captions are not known" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.slow
 def test_two_workers_on_ray_make_the_same_files(own: Path) -> None:
     assert main(of_world(own)) == 0

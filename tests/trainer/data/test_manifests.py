@@ -19,7 +19,7 @@ from cologen.datagen.manifest import (
 )
 from cologen.datagen.manifest.folder import Folder
 from cologen.trainer.data import manifests
-from cologen.trainer.data.manifests import ManifestRows, open_manifest, read_columns
+from cologen.trainer.data.manifests import ManifestRows, open_manifest, open_rows, read_columns
 
 SIZES = (7, 0, 12, 5)
 
@@ -114,6 +114,13 @@ def test_a_root_can_be_given(built: Path, tmp_path: Path):
     assert open_manifest(built, ("grounding", "inpaint"), root=tmp_path).root == tmp_path
     with pytest.raises(FileNotFoundError, match=r"are not under .*nowhere: give their root"):
         open_manifest(built, "inpaint", root=tmp_path / "nowhere")
+
+
+def test_rows_can_be_read_where_the_pictures_are_not(tmp_path: Path):
+    moved = build(tmp_path / "moved", tmp_path / "gone")
+    with pytest.raises(FileNotFoundError, match=r"are not under .*gone"):
+        open_manifest(moved, "inpaint")
+    assert len(open_rows(moved, "inpaint")) == sum(SIZES)
 
 
 def test_a_row_that_is_not_there_is_an_index_error(built: Path):

@@ -86,3 +86,5 @@ def test_stored_text_takes_what_it_takes_and_no_gpu_memory(tmp_path: Path):
         recipe.replace(cache_text=True)
     with pytest.raises(ValueError, match="draws scenes and captions while it trains"):
         world_base().replace(stored_text=True)
+    with pytest.raises(ValueError, match="stored_text loads no text encoders: set offload_text to false"):
+        recipe.replace(offload_text=True)

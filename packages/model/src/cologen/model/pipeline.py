@@ -179,6 +179,8 @@ class CoLoGenPipeline(PromptedPipeline):
         for name, asked in (("paste_known", paste_known), ("padding_mask_crop", padding_mask_crop is not None)):
             if asked and (mask is None or output_type == "latent"):
                 raise ValueError(f"{name} needs a mask, and a result in pixels")
+        if paste_known and padding_mask_crop is not None:
+            raise ValueError("padding_mask_crop keeps what is around the hole by itself: leave paste_known out")
         if num_images_per_prompt < 1:
             raise ValueError(f"num_images_per_prompt must be at least 1, got {num_images_per_prompt}")
         num_prompts = None if isinstance(prompt, str) else num_given(prompt, prompt_embeds)

@@ -227,7 +227,7 @@ def _text_made_ahead(
     kept = stored_text(recipe, options.base, options.data.folder)
 
     def look() -> None:
-        require_stored(kept, prompts_of(recipe, numbers, options.data.folder, roots=options.data.roots))
+        require_stored(kept, prompts_of(recipe, numbers, options.data.folder))
 
     processes.first_does(look, "looking for the stored text embeddings")
     return reader(kept, processes.device)

@@ -110,14 +110,35 @@ def open_manifest(
         FileNotFoundError: there is no manifest, one of its parts is missing, or the pictures' root is.
         ValueError: it is of another task or schema version, incomplete, empty or damaged.
     """
+    opened, manifest = _usable(folder, task)
+    pictures = root or Path(manifest.root)
+    if not pictures.is_dir():
+        raise FileNotFoundError(
+            f"the pictures of {opened} are not under {pictures}: give their root (--root MANIFEST=FOLDER of train)"
+        )
+    return _rows(opened, manifest, pictures, progress)
+
+
+def open_rows(folder: str | Path, task: str | Sequence[str], progress: RowsCopied = _unseen) -> ManifestRows:
+    """As ``open_manifest``, but the pictures need not be there.
+
+    Raises:
+        FileNotFoundError, ValueError: as ``open_manifest``.
+    """
+    opened, manifest = _usable(folder, task)
+    return _rows(opened, manifest, Path(manifest.root), progress)
+
+
+def _usable(folder: str | Path, task: str | Sequence[str]) -> tuple[Folder, Manifest]:
     opened = Folder.open(folder)
     manifest = load_manifest(opened)
     _refuse_unusable(opened, manifest, (task,) if isinstance(task, str) else tuple(task))
-    pictures = root or Path(manifest.root)
-    if not pictures.is_dir():
-        raise FileNotFoundError(f"the pictures of {opened} are not under {pictures}: give their root")
+    return opened, manifest
+
+
+def _rows(folder: Folder, manifest: Manifest, pictures: Path, progress: RowsCopied) -> ManifestRows:
     fingerprint = _fingerprint(manifest)
-    kept = cache.built_once("rows", fingerprint, lambda into: _copy_rows(opened, manifest, into, progress))
+    kept = cache.built_once("rows", fingerprint, lambda into: _copy_rows(folder, manifest, into, progress))
     return ManifestRows(manifest.task, manifest.source, pictures, fingerprint, manifest.rows, kept / _ROWS_FILE)
 
 

@@ -8,13 +8,13 @@ manifest holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
-from cologen.trainer.data.manifests import open_manifest, read_columns
+from cologen.trainer.data.manifests import open_rows, read_columns
 from cologen.trainer.recipes.curriculum import Recipe
 
 
@@ -23,13 +23,9 @@ def prompts_of(
     stages: Sequence[int],
     data: str | Path,
     *,
-    roots: Mapping[str, Path] | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[str, ...]:
-    """The distinct prompts of the stages of these numbers, sorted; the empty one is the first.
-
-    Args:
-        roots, progress: as for ``loading.open_stage``.
+    """The distinct prompts of the stages of these numbers, sorted; the empty one is the first. No picture is read.
 
     Raises:
         FileNotFoundError, ValueError: a manifest cannot be opened, or a stage draws its scenes.
@@ -44,7 +40,7 @@ def prompts_of(
     found = {""}
     for name in recipe.manifests_of(stages):
         tasks = _tasks_of(recipe, stages, name)
-        rows = open_manifest(f"{str(data).rstrip('/')}/{name}", tasks, (roots or {}).get(name), progress)
+        rows = open_rows(f"{str(data).rstrip('/')}/{name}", tasks, progress)
         found.update(compute.unique(read_columns(rows, ["caption"])["caption"]).to_pylist())
     return tuple(sorted(found))
 

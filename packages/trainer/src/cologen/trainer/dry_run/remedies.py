@@ -78,7 +78,7 @@ def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
     recipe, setup = now.recipe, now.setup
     found = now
     if "offload_text" in names:
-        if recipe.offload_text:
+        if recipe.offload_text or recipe.stored_text:
             return
         found = found.changed("--set offload_text=true", offload_text=True)
     if "gradient_checkpointing" in names:
@@ -99,7 +99,7 @@ def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
             return
         found = found.changed("--set optimizer.eight_bit=true", optimizer=recipe.optimizer.replace(eight_bit=True))
     if "stored_text" in names:
-        if "offload_text" in names or not _can_store_text(recipe):
+        if not _can_store_text(found.recipe):
             return
         found = found.changed("--set stored_text=true", stored_text=True)
     if "fsdp" in names:
@@ -122,8 +122,9 @@ def _base_is_settled(recipe: Recipe) -> bool:
 
 
 def _can_store_text(recipe: Recipe) -> bool:
-    """Whether text embeddings can be made ahead, and are not yet."""
-    return not (recipe.stored_text or recipe.cache_text or any(stage.scenes is not None for stage in recipe.stages))
+    """Whether text embeddings can be made ahead, and nothing else is done about text yet."""
+    settled = recipe.stored_text or recipe.cache_text or recipe.offload_text
+    return not (settled or any(stage.scenes is not None for stage in recipe.stages))
 
 
 def conflicts(recipe: Recipe, setup: Setup) -> list[str]:

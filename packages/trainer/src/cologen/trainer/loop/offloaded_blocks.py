@@ -1,7 +1,8 @@
 """Keeps the frozen blocks of a base in the CPU's memory; each is on the GPU only while it computes (block swap).
 
 Offloading in groups, as diffusers has it, moves all weights of a block, and so would take those that train from the
-optimizer. Here only what is frozen moves, and since it never changes, nothing is copied back.
+optimizer. Here only what is frozen moves, and since it never changes, nothing is copied back. A block waits for its own
+copy: none is fetched ahead.
 """
 
 from __future__ import annotations

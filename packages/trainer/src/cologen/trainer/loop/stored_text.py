@@ -32,7 +32,7 @@ from cologen.trainer.recipes.curriculum import Recipe
 TEXT = "text"
 """The folder in that of the data."""
 
-MAKE_IT = "`python -m pipelines.encode_text` with the same --recipe, --set, --base, --data and --root makes them"
+MAKE_IT = "`python -m pipelines.encode_text` with the same --recipe, --set, --base and --data makes them"
 
 _SAMPLED, _BLOCK = 256, 4096
 """Blocks of a file of weights that are hashed, and their bytes; smaller files are hashed whole."""

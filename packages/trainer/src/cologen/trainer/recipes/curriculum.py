@@ -152,6 +152,8 @@ class Recipe(RecipePart):
     def _check_what_saves_memory(self) -> None:
         if self.stored_text and self.cache_text:
             raise ValueError("stored_text has every prompt on disk: set cache_text to false")
+        if self.stored_text and self.offload_text:
+            raise ValueError("stored_text loads no text encoders: set offload_text to false")
         if self.stored_text and (drawn := [stage.task for stage in self.stages if stage.scenes is not None]):
             raise ValueError(f"stages.{drawn[0]} draws scenes and captions while it trains: set stored_text to false")
         if not self.offload_base:
