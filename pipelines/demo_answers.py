@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,8 @@ from cologen.model.tasks import TASK_NAMES, TASKS, TaskName
 from cologen.model.world_base import packaged_stage
 from cologen.model.world_text import tokens_of
 from cologen.reports.heatmaps import heat_map
+from pipelines.demo_turns import Stopped, Turns
+from pipelines.demo_words import LEARNED
 from pipelines.pipeline_options import PipelineOptions
 
 if TYPE_CHECKING:
@@ -28,8 +29,12 @@ OnStep = Callable[[int, int], object]
 """Called after each denoising step, with how many are done and how many there are."""
 
 _LONGEST_SIDE = 2048
-"""Pixels of a result: more is a slip of the finger, which would take hours or all memory."""
+_LONGEST_OF_SMALL = 8
+"""Pixels of a result, and of small bases usual sides: more is a slip of the finger, which would take hours or all
+memory."""
 _MOST_STEPS = 200
+_LAST_SEED = 2**64 - 1
+"""torch has no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,11 @@ class Model:
     """The guidance that fits the base."""
     most_tokens: int | None
     """Of a prompt, where the base counts words; None: it has a tokenizer of its own, which takes long prompts."""
-    busy: Lock
+    words: frozenset[str] | None
+    """Those that the bundled base has learned; None: it is another base."""
+    longest_side: int
+    """Pixels of a result."""
+    turns: Turns
 
     @classmethod
     def of(cls, options: PipelineOptions) -> Model:
@@ -89,6 +98,7 @@ class Model:
         """
         adapter = options.adapter_for_pictures
         pipeline = options.opened(adapter, options.stage)
+        small = preset(options.preset) if options.base is None else None
         pipeline.set_progress_bar_config(disable=True)  # the page has its own
         return cls(
             pipeline=pipeline,
@@ -96,8 +106,10 @@ class Model:
             stage=options.stage,
             is_bundled=adapter is not None and options.adapter is None,
             cfg=options.usual_cfg,
-            most_tokens=preset(options.preset).text_tokens if options.base is None else None,
-            busy=Lock(),
+            most_tokens=None if small is None else small.text_tokens,
+            words=LEARNED if options.base is None and options.weights is None else None,
+            longest_side=_LONGEST_SIDE if small is None else _LONGEST_OF_SMALL * small.side,
+            turns=Turns(),
         )
 
     def stage_for(self, task: TaskName) -> int | None:
@@ -116,51 +128,84 @@ def answer(model: Model, request: Request, on_step: OnStep) -> Answer:
 
     Raises:
         ValueError: the request lacks something or holds what cannot be; the message is meant for the page.
+        Stopped: it was stopped before it was done.
     """
     _refuse_lacking(request)
-    _refuse_out_of_range(request)
+    _refuse_out_of_range(request, model.longest_side)
     _refuse_long_prompt(request.prompt, model.most_tokens)
-    with model.busy:
+    with model.turns.taken():
         stage = model.stage_for(request.task) if request.stage is None else request.stage
         if stage is not None:
             model.pipeline.set_stage(stage)
             model.pipeline.set_strength(request.strength)
         start = time.perf_counter()
-        picture = _drawn(model.pipeline, request, on_step)
+        picture = _drawn(model, request, on_step)
         seconds = time.perf_counter() - start
         steps = model.pipeline.num_timesteps
-        return Answer(
-            picture=picture,
-            routing=_routing_map(model),
-            summary=" · ".join(
-                [
-                    f"{steps} {'step' if steps == 1 else 'steps'} in {seconds:.1f} s",
-                    f"{picture.width} × {picture.height} pixels",
-                    f"seed {request.seed}",
-                    "no adapter" if stage is None else f"stage {stage}",
-                ]
-            ),
-        )
+        said = [
+            f"{steps} {'step' if steps == 1 else 'steps'} in {seconds:.1f} s",
+            f"{picture.width} × {picture.height} pixels{_fitted(request, picture)}",
+            f"seed {request.seed}",
+            "no adapter" if stage is None else f"stage {stage}",
+        ]
+        if unknown := _unknown_words(request.prompt, model.words):
+            said.append(f"words it never learned: {', '.join(unknown)}")
+        return Answer(picture=picture, routing=_routing_map(model), summary=" · ".join(said))
+
+
+def _fitted(request: Request, picture: Image.Image) -> str:
+    """What was asked for, where the base cannot draw in just that size."""
+    asked = request.width or picture.width, request.height or picture.height
+    return "" if asked == picture.size else f", for {asked[0]} × {asked[1]}"
+
+
+def _unknown_words(prompt: str, known: frozenset[str] | None) -> list[str]:
+    """In the order of the prompt; none where it is not known which are ``known``."""
+    words = dict.fromkeys(word for word in tokens_of(prompt) if word.isalpha())
+    return [] if known is None else [word for word in words if word not in known]
+
+
+def seed_in(text: str) -> int:
+    """The seed that is typed; 0 where nothing is.
+
+    Raises:
+        ValueError: it is not a whole number.
+    """
+    try:
+        return int(text.strip() or "0")
+    except ValueError:
+        raise ValueError(f"The seed is a whole number from 0 to {_LAST_SEED}, not {text.strip()}.") from None
 
 
 def _refuse_lacking(request: Request) -> None:
     task = TASKS[request.task]
     if request.picture is None:
-        raise ValueError("There is no picture yet: upload one, or click an example.")
+        raise ValueError("There is no picture yet: upload one (PNG, JPEG, WebP), or click an example.")
     if task.masked and (request.mask is None or not np.asarray(request.mask).any()):
         raise ValueError("Nothing is painted over: paint the part of the picture that is to be filled.")
     if not request.prompt.strip() and not task.wordless:
         raise ValueError("The prompt is empty: say what is to be drawn or done.")
 
 
-def _refuse_out_of_range(request: Request) -> None:
+def _refuse_out_of_range(request: Request, longest_side: int) -> None:
     if request.steps is not None and not 1 <= request.steps <= _MOST_STEPS:
         raise ValueError(f"Steps go from 1 to {_MOST_STEPS}, not {request.steps}.")
-    if not 0 <= request.seed < 2**63:
-        raise ValueError(f"The seed is a whole number from 0, not {request.seed}.")
-    for name, side in (("width", request.width), ("height", request.height)):
-        if side is not None and not 1 <= side <= _LONGEST_SIDE:
-            raise ValueError(f"The {name} goes up to {_LONGEST_SIDE} pixels, and may be left empty: it is {side}.")
+    if not 0 <= request.seed <= _LAST_SEED:
+        raise ValueError(f"The seed is a whole number from 0 to {_LAST_SEED}, not {request.seed}.")
+    for name, side in _sides(request).items():
+        if not 1 <= side <= longest_side:
+            raise ValueError(f"The {name} goes up to {longest_side} pixels here, not {side}; 0: the picture's.")
+
+
+def _sides(request: Request) -> dict[str, int]:
+    """Width and height where one is asked for; the other keeps the picture's proportions, or is the base's own."""
+    width, height, picture = request.width, request.height, request.picture
+    if picture is not None and TASKS[request.task].aligned:
+        if width is None and height is not None:
+            width = round(picture.width * height / picture.height)
+        elif height is None and width is not None:
+            height = round(picture.height * width / picture.width)
+    return {name: side for name, side in (("width", width), ("height", height)) if side is not None}
 
 
 def _refuse_long_prompt(prompt: str, most: int | None) -> None:
@@ -169,9 +214,13 @@ def _refuse_long_prompt(prompt: str, most: int | None) -> None:
         raise ValueError(f"The prompt is too long: {number} words and punctuation marks, and this base reads {most}.")
 
 
-def _drawn(pipeline: CoLoGenPipeline, request: Request, on_step: OnStep) -> Image.Image:
+def _drawn(model: Model, request: Request, on_step: OnStep) -> Image.Image:
+    pipeline = model.pipeline
+
     def stepped(_: Any, step: int, __: torch.Tensor, ___: dict[str, Any]) -> dict[str, Any]:
         on_step(step + 1, pipeline.num_timesteps)
+        if model.turns.stopping:
+            pipeline.stop()
         return {}
 
     drawn = pipeline(
@@ -188,6 +237,8 @@ def _drawn(pipeline: CoLoGenPipeline, request: Request, on_step: OnStep) -> Imag
         callback_on_step_end=stepped,
         return_dict=False,
     )
+    if model.turns.stopping:
+        raise Stopped
     return drawn[0][0]
 
 

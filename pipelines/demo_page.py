@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -18,11 +19,13 @@ from PIL import Image
 
 from cologen.model.tasks import TASK_NAMES, TASKS, TaskName
 from cologen.pictures.rgb import DAMAGED
-from pipelines.demo_answers import Model, Request, answer
+from pipelines.demo_answers import Model, Request, answer, seed_in
 from pipelines.demo_examples import Example, examples
+from pipelines.demo_turns import Stopped
 
 _LOG = logging.getLogger(__name__)
 _STYLE = Path(__file__).with_suffix(".css")
+_SCRIPT = Path(__file__).with_suffix(".js")
 _FONTS = ("system-ui", "sans-serif")
 """Of the system: a named one would be asked of a server."""
 _THUMBNAIL = 64
@@ -65,19 +68,47 @@ _TABS: Mapping[TaskName, tuple[str, str, str]] = MappingProxyType(
 )
 """Of each task: its name on the page, the line that explains it, and what stands in an empty prompt."""
 
-Settings = dict[str, Any]
+Size = tuple[int, int]
+Shown = tuple[Image.Image | None, str, str]
+"""Result, summary and routing map."""
+_NOTHING: Shown = (None, "", "")
 
 
-def theme() -> gr.themes.Base:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tab:
+    """Of one task, with what starts a drawing, and the inputs of ``_respond`` that are its own."""
+
+    task: TaskName
+    tab: gr.Tab
+    inputs: list[Any]
+    starts: list[Any]
+    generate: gr.Button
+    stop: gr.Button
+
+
+def launched(blocks: gr.Blocks, host: str, port: int) -> None:
+    """Serve the page, in threads of its own."""
+    blocks.launch(
+        server_name=host,
+        server_port=port,
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        footer_links=[],
+        ssr_mode=False,
+        mcp_server=False,
+        max_file_size="32mb",
+        theme=_theme(),
+        css=_STYLE.read_text(),
+        head=f"<script>{_SCRIPT.read_text()}</script>",
+    )
+
+
+def _theme() -> gr.themes.Base:
     """Calm, and with fonts of the system, so that none is fetched."""
     return gr.themes.Base(
         primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=("ui-monospace", "monospace"), radius_size="lg"
     )
-
-
-def style() -> str:
-    """The page's CSS."""
-    return _STYLE.read_text()
 
 
 def page(model: Model, name: str) -> gr.Blocks:
@@ -97,45 +128,69 @@ def page(model: Model, name: str) -> gr.Blocks:
                 )  # fmt: skip
                 summary = gr.Markdown(elem_id="summary")
                 routing = gr.HTML(elem_id="routing", padding=False)
-        for task, inputs, starts in tabs:
-            gr.on(
-                starts,
-                partial(_respond, model, task),
-                [*inputs, *settings],
-                [result, summary, routing],
-                concurrency_limit=1,
-                concurrency_id="model",
-                show_progress_on=[result],
-                api_visibility="private",
-            )
+        for each in tabs:
+            _connect(model, each, settings, [result, summary, routing])
     return blocks
 
 
-def _tab(task: TaskName, drawn: tuple[Example, ...]) -> tuple[TaskName, list[Any], list[Any]]:
-    """A task's inputs, and the events that start it."""
+def _connect(model: Model, tab: _Tab, settings: list[Any], shown: list[Any]) -> None:
+    """From a click to what is ``shown``, of which nothing stays from the drawing before."""
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    buttons = [tab.generate, tab.stop]
+    begun = gr.on(tab.starts, lambda: (*_NOTHING, *_buttons(drawing=True)), None, [*shown, *buttons], **quick)
+    drawn = begun.then(
+        partial(_respond, model, tab.task),
+        [*tab.inputs, *settings],
+        shown,
+        concurrency_limit=1,
+        concurrency_id="model",
+        show_progress_on=[shown[0]],
+        api_visibility="private",
+    )
+    drawn.then(lambda: _buttons(drawing=False), None, buttons, **quick)  # after a mistake, too
+    tab.stop.click(model.turns.stop, None, None, **quick)
+    tab.tab.select(lambda: _NOTHING, None, shown, **quick)
+
+
+def _buttons(*, drawing: bool) -> tuple[Any, Any]:
+    """Generate, and in its place while a picture is drawn Stop."""
+    return gr.update(visible=not drawing), gr.update(visible=drawing)
+
+
+def _tab(task: TaskName, drawn: tuple[Example, ...]) -> _Tab:
     title, explanation, placeholder = _TABS[task]
 
-    def chosen(event: gr.SelectData) -> tuple[Any, str]:
+    def chosen(event: gr.SelectData) -> tuple[Any, str, Size | None]:
         example = drawn[event.index]
-        return _shown(example), example.prompt
+        return _shown(example), example.prompt, example.picture.size
 
-    with gr.Tab(title, id=task, elem_id=f"tab-{task}"):
+    with gr.Tab(title, id=task, elem_id=f"tab-{task}") as tab:
         gr.Markdown(explanation, elem_classes=["explains"])
         picture = _readable(_editor() if TASKS[task].masked else _upload())
+        thumbnail = gr.State()  # the size of the picture that the editor was given enlarged
         prompt = gr.Textbox(label="Prompt", placeholder=placeholder, lines=1, max_lines=3)
-        button = gr.Button("Generate", variant="primary")
+        generate = gr.Button("Generate", variant="primary")
+        stop = gr.Button("Stop", visible=False)
         gr.Markdown("Or click an example:", elem_classes=["explains"])
         gallery = gr.Gallery(
             [each.picture for each in drawn], label="Examples", columns=len(drawn), rows=1, height="auto",
             allow_preview=False, format="png", object_fit="contain", buttons=[], interactive=False, show_label=False,
             elem_classes=["examples"],
         )  # fmt: skip
-        gallery.select(chosen, None, [picture, prompt], show_progress="hidden", api_visibility="private")
+        gallery.select(chosen, None, [picture, prompt, thumbnail], show_progress="hidden", api_visibility="private")
         if TASKS[task].masked:
-            picture.upload(_sharp, picture, picture, show_progress="hidden", api_visibility="private")
+            picture.upload(_sharp, picture, [picture, thumbnail], show_progress="hidden", api_visibility="private")
+            picture.clear(lambda: None, None, thumbnail, show_progress="hidden", api_visibility="private")
         else:
             picture.upload(_look, picture, None, show_progress="hidden", api_visibility="private")
-    return task, [picture, prompt], [button.click, prompt.submit]
+    return _Tab(
+        task=task,
+        tab=tab,
+        inputs=[picture, prompt, thumbnail],
+        starts=[generate.click, prompt.submit],
+        generate=generate,
+        stop=stop,
+    )
 
 
 def _editor() -> gr.ImageEditor:
@@ -143,7 +198,7 @@ def _editor() -> gr.ImageEditor:
     return gr.ImageEditor(
         label="Picture", type="pil", format="png", height=400,
         sources=("upload", "clipboard"), transforms=(), layers=False, brush=brush, buttons=[],
-        canvas_size=(_CANVAS, _CANVAS), elem_classes=["source"],
+        canvas_size=(_CANVAS, _CANVAS), elem_classes=["source", "editor"],
     )  # fmt: skip
 
 
@@ -158,7 +213,7 @@ def _settings(model: Model) -> list[Any]:
     """What all tasks share, in the order of ``_respond``."""
     with gr.Accordion("Settings", open=False):
         with gr.Row():
-            seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+            seed = gr.Textbox("0", label="Seed", max_lines=1)  # a browser's numbers are exact up to 2⁵³ alone
             steps = gr.Slider(1, 100, model.pipeline.usual_steps, step=1, label="Steps")
             cfg = gr.Slider(1, 10, model.cfg, step=0.1, label="Guidance", info="Above 1 it takes twice the time.")
         with gr.Row():
@@ -193,36 +248,43 @@ def _look(_picture: Any) -> None:
     """Nothing: what is wrong with an uploaded file is said when it is read for this."""
 
 
-def _sharp(given: Any) -> Any:
-    """What an editor shows of an uploaded thumbnail."""
+def _sharp(given: Any) -> tuple[Any, Size | None]:
+    """What an editor shows of an uploaded thumbnail, and its size; None: the picture is no thumbnail."""
     picture = None if given is None else given["background"]
     if picture is None or max(picture.size) > _THUMBNAIL:
-        return gr.skip()
-    return {"background": enlarged(picture), "layers": [], "composite": enlarged(picture)}
+        return gr.skip(), None
+    return {"background": enlarged(picture), "layers": [], "composite": enlarged(picture)}, picture.size
 
 
 def _respond(
-    model: Model, task: TaskName, given: Any, prompt: str,
-    seed: int | None, steps: int, cfg: float, width: int | None, height: int | None, stage: int, strength: float,
+    model: Model, task: TaskName, given: Any, prompt: str, thumbnail: Size | None,
+    seed: str, steps: int, cfg: float, width: int | None, height: int | None, stage: int, strength: float,
     progress: gr.Progress = gr.Progress(),  # noqa: B008, by which Gradio knows that progress is reported
-) -> tuple[Image.Image, str, str]:  # fmt: skip
-    """What is shown for a click: picture, line and routing map."""
-    picture, mask = _picture_and_mask(given)
-    request = Request(
-        task=task,
-        picture=picture,
-        mask=mask,
-        prompt=prompt,
-        seed=seed or 0,
-        steps=steps,
-        cfg=cfg,
-        width=width or None,
-        height=height or None,
-        stage=None if stage < 0 else stage,
-        strength=strength,
-    )
-    found = _said_in_the_page(lambda: answer(model, request, lambda done, total: progress((done, total), unit="steps")))
-    return found.picture, found.summary, _explained(found.routing)
+) -> Shown:  # fmt: skip
+    """What is shown for a click."""
+
+    def drawn() -> Shown:
+        picture, mask = _picture_and_mask(given, thumbnail)
+        request = Request(
+            task=task,
+            picture=picture,
+            mask=mask,
+            prompt=prompt,
+            seed=seed_in(seed),
+            steps=steps,
+            cfg=cfg,
+            width=width or None,
+            height=height or None,
+            stage=None if stage < 0 else stage,
+            strength=strength,
+        )
+        found = answer(model, request, lambda done, total: progress((done, total), unit="steps"))
+        return found.picture, found.summary, _explained(found.routing)
+
+    try:
+        return _said_in_the_page(drawn)
+    except Stopped:
+        return None, "Stopped.", ""
 
 
 def _explained(routing: str) -> str:
@@ -234,15 +296,15 @@ def _explained(routing: str) -> str:
     )
 
 
-def _picture_and_mask(given: Any) -> tuple[Image.Image | None, Image.Image | None]:
+def _picture_and_mask(given: Any, thumbnail: Size | None) -> tuple[Image.Image | None, Image.Image | None]:
     """Of an editor the background, and white where something is painted on it."""
     if not isinstance(given, dict):
         return given, None
     background, layers = given["background"], given["layers"]
     if background is None or not layers:
-        return background, None
+        return background, None  # refused, as nothing is painted over
     painted = np.max([np.asarray(layer.convert("RGBA"))[..., 3] for layer in layers], axis=0)
-    return as_it_was(background.convert("RGB"), Image.fromarray((painted >= 128).astype(np.uint8) * 255))
+    return as_it_was(background.convert("RGB"), Image.fromarray((painted >= 128).astype(np.uint8) * 255), thumbnail)
 
 
 def enlarged(picture: Image.Image) -> Image.Image:
@@ -252,12 +314,12 @@ def enlarged(picture: Image.Image) -> Image.Image:
     return picture.resize((picture.width * _ENLARGED, picture.height * _ENLARGED), Image.Resampling.NEAREST)
 
 
-def as_it_was(picture: Image.Image, mask: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """A picture and its mask before ``enlarged``: a pixel is in the hole if at least half of its square is."""
-    small = picture.reduce(_ENLARGED)
-    if enlarged(small).tobytes() != picture.tobytes():
+def as_it_was(picture: Image.Image, mask: Image.Image, thumbnail: Size | None) -> tuple[Image.Image, Image.Image]:
+    """A picture and its mask before ``enlarged``, if it was a thumbnail of this size: a pixel is in the hole if at
+    least half of its square is."""
+    if thumbnail is None or picture.size != (thumbnail[0] * _ENLARGED, thumbnail[1] * _ENLARGED):
         return picture, mask
-    return small, mask.reduce(_ENLARGED).point([0] * 128 + [255] * 128)
+    return picture.reduce(_ENLARGED), mask.reduce(_ENLARGED).point([0] * 128 + [255] * 128)
 
 
 def _readable(component: Any) -> Any:
@@ -286,7 +348,7 @@ def _said_in_the_page(work: Callable[[], Any]) -> Any:
     """What ``work`` returns. A mistake of the user is a message; anything unforeseen one too, and is logged."""
     try:
         return work()
-    except gr.Error:
+    except (gr.Error, Stopped):
         raise
     except ValueError as error:
         raise gr.Error(str(error)[:_LONGEST_MESSAGE], title="Not yet", print_exception=False) from error

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cologen.datagen.drawn_pairs import PAIRS
 from cologen.model.adapters import save_adapter
 from cologen.model.tasks import TASK_NAMES, TaskName
+from cologen.model.world_text import tokens_of
 from pipelines import demo
-from pipelines.demo_answers import Model, Request, answer
+from pipelines.demo_answers import Model, Request, answer, seed_in
 from pipelines.demo_examples import Example, examples
+from pipelines.demo_turns import Stopped, Turns
+from pipelines.demo_words import LEARNED
 from pipelines.pipeline_options import PipelineOptions
 from tests.model.tiny_flux import write_flux
 
@@ -95,8 +102,11 @@ def test_examples_are_the_same_every_time_and_holes_are_in_their_pictures(
         ({"task": "editing", "prompt": " "}, "The prompt is empty"),
         ({"prompt": "very " * 25}, "The prompt is too long: 25 words and punctuation marks, and this base reads 24"),
         ({"steps": 0}, "Steps go from 1 to 200, not 0"),
-        ({"seed": -1}, "The seed is a whole number from 0"),
-        ({"width": 100_000}, "The width goes up to 2048 pixels"),
+        ({"seed": -1}, "The seed is a whole number from 0 to 18446744073709551615, not -1"),
+        ({"seed": 2**64}, "The seed is a whole number from 0"),
+        ({"width": 257}, "The width goes up to 256 pixels here, not 257"),
+        ({"height": -1, "width": 32}, "The height goes up to 256 pixels here, not -1"),
+        ({"picture": Image.new("RGB", (4, 40)), "width": 32}, "The height goes up to 256 pixels here, not 320"),
         ({"stage": 7}, "holds no router of stage 7"),
     ],
 )
@@ -105,6 +115,70 @@ def test_a_mistake_is_a_sentence(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         answer(model, replace(asked("inpaint", drawn["inpaint"][0]), **changes), unheard)
+
+
+def test_what_a_seed_field_holds_is_exact_or_refused() -> None:
+    assert [seed_in(text) for text in (" 7 ", "", "-1", str(2**64 - 1))] == [7, 0, -1, 2**64 - 1]
+    with pytest.raises(ValueError, match=r"The seed is a whole number from 0 to \d+, not 1\.5"):
+        seed_in("1.5")
+
+
+def test_a_fitted_size_and_words_that_were_never_learned_are_said(
+    model: Model, drawn: dict[TaskName, tuple[Example, ...]]
+) -> None:
+    request = asked("editing", drawn["editing"][0], prompt="Make the Dragon blue.", width=33, height=17)
+    said = answer(model, request, unheard).summary
+    assert "32 × 16 pixels, for 33 × 17 · " in said
+    assert said.endswith("words it never learned: dragon")
+
+
+def test_the_learned_words_are_those_of_the_prompts() -> None:
+    prompts = [PAIRS[task](9, index, "simple", 32).prompt for task in TASK_NAMES for index in range(8)]
+    assert {word for prompt in prompts for word in tokens_of(prompt) if word.isalpha()} <= LEARNED
+
+
+def test_a_stopped_drawing_ends_after_its_step_and_the_next_is_whole(
+    model: Model, drawn: dict[TaskName, tuple[Example, ...]]
+) -> None:
+    request = asked("editing", drawn["editing"][0], steps=4)
+    model.turns.stop()  # nothing is drawn now: it is not meant for the next
+    whole = picture_of(model, request)
+    done: list[int] = []
+
+    def stops(step: int, _total: int) -> None:
+        done.append(step)
+        model.turns.stop()
+
+    with pytest.raises(Stopped):
+        answer(model, request, stops)
+    assert done == [1]
+    assert picture_of(model, request) == whole
+
+
+def test_after_the_close_no_turn_is_given() -> None:
+    turns = Turns()
+    with turns.taken():
+        assert not turns.close(0.01)
+        assert turns.stopping
+    assert turns.close(0.01)
+    with pytest.raises(Stopped), turns.taken():
+        pass
+
+
+def test_a_taken_port_is_said_before_the_model_is_opened(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("gradio", reason="needs the extra demo")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert demo.main(["--port", str(port)]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"Failed: port {port} is in use: give another --port\n")
+
+
+def test_an_address_can_be_clicked_and_an_empty_host_is_refused() -> None:
+    assert demo.address("::1", 7860) == "http://[::1]:7860"
+    assert demo.address("127.0.0.1", 7860) == "http://127.0.0.1:7860"
+    with pytest.raises(ValueError, match="--host is empty"):
+        demo.Options(host="")
 
 
 def test_a_hole_can_be_filled_without_a_prompt(model: Model, drawn: dict[TaskName, tuple[Example, ...]]) -> None:
@@ -151,16 +225,16 @@ def test_what_an_editor_shows_enlarged_comes_back_as_it_was(drawn: dict[TaskName
     assert example.mask is not None
     shown, hole = enlarged(example.picture), enlarged(example.mask)
     assert shown.size == (384, 384)
-    found = as_it_was(shown, hole)
+    found = as_it_was(shown, hole, (32, 32))
     assert [each.tobytes() for each in found] == [example.picture.tobytes(), example.mask.tobytes()]
-    photo = example.picture.resize((384, 384), Image.Resampling.BICUBIC)
-    assert as_it_was(photo, hole) == (photo, hole)
-    assert enlarged(photo) is photo
+    assert as_it_was(shown, hole, None) == (shown, hole), "an upload that only looks enlarged"
+    assert as_it_was(shown, hole, (60, 60)) == (shown, hole), "the picture that was there before"
+    assert enlarged(shown) is shown
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of a page that is served by the command, as a process of its own."""
+@contextmanager
+def served() -> Generator[tuple[str, subprocess.Popen[str]]]:
+    """A page's address, served by the command as a process of its own, which Ctrl-C ends."""
     pytest.importorskip("gradio", reason="needs the extra demo")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -175,11 +249,33 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 break
         try:
             assert process.poll() is None, "".join(said)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
             rest, code = process.stdout.read(), process.wait(timeout=60)
     assert (code, rest) == (130, "Stopped.\n")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_drawing_and_leaves_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: dict[TaskName, tuple[Example, ...]]
+) -> None:
+    """The request is sent as the page sends it."""
+    httpx = pytest.importorskip("httpx", reason="needs the extra demo")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with served() as (address, _), httpx.Client(base_url=address, timeout=60) as client:
+        picture = BytesIO()
+        drawn["editing"][0].picture.save(picture, "PNG")
+        path = client.post("/gradio_api/upload", files={"files": ("one.png", picture.getvalue())}).json()[0]
+        given = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        settings = ["0", 100, 1.5, 256, 256, -1, 1]
+        number = [each["id"] for each in client.get("/config").json()["dependencies"] if len(each["inputs"]) == 10][-1]
+        data = [given, "Make the ring on the left black.", None, *settings]
+        client.post("/gradio_api/queue/join", json={"data": data, "fn_index": number, "session_hash": "one"})
+        with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "one"}) as answers:
+            assert any('"msg":"progress"' in line for line in answers.iter_lines())
+        assert list(tmp_path.rglob("one.png"))
+    assert list(tmp_path.glob("cologen-demo-*")) == []
 
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
@@ -187,12 +283,12 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
-def test_a_browser_paints_a_hole_and_is_told_of_a_bad_file(address: str, tmp_path: Path) -> None:
+def test_a_browser_paints_a_hole_and_is_told_of_a_bad_file(tmp_path: Path) -> None:
     """It also asks no other server for anything."""
     from playwright.sync_api import sync_playwright
 
     (tmp_path / "bad.png").write_text("no picture")
-    with sync_playwright() as playwright:
+    with served() as (address, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1240, "height": 1040})
         page.set_default_timeout(60_000)
@@ -224,7 +320,10 @@ def test_a_browser_paints_a_hole_and_is_told_of_a_bad_file(address: str, tmp_pat
         assert "32 × 32 pixels" in page.locator("#summary").inner_text()
         assert page.locator("#routing svg").count() == 1
 
+        tab.locator("input[type=file]").first.set_input_files(tmp_path / "bad.png")
+        tab.get_by_text("bad.png is not a picture that can be read").wait_for()
         page.get_by_role("tab", name="Editing").click()
+        page.wait_for_function("!document.querySelector('#result img') && !document.querySelector('#routing svg')")
         page.locator("#tab-editing input[type=file]").first.set_input_files(tmp_path / "bad.png")
         page.get_by_text("not a picture that can be read").first.wait_for()
         browser.close()

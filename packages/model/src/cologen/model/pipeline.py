@@ -247,6 +247,10 @@ class CoLoGenPipeline(PromptedPipeline):
         no source, or there are no experts."""
         return self._routing
 
+    def stop(self) -> None:
+        """Let the running call take no more steps: what it returns is unfinished. For callbacks and other threads."""
+        self._interrupt = True
+
     def _denoiser(
         self,
         layout: Layout,
