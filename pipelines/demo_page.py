@@ -147,7 +147,8 @@ def _connect(model: Model, tab: _Tab, settings: list[Any], shown: list[Any]) -> 
         show_progress_on=[shown[0]],
         api_visibility="private",
     )
-    drawn.then(lambda: _buttons(drawing=False), None, buttons, **quick)  # after a mistake, too
+    for over in (drawn.success, drawn.failure):  # a picture that cannot be read fails before ``_respond``
+        over(lambda: _buttons(drawing=False), None, buttons, **quick)
     tab.stop.click(model.turns.stop, None, None, **quick)
     tab.tab.select(lambda: _NOTHING, None, shown, **quick)
 
@@ -285,6 +286,9 @@ def _respond(
         return _said_in_the_page(drawn)
     except Stopped:
         return None, "Stopped.", ""
+    except gr.Error as error:  # shown by the result as well if it left this function
+        gr.Warning(error.message, title=error.title)
+        return _NOTHING
 
 
 def _explained(routing: str) -> str:

@@ -233,7 +233,7 @@ def test_what_an_editor_shows_enlarged_comes_back_as_it_was(drawn: dict[TaskName
 
 
 @contextmanager
-def served() -> Generator[tuple[str, subprocess.Popen[str]]]:
+def served() -> Generator[str]:
     """A page's address, served by the command as a process of its own, which Ctrl-C ends."""
     pytest.importorskip("gradio", reason="needs the extra demo")
     with socket.socket() as free:
@@ -249,7 +249,7 @@ def served() -> Generator[tuple[str, subprocess.Popen[str]]]:
                 break
         try:
             assert process.poll() is None, "".join(said)
-            yield f"http://127.0.0.1:{port}", process
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.send_signal(signal.SIGINT)
             rest, code = process.stdout.read(), process.wait(timeout=60)
@@ -263,7 +263,7 @@ def test_ctrl_c_ends_a_drawing_and_leaves_no_files(
     """The request is sent as the page sends it."""
     httpx = pytest.importorskip("httpx", reason="needs the extra demo")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with served() as (address, _), httpx.Client(base_url=address, timeout=60) as client:
+    with served() as address, httpx.Client(base_url=address, timeout=60) as client:
         picture = BytesIO()
         drawn["editing"][0].picture.save(picture, "PNG")
         path = client.post("/gradio_api/upload", files={"files": ("one.png", picture.getvalue())}).json()[0]
@@ -288,7 +288,7 @@ def test_a_browser_paints_a_hole_and_is_told_of_a_bad_file(tmp_path: Path) -> No
     from playwright.sync_api import sync_playwright
 
     (tmp_path / "bad.png").write_text("no picture")
-    with served() as (address, _), sync_playwright() as playwright:
+    with served() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1240, "height": 1040})
         page.set_default_timeout(60_000)
