@@ -15,6 +15,10 @@
       source.after(words);
     }
   };
+  const forget = (event) => {
+    if (event.target.closest?.(".examples")) document.querySelectorAll(".unreadable").forEach((each) => each.remove());
+  };
+  document.addEventListener("click", forget, true);
   document.addEventListener("change", check, true);
   document.addEventListener("drop", check, true);
 })();
