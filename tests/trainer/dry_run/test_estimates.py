@@ -211,7 +211,7 @@ def test_the_page_on_small_gpus_says_what_is_estimated():
         found = (operations_per_sample(recipe, each) * recipe.stages[each].total_samples for each in range(5))
         assert days == f"{seconds(float(sum(found)), setup) / 86400:,.0f}"
         assert any(days in line for line in lines)
-    assert len(rows) == 12
+    assert len(rows) == 15
 
 
 def test_time_is_shared_out():
