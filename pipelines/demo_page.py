@@ -14,13 +14,13 @@ from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
 from cologen.model.tasks import TASK_NAMES, TASKS, TaskName
 from cologen.pictures.rgb import DAMAGED
 from pipelines.demo_answers import Model, Request, answer, seed_in
 from pipelines.demo_examples import Example, examples
+from pipelines.demo_pictures import ENLARGED, THUMBNAIL, Size, enlarged, picture_and_mask
 from pipelines.demo_turns import Stopped
 
 _LOG = logging.getLogger(__name__)
@@ -28,12 +28,10 @@ _STYLE = Path(__file__).with_suffix(".css")
 _SCRIPT = Path(__file__).with_suffix(".js")
 _FONTS = ("system-ui", "sans-serif")
 """Of the system: a named one would be asked of a server."""
-_THUMBNAIL = 64
-"""Pixels of the longest side of a picture that an editor is given enlarged."""
-_ENLARGED = 12
-"""How often."""
-_CANVAS = 32 * _ENLARGED
+_CANVAS = 32 * ENLARGED
 """Pixels of the editor's side before it has a picture: a hole of an example is drawn twice where the two differ."""
+Shown = tuple[Image.Image | None, str, str]
+"""Result, summary and routing map."""
 _LONGEST_MESSAGE = 300
 """Characters of an error on the page."""
 
@@ -68,9 +66,6 @@ _TABS: Mapping[TaskName, tuple[str, str, str]] = MappingProxyType(
 )
 """Of each task: its name on the page, the line that explains it, and what stands in an empty prompt."""
 
-Size = tuple[int, int]
-Shown = tuple[Image.Image | None, str, str]
-"""Result, summary and routing map."""
 _NOTHING: Shown = (None, "", "")
 
 
@@ -252,7 +247,7 @@ def _look(_picture: Any) -> None:
 def _sharp(given: Any) -> tuple[Any, Size | None]:
     """What an editor shows of an uploaded thumbnail, and its size; None: the picture is no thumbnail."""
     picture = None if given is None else given["background"]
-    if picture is None or max(picture.size) > _THUMBNAIL:
+    if picture is None or max(picture.size) > THUMBNAIL:
         return gr.skip(), None
     return {"background": enlarged(picture), "layers": [], "composite": enlarged(picture)}, picture.size
 
@@ -265,7 +260,7 @@ def _respond(
     """What is shown for a click."""
 
     def drawn() -> Shown:
-        picture, mask = _picture_and_mask(given, thumbnail)
+        picture, mask = picture_and_mask(given, thumbnail)
         request = Request(
             task=task,
             picture=picture,
@@ -298,32 +293,6 @@ def _explained(routing: str) -> str:
         "<h3>Routing</h3><p>Which expert each block took for this picture: a column is a block, a row an expert, "
         f"on the right its share.</p>{routing}"
     )
-
-
-def _picture_and_mask(given: Any, thumbnail: Size | None) -> tuple[Image.Image | None, Image.Image | None]:
-    """Of an editor the background, and white where something is painted on it."""
-    if not isinstance(given, dict):
-        return given, None
-    background, layers = given["background"], given["layers"]
-    if background is None or not layers:
-        return background, None  # refused, as nothing is painted over
-    painted = np.max([np.asarray(layer.convert("RGBA"))[..., 3] for layer in layers], axis=0)
-    return as_it_was(background.convert("RGB"), Image.fromarray((painted >= 128).astype(np.uint8) * 255), thumbnail)
-
-
-def enlarged(picture: Image.Image) -> Image.Image:
-    """A thumbnail with each pixel a square, as an editor would blur it; any other picture as it is."""
-    if max(picture.size) > _THUMBNAIL:
-        return picture
-    return picture.resize((picture.width * _ENLARGED, picture.height * _ENLARGED), Image.Resampling.NEAREST)
-
-
-def as_it_was(picture: Image.Image, mask: Image.Image, thumbnail: Size | None) -> tuple[Image.Image, Image.Image]:
-    """A picture and its mask before ``enlarged``, if it was a thumbnail of this size: a pixel is in the hole if at
-    least half of its square is."""
-    if thumbnail is None or picture.size != (thumbnail[0] * _ENLARGED, thumbnail[1] * _ENLARGED):
-        return picture, mask
-    return picture.reduce(_ENLARGED), mask.reduce(_ENLARGED).point([0] * 128 + [255] * 128)
 
 
 def _readable(component: Any) -> Any:

@@ -27,6 +27,7 @@ from cologen.model.world_text import tokens_of
 from pipelines import demo
 from pipelines.demo_answers import Model, Request, answer, seed_in
 from pipelines.demo_examples import Example, examples
+from pipelines.demo_pictures import as_it_was, enlarged
 from pipelines.demo_turns import Stopped, Turns
 from pipelines.demo_words import LEARNED
 from pipelines.pipeline_options import PipelineOptions
@@ -218,9 +219,6 @@ def test_only_this_machine_s_own_addresses_go_without_a_warning(host: str, here:
 
 
 def test_what_an_editor_shows_enlarged_comes_back_as_it_was(drawn: dict[TaskName, tuple[Example, ...]]) -> None:
-    pytest.importorskip("gradio", reason="needs the extra demo")
-    from pipelines.demo_page import as_it_was, enlarged
-
     example = drawn["inpaint"][0]
     assert example.mask is not None
     shown, hole = enlarged(example.picture), enlarged(example.mask)
