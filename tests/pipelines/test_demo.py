@@ -323,6 +323,6 @@ def test_a_browser_paints_a_hole_and_is_told_of_a_bad_file(tmp_path: Path) -> No
         page.get_by_role("tab", name="Editing").click()
         page.wait_for_function("!document.querySelector('#result img') && !document.querySelector('#routing svg')")
         page.locator("#tab-editing input[type=file]").first.set_input_files(tmp_path / "bad.png")
-        page.get_by_text("not a picture that can be read").first.wait_for()
+        page.get_by_text("This file is not a picture that can be read").first.wait_for()
         browser.close()
     assert {url for url in asked_of if not url.startswith((address, "data:", "blob:"))} == set()
