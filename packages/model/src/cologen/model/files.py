@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,6 +46,18 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def parts_of(folder: Path, names: Sequence[str], kind: str) -> dict[str, Path]:
+    """The folders of these names in that of a base, of a ``kind`` that is named if one is missing.
+
+    Raises:
+        FileNotFoundError: one of them is not there.
+    """
+    parts = {name: folder / name for name in names}
+    if missing := [name for name, path in parts.items() if not path.is_dir()]:
+        raise FileNotFoundError(f"{folder} has no {', '.join(missing)}: not a whole {kind} folder")
+    return parts
 
 
 def read_whole(kind: type[_Model], folder: Path, **options: Any) -> _Model:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 import torch
-from diffusers.utils.torch_utils import get_module_execution_device
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen3ForCausalLM
 
-from cologen.model.files import read_whole
-from cologen.model.text import Prompts
+from cologen.model.files import parts_of, read_whole
+from cologen.model.text import Prompts, hidden_states
 
 LAYERS = (9, 18, 27)
 """The hidden states that are read, counted from the embeddings as 0."""
@@ -49,9 +48,7 @@ class Flux2TextEncoder(nn.Module):
         Raises:
             FileNotFoundError: one of the two is not there, or the tokenizer has no chat template.
         """
-        parts = {name: folder / name for name in cls.folders}
-        if missing := [name for name, path in parts.items() if not path.is_dir()]:
-            raise FileNotFoundError(f"{folder} has no {', '.join(missing)}: not a whole FLUX.2 folder")
+        parts = parts_of(folder, cls.folders, "FLUX.2")
         tokenizer = AutoTokenizer.from_pretrained(parts["tokenizer"], local_files_only=True)
         if not tokenizer.chat_template:
             raise FileNotFoundError(f"{parts['tokenizer']} has no chat template, by which prompts are encoded")
@@ -74,13 +71,7 @@ class Flux2TextEncoder(nn.Module):
         ]
         words = self.tokenizer(
             texts, padding="max_length", max_length=self.num_tokens, truncation=True, return_tensors="pt"
-        ).to(get_module_execution_device(self.qwen))
-        hidden = self.qwen(
-            input_ids=words["input_ids"],
-            attention_mask=words["attention_mask"],
-            output_hidden_states=True,
-            use_cache=False,
-            logits_to_keep=1,  # of which none is needed
-        ).hidden_states
+        )
+        hidden = hidden_states(self.qwen, words)
         embeds = torch.cat([hidden[layer] for layer in self.layers], dim=-1)
         return Prompts(embeds, embeds.new_zeros(len(prompts), 0))

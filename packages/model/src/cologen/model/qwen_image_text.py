@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from diffusers.utils.torch_utils import get_module_execution_device
 from torch import Tensor, nn
 from torch.nn.functional import pad
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2_5_VLForConditionalGeneration
 
-from cologen.model.files import read_whole
-from cologen.model.text import Prompts
+from cologen.model.files import parts_of, read_whole
+from cologen.model.text import Prompts, hidden_states
 
 _BEFORE = (
     "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity, text, "
@@ -56,9 +55,7 @@ class QwenImageTextEncoder(nn.Module):
         Raises:
             FileNotFoundError: one of the two is not there.
         """
-        parts = {name: folder / name for name in cls.folders}
-        if missing := [name for name, path in parts.items() if not path.is_dir()]:
-            raise FileNotFoundError(f"{folder} has no {', '.join(missing)}: not a whole Qwen-Image folder")
+        parts = parts_of(folder, cls.folders, "Qwen-Image")
         tokenizer = AutoTokenizer.from_pretrained(parts["tokenizer"], local_files_only=True)
         qwen = read_whole(Qwen2_5_VLForConditionalGeneration, parts["text_encoder"], dtype=dtype)
         return cls(qwen, tokenizer, num_tokens=num_tokens)
@@ -80,13 +77,6 @@ class QwenImageTextEncoder(nn.Module):
             max_length=_DROPPED + self.num_tokens,
             truncation=True,
             return_tensors="pt",
-        ).to(get_module_execution_device(self.qwen))
-        hidden = self.qwen(
-            input_ids=words["input_ids"],
-            attention_mask=words["attention_mask"],
-            output_hidden_states=True,
-            use_cache=False,
-            logits_to_keep=1,  # of which none is needed
-        ).hidden_states
-        found = hidden[-1][:, _DROPPED:]
+        )
+        found = hidden_states(self.qwen, words)[-1][:, _DROPPED:]
         return pad(found, (0, 0, 0, self.num_tokens - found.shape[1]))

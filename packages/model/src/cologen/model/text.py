@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
+from diffusers.utils.torch_utils import get_module_execution_device
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerBase, T5EncoderModel, T5Tokenizer
+from transformers import (
+    BatchEncoding,
+    CLIPTextModel,
+    CLIPTokenizer,
+    PreTrainedTokenizerBase,
+    T5EncoderModel,
+    T5Tokenizer,
+)
 
-from cologen.model.files import read_whole
+from cologen.model.files import parts_of, read_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,7 @@ class FluxTextEncoder(nn.Module):
         Raises:
             FileNotFoundError: one of the four is not there.
         """
-        parts = {name: folder / name for name in cls.folders}
-        missing = [name for name, path in parts.items() if not path.is_dir()]
-        if missing:
-            raise FileNotFoundError(f"{folder} has no {', '.join(missing)}: not a whole FLUX folder")
+        parts = parts_of(folder, cls.folders, "FLUX")
         return cls(
             read_whole(CLIPTextModel, parts["text_encoder"], dtype=dtype),
             CLIPTokenizer.from_pretrained(parts["tokenizer"], local_files_only=True),
@@ -87,6 +92,18 @@ class FluxTextEncoder(nn.Module):
         pooled = self.clip(clip_ids.to(self.clip.device)).pooler_output
         embeds = self.t5(t5_ids.to(self.t5.device)).last_hidden_state
         return Prompts(embeds, pooled)
+
+
+def hidden_states(model: Any, words: BatchEncoding) -> tuple[Tensor, ...]:
+    """Of a language model on tokenized prompts: the embeddings, then each layer's, (batch, tokens, channels)."""
+    words = words.to(get_module_execution_device(model))
+    return model(
+        input_ids=words["input_ids"],
+        attention_mask=words["attention_mask"],
+        output_hidden_states=True,
+        use_cache=False,
+        logits_to_keep=1,  # of which none is needed
+    ).hidden_states
 
 
 def _token_ids(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], length: int) -> Tensor:
