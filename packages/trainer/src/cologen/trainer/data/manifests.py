@@ -158,7 +158,7 @@ def source_counts(rows: ManifestRows) -> Int64[np.ndarray, "rows"]:
     with pa.memory_map(str(rows.file)) as file:
         names = pa.ipc.open_file(file).schema.names
     if MORE_SOURCES.name not in names:
-        return np.ones(rows.num_rows, np.int64)
+        return np.broadcast_to(np.int64(1), rows.num_rows)
     compute: Any = pc  # whose functions are made when it is imported
     more = compute.list_value_length(read_columns(rows, [MORE_SOURCES.name])[MORE_SOURCES.name])
     return 1 + more.to_numpy().astype(np.int64)

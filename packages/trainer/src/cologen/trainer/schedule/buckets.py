@@ -167,8 +167,8 @@ def schedule(
     the largest.
     """
     sizes = bucket_sizes(resolution)
-    sources_of = sources_of or [np.ones(each.num_rows, np.int64) for each in plan.components]
-    counts: list[int] = np.unique(np.concatenate(sources_of)).tolist()
+    sources_of = sources_of or [np.broadcast_to(np.int64(1), each.num_rows) for each in plan.components]
+    counts = sorted(set[int]().union(*(np.flatnonzero(np.bincount(each)).tolist() for each in sources_of)))
     if len(sizes) == len(counts) == 1:
         everything = tuple(range(len(plan.components)))
         return Schedule((Bucket(sizes[0], plan, everything, (None,) * len(everything), num_sources=counts[0]),))
