@@ -14,6 +14,7 @@ from cologen.model import costs
 from cologen.model.costs import Shape, Tokens
 from cologen.model.gpus import Gpu
 from cologen.model.presets import preset
+from cologen.trainer.loop.bases import NF4_BLOCK, NF4_SCALES
 from cologen.trainer.recipes.curriculum import Recipe
 from cologen.trainer.recipes.stages import Stage
 
@@ -40,8 +41,9 @@ FROZEN_GATED = PerToken(kept=21, in_backward=34)
 TRAINED = PerToken(kept=28, in_backward=28)
 """Where the base itself trains."""
 
-_QUANTIZED: Mapping[str, float] = MappingProxyType({"int8": 1.0, "fp8": 1.0, "nf4": (4 + 8 / 64 + 32 / (64 * 256)) / 8})
-"""Bytes of a base's number; with four bits come a scale for 64 numbers, and one for 256 of these."""
+_NF4_BITS = 4 + 8 / NF4_BLOCK + 32 / (NF4_BLOCK * NF4_SCALES)
+_QUANTIZED: Mapping[str, float] = MappingProxyType({"int8": 1.0, "fp8": 1.0, "nf4": _NF4_BITS / 8})
+"""Bytes of a base's number."""
 
 _BYTES_TO_GPU = 25e9
 """A second from pinned memory, about, over 16 lanes of PCIe 4.0."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from cologen.trainer.dry_run.estimates import Setup, memory
-from cologen.trainer.recipes.curriculum import Recipe, smaller_base
+from cologen.trainer.recipes.curriculum import Recipe, unshardable_base
 
 _MORE_GPUS = (2, 4, 8, 16, 32, 64)
 
@@ -118,7 +118,7 @@ def _applied(now: _Attempt, names: Sequence[str]) -> Iterator[_Attempt]:
 
 def _base_is_settled(recipe: Recipe) -> bool:
     """Whether it trains, or is kept smaller already."""
-    return recipe.stages[0].trains_base or smaller_base(recipe) is not None
+    return recipe.stages[0].trains_base or unshardable_base(recipe) is not None
 
 
 def _can_store_text(recipe: Recipe) -> bool:
@@ -134,8 +134,8 @@ def conflicts(recipe: Recipe, setup: Setup) -> list[str]:
     found: list[str] = []
     if not recipe.gradient_checkpointing:
         found.append("--strategy fsdp needs gradient checkpointing: --set gradient_checkpointing=true")
-    if smaller := smaller_base(recipe):
-        found.append(f"{smaller[0]} cannot be sharded: --strategy ddp, or --set {smaller[1]}")
+    if unshardable := unshardable_base(recipe):
+        found.append(unshardable)
     if recipe.optimizer.eight_bit:
         found.append("optimizer.eight_bit cannot be sharded: --strategy ddp, or --set optimizer.eight_bit=false")
     if recipe.optimizer.kind == "muon":

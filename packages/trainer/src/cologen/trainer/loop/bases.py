@@ -164,7 +164,7 @@ def _quantize(transformer: nn.Module, kind: str, device: torch.device) -> None:
             "`uv sync --extra quantized` installs one that can, or `--set quantize_base=none`"
         ) from error
     if kind == "nf4":
-        _to_four_bits(transformer, lambda weight: NF4Tensor.from_tensor(weight, NF4_BLOCK, _NF4_BLOCKS), device)
+        _to_four_bits(transformer, lambda weight: NF4Tensor.from_tensor(weight, NF4_BLOCK, NF4_SCALES), device)
     else:
         quantize_(transformer, Int8WeightOnlyConfig() if kind == "int8" else Float8WeightOnlyConfig(), device=device)
 
@@ -172,12 +172,12 @@ def _quantize(transformer: nn.Module, kind: str, device: torch.device) -> None:
 NF4_BLOCK = 64
 """Numbers that share a scale of 8 bits, as in QLoRA (arXiv:2305.14314, section 3)."""
 
-_NF4_BLOCKS = 256
+NF4_SCALES = 256
 """Scales that share a scale of 32 bits."""
 
 
 def _to_four_bits(transformer: nn.Module, quantized: Callable[[Tensor], Tensor], device: torch.device) -> None:
     """Matrices that are no whole number of blocks (of small bases, at both ends) stay as they are."""
     for layer in transformer.modules():
-        if isinstance(layer, nn.Linear) and layer.weight.numel() % (NF4_BLOCK * _NF4_BLOCKS) == 0:
+        if isinstance(layer, nn.Linear) and layer.weight.numel() % (NF4_BLOCK * NF4_SCALES) == 0:
             layer.weight = nn.Parameter(quantized(layer.weight.detach().to(device)), requires_grad=False)

@@ -20,7 +20,7 @@ from cologen.trainer.loop.checkpoint import ADAPTER, BASE, Checkpoint
 from cologen.trainer.loop.learner import Learner
 from cologen.trainer.loop.saving import load_training
 from cologen.trainer.loop.watcher import Watcher
-from cologen.trainer.recipes.curriculum import Recipe, smaller_base
+from cologen.trainer.recipes.curriculum import Recipe, unshardable_base
 from cologen.trainer.recipes.stages import Stage
 from cologen.trainer.strategy import Strategy
 
@@ -52,8 +52,8 @@ def learner_of(run: Run, number: int, checkpoint: Checkpoint | None) -> Learner:
         ValueError: the base cannot be sharded, or the optimizer cannot work so.
     """
     recipe, stage, model = run.recipe, run.recipe.stages[number], run.bundle.transformer
-    if run.strategy == "fsdp" and run.processes.size > 1 and (smaller := smaller_base(recipe)):
-        raise ValueError(f"{smaller[0]} cannot be sharded: --strategy ddp, or --set {smaller[1]}")
+    if run.strategy == "fsdp" and run.processes.size > 1 and (unshardable := unshardable_base(recipe)):
+        raise ValueError(unshardable)
     if stage.trains_base:
         if checkpoint is not None:
             model.load_state_dict(load_file(checkpoint.folder / BASE), strict=False)

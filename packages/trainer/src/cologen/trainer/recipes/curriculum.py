@@ -208,12 +208,15 @@ class Recipe(RecipePart):
         return {task: self.held_out.manifests[task] for task in tasks if task in self.held_out.manifests}
 
 
-def smaller_base(recipe: Recipe) -> tuple[str, str] | None:
-    """The setting by which the frozen base takes less memory than its numbers, and how to leave it out; FSDP cannot
-    shard such a base."""
+def unshardable_base(recipe: Recipe) -> str | None:
+    """Why FSDP cannot shard the frozen base, which takes less memory than its numbers; None: it can."""
     if recipe.quantize_base != "none":
-        return f"quantize_base={recipe.quantize_base}", "quantize_base=none"
-    return ("offload_base=true", "offload_base=false") if recipe.offload_base else None
+        setting, without = f"quantize_base={recipe.quantize_base}", "quantize_base=none"
+    elif recipe.offload_base:
+        setting, without = "offload_base=true", "offload_base=false"
+    else:
+        return None
+    return f"{setting} cannot be sharded: --strategy ddp, or --set {without}"
 
 
 def recipe_hash(recipe: Recipe) -> str:
